@@ -1,0 +1,60 @@
+/** Structured log lines for people who run the program. They go to stderr, never to stdout. */
+export const LOG_LEVELS = ["error", "warn", "info", "debug", "trace"] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+/** The tracing categories of spec/kernel.md section 12.3. */
+export type LogCategory = "kernel" | "script" | "agent" | "tool" | "model" | "config" | "security" | "cli";
+
+export interface LogRecord {
+  timeMs: number;
+  level: LogLevel;
+  category: LogCategory;
+  message: string;
+  /** Correlation id, from the request to the tool call. */
+  correlationId?: string;
+  fields?: Record<string, unknown>;
+}
+
+export type LogSink = (record: LogRecord) => void;
+
+export class Log {
+  constructor(
+    private readonly sink: LogSink,
+    private readonly level: LogLevel,
+    private readonly correlationId?: string,
+  ) {}
+
+  enabled(level: LogLevel): boolean {
+    return LOG_LEVELS.indexOf(level) <= LOG_LEVELS.indexOf(this.level);
+  }
+
+  write(level: LogLevel, category: LogCategory, message: string, fields?: Record<string, unknown>): void {
+    if (!this.enabled(level)) return;
+    this.sink({
+      timeMs: Date.now(),
+      level,
+      category,
+      message,
+      ...(this.correlationId === undefined ? {} : { correlationId: this.correlationId }),
+      ...(fields === undefined ? {} : { fields }),
+    });
+  }
+
+  warn(category: LogCategory, message: string, fields?: Record<string, unknown>): void {
+    this.write("warn", category, message, fields);
+  }
+
+  info(category: LogCategory, message: string, fields?: Record<string, unknown>): void {
+    this.write("info", category, message, fields);
+  }
+
+  debug(category: LogCategory, message: string, fields?: Record<string, unknown>): void {
+    this.write("debug", category, message, fields);
+  }
+
+  withCorrelation(correlationId: string): Log {
+    return new Log(this.sink, this.level, correlationId);
+  }
+}
+
+export const silentLog = new Log(() => {}, "error");

@@ -1,0 +1,60 @@
+/** A script language runtime: one VM, its globals, its limits. */
+import type { ErrorJson } from "../core/errors.ts";
+import type { Task } from "../core/task.ts";
+import type { ScriptArguments } from "../kernel/api.ts";
+
+/** Standard-library rules of spec/lua-api.md section 20.1, already decided from configuration. */
+export interface EnginePolicy {
+  stdlib: "None" | "Basic" | "Standard" | "All";
+  allowFileAccess: boolean;
+  allowProcessSpawn: boolean;
+  /** Directories from which `require`, `dofile` and `loadfile` may read, besides the script's own. */
+  modulePaths: readonly string[];
+  /** Undefined: no limit. */
+  maxMemoryBytes: number | undefined;
+  timeoutMs: number | undefined;
+  maxInstructions: number | undefined;
+}
+
+export interface ExecuteInput {
+  code: string | Uint8Array;
+  name: string;
+  path?: string;
+  args: ScriptArguments;
+}
+
+export interface ExecuteOutcome {
+  /** The chunk's value after spec/lua-api.md section 20.4, or null. */
+  value?: unknown;
+  /** Set when the script called `os.exit`. */
+  exitCode?: number;
+  /** Set when it failed; `traceback` holds the script's stack. */
+  error?: ErrorJson;
+}
+
+export interface EngineHost {
+  /**
+   * Runs a wait or post call. `fn` is a function of a global, or a method when `object` is given. Returned objects
+   * follow `core/values.ts`.
+   */
+  call(target: CallTarget, args: unknown[], blocked: () => ReadonlySet<Task>): unknown;
+  /** Script output in order; bytes when the text is not UTF-8. */
+  output(stream: "stdout" | "stderr", text: string | Uint8Array): void;
+  /** A line of standard input without its end, or null at its end. */
+  input(prompt: string): Promise<string | null>;
+}
+
+export interface CallTarget {
+  global: string;
+  fn: string;
+  /** The kernel object for a method call. */
+  object?: object;
+}
+
+export interface ScriptEngine {
+  /** One at a time; globals persist between calls. */
+  execute(input: ExecuteInput): Promise<ExecuteOutcome>;
+  /** Stops the running script with `interrupted`; force ends the thread when it does not react. */
+  interrupt(): void;
+  dispose(): Promise<void>;
+}

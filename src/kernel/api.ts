@@ -1,0 +1,93 @@
+/**
+ * The kernel API: one typed request, reply and event union over any transport. Everything in it is structured-cloneable
+ * and survives JSON (bytes and big integers aside, which transports encode).
+ */
+import type { ErrorJson } from "../core/errors.ts";
+
+/** Script arguments under spec/cli.md section 4. */
+export interface ScriptArguments {
+  /** `ARGS[0]`: the file name part of the script path. */
+  script: string;
+  positional: string[];
+  named: Record<string, string>;
+}
+
+export interface ExecuteRequest {
+  type: "execute";
+  code: string;
+  /** Shown in messages and tracebacks: the path as the user gave it, or `exec`. */
+  name: string;
+  /** Absolute path of the script file, where there is one: `require` looks beside it. */
+  path?: string;
+  args: ScriptArguments;
+  language: "lua";
+  /** Send print output and tokens chunk by chunk at once. */
+  stream: boolean;
+}
+
+export type ToolRequest =
+  | { type: "tool"; command: "list"; category?: string }
+  | { type: "tool"; command: "info"; name: string; showSchema: boolean }
+  | {
+      type: "tool";
+      command: "invoke";
+      name: string;
+      params: Record<string, unknown>;
+      timeoutSeconds?: number;
+    }
+  | { type: "tool"; command: "search"; query: string; category?: string }
+  | { type: "tool"; command: "test"; name: string; verbose: boolean };
+
+export type ModelRequest =
+  | { type: "model"; command: "list"; backend: string }
+  | { type: "model"; command: "info"; model: string }
+  | { type: "model"; command: "status"; backend?: string }
+  | { type: "model"; command: "import"; path: string; name?: string; force: boolean }
+  | { type: "model"; command: "remove"; model: string }
+  | { type: "providers"; command: "list" }
+  | { type: "providers"; command: "info" | "test"; name: string };
+
+export type KernelRequest = ExecuteRequest | ToolRequest | ModelRequest;
+
+/** Sent while a request runs, in order. */
+export type KernelEvent =
+  | { type: "stream"; stream: "stdout" | "stderr"; text: string | Uint8Array }
+  /** A piece of a model's answer, for front ends that show tokens as they come. */
+  | { type: "token"; agent: string; text: string }
+  /** The script waits for a line on standard input. */
+  | { type: "input"; id: number; prompt: string }
+  | { type: "progress"; label: string; done: number; total?: number };
+
+export interface ExecuteReply {
+  status: "ok";
+  /** The value the chunk returned, converted as spec/lua-api.md section 20.4 says; null for none. */
+  value: unknown;
+  /** What the script handed to `os.exit`. */
+  exitCode?: number;
+  durationMs: number;
+}
+
+/** `ok` replies of tool and model requests have the fields of spec/kernel.md section 3. */
+export type KernelReply =
+  | ExecuteReply
+  | ({ status: "ok" } & Record<string, unknown>)
+  | { status: "error"; error: ErrorJson };
+
+export interface RequestOptions {
+  onEvent?: (event: KernelEvent) => void;
+  /** Interrupts the request; it then replies `interrupted`. */
+  signal?: AbortSignal;
+  /** Answers `input` events: a line without its end, or null at the end of input. */
+  onInput?: (prompt: string) => Promise<string | null>;
+}
+
+/** What front ends hold, whatever the transport. */
+export interface KernelClient {
+  request(
+    request: ExecuteRequest,
+    options?: RequestOptions,
+  ): Promise<ExecuteReply | { status: "error"; error: ErrorJson }>;
+  request(request: KernelRequest, options?: RequestOptions): Promise<KernelReply>;
+  /** Ends scripts, closes models, flushes. Idempotent. */
+  shutdown(): Promise<void>;
+}

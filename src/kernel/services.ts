@@ -1,0 +1,45 @@
+/** What the kernel offers to handlers of globals. Types only: importing this loads nothing. */
+import type { AgentService } from "../agents/service.ts";
+import type { Config } from "../config/schema.ts";
+import type { Log } from "../core/log.ts";
+import type { Task } from "../core/task.ts";
+import type { ModelService } from "../models/service.ts";
+import type { ToolService } from "../tools/service.ts";
+import type { KernelEvent, ScriptArguments } from "./api.ts";
+
+/** The services. Each is imported and made at its first use. */
+export interface Services {
+  readonly config: ConfigService;
+  readonly log: Log;
+  tools(): Promise<ToolService>;
+  models(): Promise<ModelService>;
+  agents(): Promise<AgentService>;
+}
+
+/** The effective configuration and how it may change while scripts run. */
+export interface ConfigService {
+  /** The effective, validated configuration. Keys as in the TOML files. */
+  readonly current: Config;
+  /** Where it came from: a profile, a file path, or `defaults`. */
+  readonly source: string;
+  /** True when the key was set by a file, a profile or the environment and not only by its default. Dotted path. */
+  isExplicit(path: string): boolean;
+  /** Replaces the configuration for this process (Config.setProvider and its like); validated first. */
+  update(change: (draft: Config) => void): void;
+}
+
+/** One running script, as services see it. */
+export interface RunContext {
+  /** Correlation id of this run. */
+  readonly id: string;
+  /** Aborted on interrupt, time limit and end of the run. */
+  readonly signal: AbortSignal;
+  readonly scriptName: string;
+  readonly args: ScriptArguments;
+  emit(event: KernelEvent): void;
+  /**
+   * The tasks (`core/task.ts`) that wait for a script callback which is running now in this VM. A VM runs one callback
+   * at a time and only the innermost can end, so a wait for one of these tasks can never end.
+   */
+  blockedTasks(): ReadonlySet<Task>;
+}

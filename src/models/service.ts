@@ -1,0 +1,95 @@
+/** Models and providers: what the rest of the program knows of them. */
+import type { LanguageModelV4, LanguageModelV4CallOptions } from "@ai-sdk/provider";
+import type { KernelEvent } from "../kernel/api.ts";
+
+/** `[provider/]model[@backend]` taken apart (spec/agents-workflows-rag.md section 2.1). */
+export interface ModelSpecifier {
+  /** Text before the first slash; undefined where there is none. */
+  provider: string | undefined;
+  model: string;
+  /** Text after the last `@`; `candle` already turned into `llamacpp`. */
+  backend: string | undefined;
+}
+
+/** The AI SDK's language model, with what local models can tell besides. */
+export interface SpellModel extends LanguageModelV4 {
+  /** Context length in tokens, where it is known before a call. */
+  readonly contextTokens?: number;
+  /** Prompt tokens of a call, exactly, template and tools included; for models that can tell without a call. */
+  countTokens?(options: LanguageModelV4CallOptions): Promise<number>;
+}
+
+export interface ProviderInfo {
+  /** `factory/provider/model`, spec/lua-api.md section 9. */
+  name: string;
+  /** Key of the configuration table. */
+  key: string;
+  providerType: string;
+  enabled: boolean;
+  isDefault: boolean;
+  defaultModel: string | undefined;
+  baseUrl: string | undefined;
+  keySource: string | undefined;
+  capabilities: {
+    supportsStreaming: boolean;
+    supportsMultimodal: boolean;
+    maxContextTokens?: number;
+    availableModels?: string[];
+  };
+}
+
+export interface ModelOverrides {
+  provider?: string;
+  baseUrl?: string;
+  apiKey?: string;
+}
+
+export interface LocalModel {
+  /** `name:variant` as it stands in the store, or `spell-mini` for the embedded one. */
+  id: string;
+  backend: "llamacpp" | "ollama";
+  sizeBytes: number;
+  quantization?: string;
+  /** Seconds since 1970. */
+  modifiedAt?: number;
+}
+
+export interface LocalModelInfo extends LocalModel {
+  path?: string;
+  format: string;
+  loaded: boolean;
+  architecture?: string;
+  parameterCount?: number;
+  contextLength?: number;
+  licence?: string;
+}
+
+export interface BackendStatus {
+  backend: "llamacpp" | "ollama";
+  running: boolean;
+  availableModels: number;
+  version?: string;
+  reason?: string;
+}
+
+export interface ModelService {
+  /**
+   * The model behind a specifier and the configuration. Never touches the network and loads no weights.
+   * @throws not_found (unknown provider or model, nearest names in the hint), config (no key, disabled)
+   */
+  resolve(specifier: string, overrides?: ModelOverrides): Promise<SpellModel>;
+  /** Configured and enabled providers, default first, then by name. */
+  providers(): readonly ProviderInfo[];
+  /** Every configured provider with its problem, where it has one (no key in the environment). */
+  providerProblem(key: string): string | undefined;
+  list(backend?: string): Promise<LocalModel[]>;
+  info(model: string): Promise<LocalModelInfo>;
+  status(backend?: string): Promise<BackendStatus[]>;
+  import(
+    path: string,
+    options: { name?: string; force: boolean; onEvent?: (e: KernelEvent) => void; signal?: AbortSignal },
+  ): Promise<LocalModelInfo>;
+  remove(model: string): Promise<void>;
+  /** Frees models, contexts and the inference worker. */
+  dispose(): Promise<void>;
+}

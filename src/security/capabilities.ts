@@ -1,0 +1,49 @@
+/**
+ * What a tool may touch. Tools get these objects and nothing else; each method checks the configuration first and
+ * throws `permission_denied` with the wording of spec/tools.md section 4.3.
+ */
+export const SECURITY_LEVELS = ["safe", "restricted", "privileged"] as const;
+export type SecurityLevel = (typeof SECURITY_LEVELS)[number];
+
+export interface FileInfo {
+  path: string;
+  type: "file" | "directory" | "symlink" | "unknown";
+  size: number;
+  readonly: boolean;
+  createdMs: number;
+  modifiedMs: number;
+  accessedMs: number;
+}
+
+/** Files below `tools.file_operations.allowed_paths`, links resolved before anything is compared. */
+export interface FileAccess {
+  /** The absolute, resolved path, or `permission_denied`. */
+  resolve(path: string, access: "read" | "write"): Promise<string>;
+  /** Whole content; refuses what is larger than `max_file_size`. */
+  read(path: string): Promise<Uint8Array>;
+  /** Chunks of the content, for hashing without holding it. */
+  stream(path: string): AsyncIterable<Uint8Array>;
+  /** Atomic (temporary file, fsync, rename) unless `atomic_writes` is off. */
+  write(path: string, data: Uint8Array | string): Promise<void>;
+  append(path: string, data: Uint8Array | string): Promise<void>;
+  remove(path: string): Promise<void>;
+  makeDirectory(path: string, recursive: boolean): Promise<void>;
+  list(path: string): Promise<FileInfo[]>;
+  copy(from: string, to: string): Promise<void>;
+  move(from: string, to: string): Promise<void>;
+  info(path: string): Promise<FileInfo>;
+  exists(path: string): Promise<boolean>;
+}
+
+/** Environment variables on the allow list and off the block list. */
+export interface EnvironmentAccess {
+  /** @throws permission_denied for a name that may not be read */
+  get(name: string): string | undefined;
+  /** Only the readable ones. */
+  list(): Record<string, string>;
+}
+
+export interface Capabilities {
+  files: FileAccess;
+  environment: EnvironmentAccess;
+}
