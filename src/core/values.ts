@@ -30,8 +30,20 @@ export interface ScriptFunction {
   release(): void;
 }
 
+/** A table of the script cannot pass as one: tables arrive with the plain object prototype. */
 export function isScriptFunction(value: unknown): value is ScriptFunction {
-  return typeof value === "object" && value !== null && (value as { kind?: unknown }).kind === "function";
+  return (
+    typeof value === "object" &&
+    value !== null &&
+    !isPlainObject(value) &&
+    (value as { kind?: unknown }).kind === "function"
+  );
+}
+
+export function isPlainObject(value: unknown): value is Record<string, unknown> {
+  if (typeof value !== "object" || value === null) return false;
+  const prototype = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
 }
 
 /** A kernel object handed to a script: `className` says which declared class gives its methods. */
