@@ -1,6 +1,7 @@
 /** What a tool is. One definition gives validation, the model-facing JSON Schema, CLI help and the reference page. */
 import type { Static, TObject } from "typebox";
 import type { Capabilities, SecurityLevel } from "../security/capabilities.ts";
+import type { ResourceLimits } from "../security/limits.ts";
 
 export type ToolCategory =
   | "filesystem"
@@ -46,6 +47,16 @@ export interface ToolExample {
   result?: unknown;
 }
 
+/** What else a caller may write; models and documentation see only the schema. */
+export interface AcceptedSpellings {
+  /** Other names of parameters: spelling → name. */
+  names?: Readonly<Record<string, string>>;
+  /** Other spellings of a parameter's values, compared without case: parameter → spelling → value. */
+  values?: Readonly<Record<string, Readonly<Record<string, string>>>>;
+  /** Text parameters that also take bytes which are no UTF-8, as `Uint8Array`. */
+  bytes?: readonly string[];
+}
+
 export interface ToolDefinition<S extends TObject = TObject> {
   readonly name: string;
   readonly aliases: readonly string[];
@@ -56,6 +67,7 @@ export interface ToolDefinition<S extends TObject = TObject> {
   readonly version: string;
   /** JSON Schema of the parameters; unknown parameters are ignored, wrong ones refused. */
   readonly parameters: S;
+  readonly accepts?: AcceptedSpellings;
   /** What `result` holds for each operation: Markdown for the reference page. */
   readonly resultDoc: string;
   /** `envelope`: text is the envelope's JSON. `text`: text is for people or the content (spec/tools.md section 3.2). */
@@ -68,6 +80,8 @@ export interface ToolDefinition<S extends TObject = TObject> {
   readonly returnsFailures?: boolean | ((operation: string) => boolean);
   /** Time allowed for one call where the configuration names none. */
   readonly timeoutMs?: number;
+  /** Where the tool's own limits differ from those of its level (`src/security/limits.ts`). */
+  readonly limits?: Partial<ResourceLimits>;
   execute(params: Static<S>, ctx: ToolContext): Promise<ToolOutcome> | ToolOutcome;
 }
 
