@@ -1,0 +1,93 @@
+/** Hooks, events and the script-side Debug global. */
+import { Type } from "typebox";
+import {
+  choice,
+  flag,
+  integer,
+  list,
+  number,
+  PATH,
+  POSITIVE,
+  section,
+  TRUSTED,
+  table,
+  unset,
+} from "../fields.ts";
+import { LOG_LEVEL_WORDS } from "./runtime.ts";
+
+export const Hooks = section("Hooks.", {
+  enabled: flag(false, "Run hooks"),
+  rate_limit_per_minute: integer(100, "Calls of one hook a minute"),
+  max_hooks: integer(1000, "Hooks registered at once", POSITIVE),
+  timeout_ms: integer(5000, "Time for one hook, in milliseconds"),
+  circuit_breaker_threshold: number(
+    0.01,
+    "Share of slowdown from which a hook is switched off (0.01 is 1 %)",
+  ),
+});
+
+const patterns = (byDefault: string[], doc: string) =>
+  list(byDefault, `${doc}: exact, \`prefix*\`, \`*suffix\` or \`*\``);
+
+export const Events = section("The event bus.", {
+  enabled: flag(true, "Send events"),
+  buffer_size: integer(10_000, "Events kept for slow readers", POSITIVE),
+  emit_timing_events: flag(true, "Send timing events"),
+  emit_state_events: flag(false, "Send events about state"),
+  emit_debug_events: flag(false, "Send debug events"),
+  max_events_per_second: unset.integer("Most events a second; no limit when absent", POSITIVE),
+  filtering: section("Which events are sent. Exclusion wins; an empty include list means all.", {
+    include_types: patterns(["*"], "Types sent"),
+    exclude_types: patterns([], "Types not sent"),
+    include_components: patterns(["*"], "Components whose events are sent"),
+    exclude_components: patterns([], "Components whose events are not sent"),
+  }),
+  export: section("Where events are written besides.", {
+    stdout: flag(false, "Write events to standard output"),
+    file: unset.text("Append events to this file, one JSON document a line", PATH),
+    webhook: unset.text("Send events to this http(s) URL", { ...TRUSTED, "x-expand": true }),
+    pretty_json: flag(false, "Indent exported JSON"),
+  }),
+});
+
+export const Debug = section("The script-side Debug global.", {
+  enabled: flag(false, "Write debug output"),
+  level: choice(LOG_LEVEL_WORDS, "info", "Least severe level written"),
+  output: section("Where debug output goes.", {
+    stdout: flag(true, "Write to the terminal"),
+    colored: flag(true, "Use colours"),
+    format: choice(["text", "json", "json_pretty"], "text", "Form of a line"),
+    file: unset.section("A file besides the terminal.", {
+      path: Type.String({ description: "The file", ...PATH }),
+      append: flag(true, "Append to an existing file"),
+      max_size: integer(10_485_760, 'Size at which a new file is begun, in bytes or as "100MB"', {
+        minimum: 1,
+      }),
+      max_files: integer(5, "Old files kept"),
+    }),
+    buffer: section("Entries kept for the script to read.", {
+      enabled: flag(true, "Keep entries"),
+      max_entries: integer(10_000, "Entries kept"),
+    }),
+  }),
+  module_filters: section("Which modules write.", {
+    enabled: list([], "Modules that write; none: all"),
+    disabled: list([], "Modules that do not write"),
+    levels: table(
+      Type.Unsafe<(typeof LOG_LEVEL_WORDS)[number]>({ type: "string", enum: LOG_LEVEL_WORDS }),
+      "Level of single modules",
+    ),
+  }),
+  performance: section("Timers.", {
+    enabled: flag(false, "Measure"),
+    auto_report_interval: integer(0, "Seconds between reports; 0: none"),
+    include_children: flag(true, "Count the time of nested timers"),
+    min_duration_ms: integer(1, "Shortest time reported, in milliseconds"),
+  }),
+  stack_trace: section("Stack traces.", {
+    enabled: flag(false, "Add a stack trace to every entry"),
+    on_error: flag(true, "Add one to errors"),
+    max_depth: integer(50, "Frames shown"),
+    include_source: flag(true, "Show source lines"),
+  }),
+});

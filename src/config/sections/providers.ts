@@ -1,0 +1,73 @@
+import { Type } from "typebox";
+import { flag, integer, NOT_RAISED, number, PATH, POSITIVE, SECRET, TRUSTED, unset } from "../fields.ts";
+
+const BASE_URL = { ...TRUSTED, "x-expand": true } as const;
+const EXPANDED = { "x-expand": true } as const;
+
+export const Provider = Type.Object(
+  {
+    name: unset.text("Label; the table's own name when absent", EXPANDED),
+    provider_type: Type.String({
+      description: "Which client speaks to it: openai, anthropic, …, ollama, llamacpp (alias candle), test",
+    }),
+    enabled: flag(true, "Offer this provider"),
+    base_url: unset.text("Address of the service; the provider's own when absent", BASE_URL),
+    api_key_env: unset.text("Name of the environment variable that holds the key", TRUSTED),
+    api_key: unset.text("The key itself; wins over `api_key_env`", SECRET),
+    default_model: unset.text("Model used when none is named (alias `model`)", EXPANDED),
+    max_tokens: unset.integer("Most tokens in one answer", POSITIVE),
+    timeout_seconds: unset.integer("Time for one request, in seconds", POSITIVE),
+    max_retries: unset.integer("Attempts after a failed request"),
+    rate_limit: unset.section("Requests this process may send.", {
+      requests_per_minute: integer(60, "Requests a minute", POSITIVE),
+      tokens_per_minute: unset.integer("Tokens a minute"),
+      auto_retry: flag(true, "Wait and try again when the limit is reached"),
+    }),
+    retry: unset.section("How failed requests are repeated.", {
+      max_retries: integer(3, "Attempts after the first"),
+      initial_delay_ms: integer(1000, "Wait before the first repetition, in milliseconds"),
+      max_delay_ms: integer(30_000, "Longest wait, in milliseconds"),
+      backoff_multiplier: number(2, "Factor from one wait to the next", { exclusiveMinimum: 0 }),
+    }),
+    temperature: unset.number("Sampling temperature when the script names none"),
+    model_directory: unset.text(
+      "llamacpp: directory of GGUF files; `models/llamacpp` of the data directory when absent",
+      PATH,
+    ),
+    device: unset.choice(
+      ["auto", "cpu", "cuda", "metal", "vulkan"],
+      "llamacpp: where layers run; auto: on a GPU as far as they fit",
+    ),
+    max_concurrent: unset.integer("llamacpp: requests decoded at the same time", POSITIVE),
+    default_quantization: unset.text("llamacpp: file suffix taken when a model name gives none"),
+    cpu_threads: unset.integer("llamacpp: threads; 0: one for each physical core"),
+    context_size: unset.integer("llamacpp: context length in tokens", POSITIVE),
+    batch_size: unset.integer("llamacpp: tokens of one prompt chunk", POSITIVE),
+    use_flash_attention: unset.flag("llamacpp: use flash attention where the model allows it"),
+    gpu_layers: unset.integer("llamacpp: layers put on the GPU; wins over `device`"),
+    server_url: unset.text("llamacpp: use this llama-server instead of the built-in engine", BASE_URL),
+    server_binary: unset.text("llamacpp: start this llama-server program", PATH),
+    port: unset.integer("llamacpp: port for `server_binary`", { minimum: 1, maximum: 65_535 }),
+    auto_start: unset.flag("ollama: start `ollama serve` when it does not answer", NOT_RAISED),
+    health_check_interval_seconds: unset.integer(
+      "ollama: how long a health answer is remembered, in seconds",
+    ),
+    default_backend: unset.text("Backend for model names that do not say one"),
+  },
+  {
+    description: "One model provider. Keys not listed here are kept as options of the provider.",
+    additionalProperties: Type.Unknown({
+      description: "An option of the provider, kept as it is",
+      "x-trust": "always",
+      "x-expand": true,
+    }),
+  },
+);
+
+export const Providers = Type.Object(
+  { default_provider: unset.text("Provider used when a model name gives none") },
+  {
+    description: "Model providers; every table is one, under a name of your choice.",
+    additionalProperties: Provider,
+  },
+);

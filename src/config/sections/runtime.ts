@@ -1,0 +1,91 @@
+import { choice, flag, integer, NOT_RAISED, PATH, POSITIVE, section, text, unset } from "../fields.ts";
+
+const Security = section("What scripts may do. Denied unless allowed here.", {
+  allow_file_access: flag(
+    false,
+    "Scripts get `io`, `os.remove` and loading of files outside the script's directory",
+    NOT_RAISED,
+  ),
+  allow_network_access: flag(
+    true,
+    "Tools and cloud providers may use the network; servers on this machine always may be used",
+    NOT_RAISED,
+  ),
+  allow_process_spawn: flag(
+    false,
+    "Scripts get `os.execute` and `io.popen`; the process tool runs",
+    NOT_RAISED,
+  ),
+  max_memory_bytes: integer(
+    50_000_000,
+    "Memory of one script, in bytes; the smaller of this and the engine's wins",
+    {
+      minimum: 1,
+      ...NOT_RAISED,
+    },
+  ),
+  max_execution_time_ms: integer(
+    300_000,
+    "Time of one script, in milliseconds; the smallest of all limits wins",
+    {
+      minimum: 1,
+      ...NOT_RAISED,
+    },
+  ),
+});
+
+const StatePersistence = section("The State global.", {
+  enabled: flag(true, "Offer the State global"),
+  backend_type: choice(
+    ["memory", "file", "sqlite", "postgres"],
+    "memory",
+    "Where state is kept; sled and rocksdb mean sqlite",
+  ),
+  schema_directory: unset.text("Path of the database; in the data directory when absent", PATH),
+  migration_enabled: flag(false, "Allow schema migrations"),
+  backup_on_migration: flag(true, "Back up before a migration"),
+  backup_enabled: flag(false, "Allow backups"),
+  max_state_size_bytes: integer(10_000_000, "Largest value, in bytes", POSITIVE),
+  auto_save: flag(true, "Save changes without being told"),
+  auto_load: flag(true, "Load stored state at start"),
+  backup: section("Backups of state.", {
+    backup_dir: text("./backups", "Directory of backups", PATH),
+    compression_enabled: flag(true, "Compress backups"),
+    compression_type: choice(["none", "lz4", "zstd"], "zstd", "How backups are compressed"),
+    compression_level: integer(3, "1 (fast) to 9 (small)", { minimum: 1, maximum: 9 }),
+    incremental_enabled: flag(true, "Store only what changed since the last backup"),
+    max_backups: integer(10, "Backups kept", POSITIVE),
+    max_backup_age: integer(2_592_000, "Age at which a backup is removed, in seconds"),
+  }),
+});
+
+const Sessions = section("Sessions, artifacts and replay.", {
+  enabled: flag(false, "Offer the Session, Artifact and Replay globals"),
+  max_sessions: integer(100, "Sessions active at once", POSITIVE),
+  max_artifacts_per_session: integer(1000, "Artifacts of one session", POSITIVE),
+  artifact_compression_threshold: integer(
+    10_240,
+    "Size from which artifacts are compressed, in bytes; 0: never",
+  ),
+  session_timeout_seconds: integer(3600, "Idle time after which a session ends, in seconds", POSITIVE),
+  storage_backend: choice(["memory", "sqlite"], "memory", "Where sessions are kept; sled means sqlite"),
+  storage_path: text("./sessions", "Directory of session data kept outside the database", PATH),
+  persist_interval_seconds: integer(300, "Time between automatic saves, in seconds"),
+  max_storage_bytes: integer(10_000_000_000, "Space for all sessions, in bytes", POSITIVE),
+});
+
+export const LOG_LEVEL_WORDS = ["off", "error", "warn", "info", "debug", "trace"] as const;
+
+export const Runtime = section("How scripts run.", {
+  max_concurrent_scripts: integer(10, "Scripts at once in one kernel", POSITIVE),
+  script_timeout_seconds: integer(
+    300,
+    "Time of one script, in seconds; the smallest of all limits wins",
+    POSITIVE,
+  ),
+  enable_streaming: flag(true, "Send output and tokens piece by piece"),
+  log_level: unset.choice(LOG_LEVEL_WORDS, "Log level when neither `--trace` nor RUST_LOG is given"),
+  security: Security,
+  state_persistence: StatePersistence,
+  sessions: Sessions,
+});
