@@ -7,7 +7,6 @@ import { join } from "node:path";
 import type { BunPlugin } from "bun";
 import { buildNative, type NativeSet } from "./native/build.ts";
 import packageJson from "./package.json" with { type: "json" };
-import { writeNotices } from "./scripts/notices.ts";
 
 /** Files that run on threads of their own; `workerUrl` (src/core/worker.ts) names them without extension. */
 const WORKERS = [
@@ -77,7 +76,6 @@ async function main(): Promise<void> {
     at === -1 ? HOST : (process.argv[at + 1] ?? fail("--target needs a value, for example linux-arm64"));
   const started = performance.now();
   const set = await buildNative(target).catch((error: Error) => fail(error.message));
-  await writeNotices("THIRD_PARTY_NOTICES.md", "build/notices.md");
   mkdirSync("dist", { recursive: true });
   const windows = target.startsWith("windows");
   const outfile = join("dist", `llmspell${target === HOST ? "" : `-${target}`}${windows ? ".exe" : ""}`);

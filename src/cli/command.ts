@@ -79,6 +79,8 @@ export interface CommandIo {
   json(value: unknown, indent?: boolean): void;
   /** Asks on the terminal; null at end of input. @throws usage where stdin is no terminal */
   prompt(text: string, options?: { secret?: boolean }): Promise<string | null>;
+  /** A line of standard input for a script that reads one; null at its end. */
+  inputLine(prompt: string): Promise<string | null>;
   /** The effective configuration; loaded once, warnings go to stderr. */
   loadConfig(): Promise<LoadedConfig>;
   /** The kernel this command talks to; made once, shut down when the command ends. */

@@ -65,8 +65,30 @@ export interface LocalContext<Self = undefined> {
   post(global: string, fn: string, ...args: ScriptValue[]): void;
   /** Creates a local object of a class declared with `local: true`. */
   create(className: string, state: object): ScriptValue;
-  /** Script arguments and limits the thread was started with. */
+  /** Script arguments and limits the thread was started with. One object for the life of the VM. */
   readonly env: LocalEnvironment;
+  readonly vm: VmInspection;
+}
+
+/** What a local function may see of the VM it is called from. */
+export interface VmInspection {
+  /** The script's call stack, innermost frame first, without the frames of globals. */
+  stack(options: { maxDepth: number; locals: boolean; upvalues: boolean }): StackFrame[];
+  /** Bytes in use on the Lua heap, and bytes the VM holds for it. */
+  memory(): { usedBytes: number; allocatedBytes: number };
+}
+
+export interface StackFrame {
+  /** The chunk's name as error messages show it (`script.lua`), or `[C]`. */
+  source: string;
+  /** The line being executed; -1 in a C function. */
+  line: number;
+  /** The function's name as far as Lua knows it; empty for none. */
+  name: string;
+  what: "Lua" | "C" | "main";
+  /** Values as `tostring` shows them, shortened. Only where asked for. */
+  locals?: { name: string; value: string }[];
+  upvalues?: { name: string; value: string }[];
 }
 
 export interface LocalEnvironment {
@@ -80,13 +102,16 @@ interface FunctionBase {
   readonly returns: string;
   /** Further names under which the same function is found. */
   readonly aliases?: readonly string[];
+  /** Called by local and Lua functions of the same global only: not in the script's table, not in the reference. */
+  readonly internal?: boolean;
 }
 
 /**
  * - `wait`: the script blocks until the kernel has answered.
  * - `post`: sent without waiting; order is kept with later calls.
  * - `local`: runs in the script thread.
- * - `lua`: implemented in Lua: a chunk that returns the function.
+ * - `lua`: implemented in Lua: a chunk that returns the function. Its argument (`local host = ...`) is a private table
+ *   with the other functions of the same global, the internal ones included.
  */
 export type FunctionDecl = FunctionBase &
   (
@@ -104,6 +129,7 @@ type Spec<P extends readonly Param[], C> = {
   params: P;
   returns: string;
   aliases?: readonly string[];
+  internal?: boolean;
   handler: (ctx: C, ...args: Args<P>) => unknown;
 };
 

@@ -14,7 +14,8 @@ export interface ScriptArguments {
 
 export interface ExecuteRequest {
   type: "execute";
-  code: string;
+  /** Source text, or its bytes as they stand in the file. */
+  code: string | Uint8Array;
   /** Shown in messages and tracebacks: the path as the user gave it, or `exec`. */
   name: string;
   /** Absolute path of the script file, where there is one: `require` looks beside it. */

@@ -3,6 +3,7 @@ import type { AgentService } from "../agents/service.ts";
 import type { Config } from "../config/schema.ts";
 import type { Log } from "../core/log.ts";
 import type { Task } from "../core/task.ts";
+import type { DebugService } from "../debug/service.ts";
 import type { ModelService } from "../models/service.ts";
 import type { ToolService } from "../tools/service.ts";
 import type { KernelEvent, ScriptArguments } from "./api.ts";
@@ -14,6 +15,7 @@ export interface Services {
   tools(): Promise<ToolService>;
   models(): Promise<ModelService>;
   agents(): Promise<AgentService>;
+  debug(): Promise<DebugService>;
 }
 
 /** The effective configuration and how it may change while scripts run. */

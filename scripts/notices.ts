@@ -1,0 +1,63 @@
+/** Third-party notices: every package that goes into the executable, with its licence text, from the installed packages. */
+import { existsSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import packageJson from "../package.json" with { type: "json" };
+
+interface PackageFacts {
+  name: string;
+  version: string;
+  licence: string;
+  text: string;
+}
+
+async function packageFacts(name: string): Promise<PackageFacts & { dependencies: string[] }> {
+  const directory = join("node_modules", name);
+  const json = await Bun.file(join(directory, "package.json")).json();
+  const file = readdirSync(directory).find((f) => /^(licen[cs]e|copying)/i.test(f));
+  const text = file === undefined ? "" : (await Bun.file(join(directory, file)).text()).trim();
+  return {
+    name,
+    version: json.version,
+    licence: json.license ?? "unknown",
+    text,
+    dependencies: Object.keys(json.dependencies ?? {}),
+  };
+}
+
+/** Dependencies of the project and theirs, by name. Packages of other platforms are not installed and left out. */
+async function allPackages(): Promise<PackageFacts[]> {
+  const wanted = Object.keys({
+    ...packageJson.dependencies,
+    ...("optionalDependencies" in packageJson ? (packageJson.optionalDependencies as object) : {}),
+  });
+  const found = new Map<string, PackageFacts>();
+  while (wanted.length > 0) {
+    const name = wanted.pop()!;
+    if (
+      found.has(name) ||
+      name.startsWith("@types/") ||
+      !existsSync(join("node_modules", name, "package.json"))
+    )
+      continue;
+    const { dependencies, ...facts } = await packageFacts(name);
+    found.set(name, facts);
+    wanted.push(...dependencies);
+  }
+  return [...found.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** The notices as Markdown. Parts that are no npm packages are described in `native/NOTICES.md`. */
+export async function notices(): Promise<string> {
+  const parts = [
+    "# Third-party notices",
+    "",
+    "The executable contains the following software besides llmspell itself (MIT, see LICENSE).",
+  ];
+  for (const p of await allPackages()) {
+    parts.push("", `## ${p.name} ${p.version}`, "", `Licence: ${p.licence}`);
+    if (p.text !== "") parts.push("", "```text", p.text, "```");
+  }
+  const native = Bun.file("native/NOTICES.md");
+  if (await native.exists()) parts.push("", (await native.text()).trim());
+  return `${parts.join("\n")}\n`;
+}

@@ -1,0 +1,147 @@
+/** What `run` and `exec` share: running code in the kernel and showing what comes of it. */
+import { errorFromJson } from "../../core/errors.ts";
+import type { ExecuteReply, ExecuteRequest, KernelEvent } from "../../kernel/api.ts";
+import type { CommandIo, OptionDecl, OptionValues } from "../command.ts";
+import { EXIT } from "../exit-codes.ts";
+import { usageError } from "../parse.ts";
+
+export const EXECUTE_OPTIONS: readonly OptionDecl[] = [
+  {
+    flag: "--engine",
+    value: "NAME",
+    default: "lua",
+    choices: ["lua", "javascript", "js", "python"],
+    env: "LLMSPELL_ENGINE",
+    doc: "Script language",
+  },
+  { flag: "--stream", doc: "Print the agents' answers token by token as they come" },
+];
+
+export interface Executed {
+  reply: ExecuteReply;
+  /** Lines the script printed, kept only in JSON mode. */
+  console: string[];
+}
+
+/** @throws SpellError usage */
+export function checkEngine(options: OptionValues): "lua" {
+  const engine = options.engine === "js" ? "javascript" : options.engine;
+  if (engine === "javascript")
+    throw usageError(
+      "Script engine 'javascript' is not available yet. Coming in Phase 15",
+      "Use `--engine lua`",
+    );
+  if (engine === "python")
+    throw usageError("Script engine 'python' is not available yet. Coming in Phase 22", "Use `--engine lua`");
+  return "lua";
+}
+
+/**
+ * Runs the code; its output goes to stdout as it comes, or is kept in JSON mode.
+ * @throws SpellError the script's failure
+ */
+export async function execute(io: CommandIo, request: ExecuteRequest): Promise<Executed> {
+  const kernel = await io.kernel();
+  const closed = new AbortController();
+  const screen = new Screen(io, request.stream);
+  let failure: unknown;
+  const reply = await kernel.request(request, {
+    signal: AbortSignal.any([io.signal, closed.signal]),
+    onInput: (prompt) => io.inputLine(prompt),
+    onEvent: (event) => {
+      if (failure !== undefined) return;
+      try {
+        screen.show(event);
+      } catch (error) {
+        failure = error;
+        closed.abort(error);
+      }
+    },
+  });
+  if (failure !== undefined) throw failure;
+  if (reply.status === "error") throw errorFromJson(reply.error);
+  screen.end();
+  return { reply, console: screen.lines() };
+}
+
+/** Shows kernel events: output and tokens on stdout, progress on a terminal's stderr. */
+class Screen {
+  private kept = "";
+  private tokenLineOpen = false;
+  private progressShown = false;
+
+  constructor(
+    private readonly io: CommandIo,
+    private readonly tokens: boolean,
+  ) {}
+
+  show(event: KernelEvent): void {
+    if (event.type === "progress") this.progress(event.label, event.done, event.total);
+    else if (event.type === "token" && this.tokens && this.io.mode !== "json") {
+      this.clearProgress();
+      this.io.write(event.text);
+      this.tokenLineOpen = !event.text.endsWith("\n");
+    } else if (event.type === "stream") {
+      this.clearProgress();
+      if (event.stream === "stderr") this.io.err(toText(event.text).replace(/\n$/, ""));
+      else if (this.io.mode === "json") this.kept += toText(event.text);
+      else {
+        this.endTokenLine();
+        this.io.write(event.text);
+      }
+    }
+  }
+
+  private endTokenLine(): void {
+    if (this.tokenLineOpen) this.io.write("\n");
+    this.tokenLineOpen = false;
+  }
+
+  private progress(label: string, done: number, total?: number): void {
+    if (!this.io.isTty.stderr) return;
+    const share = total ? ` ${Math.floor((done / total) * 100)} %` : "";
+    process.stderr.write(`\r\u001b[K${label}${share}`);
+    this.progressShown = true;
+  }
+
+  private clearProgress(): void {
+    if (this.progressShown) process.stderr.write("\r\u001b[K");
+    this.progressShown = false;
+  }
+
+  end(): void {
+    this.clearProgress();
+    if (this.io.mode !== "json") this.endTokenLine();
+  }
+
+  lines(): string[] {
+    if (this.kept === "") return [];
+    return this.kept.replace(/\n$/, "").split("\n");
+  }
+}
+
+function toText(text: string | Uint8Array): string {
+  return typeof text === "string" ? text : new TextDecoder().decode(text);
+}
+
+/** The JSON document of spec/cli.md sections 5 and 6; `head` holds the fields that differ. */
+export function executedDocument(
+  head: Record<string, unknown>,
+  { reply, console }: Executed,
+): Record<string, unknown> {
+  const parts = [...console];
+  if (reply.value !== null) parts.push(JSON.stringify(reply.value));
+  return {
+    status: "success",
+    mode: "embedded",
+    ...head,
+    result: parts.join("\n"),
+    console,
+    output: reply.value,
+    duration_ms: Math.round(reply.durationMs * 1000) / 1000,
+  };
+}
+
+export function exitCodeOfReply(reply: ExecuteReply): number {
+  return reply.exitCode ?? EXIT.ok;
+}

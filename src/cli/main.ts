@@ -1,0 +1,84 @@
+/** From argv to an exit code: parse, make the command's surroundings, run it, show what went wrong. */
+import type { CommandIo, OptionValues, OutputMode } from "./command.ts";
+import { EXIT, exitCodeOfError } from "./exit-codes.ts";
+import { errorDocument, formatError } from "./format-error.ts";
+import { OutputClosed, writeAll } from "./output.ts";
+
+export async function main(argv: readonly string[]): Promise<number> {
+  if (argv.length === 1 && (argv[0] === "--version" || argv[0] === "-V")) {
+    const { shortVersion, versionLine } = await import("./version.ts");
+    writeAll(1, `${argv[0] === "-V" ? versionLine() : `llmspell ${shortVersion()}`}\n`);
+    return EXIT.ok;
+  }
+  let mode = guessMode(argv);
+  try {
+    const { parse, usageError } = await import("./parse.ts");
+    const invocation = await parse(argv, process.env);
+    mode = (invocation.globals.output as OutputMode | undefined) ?? "text";
+    const { path, command } = invocation;
+    if (
+      invocation.help ||
+      (command !== undefined && command.run === undefined) ||
+      (command === undefined && !invocation.version)
+    ) {
+      const help = await import("./help.ts");
+      const text = command === undefined ? help.programHelp() : help.commandHelp(path, command);
+      if (!invocation.help)
+        throw usageError(
+          `Missing ${path.length === 0 ? "command" : `command of \`llmspell ${path.join(" ")}\``}`,
+          `One of the following\n\n${text}`,
+        );
+      writeAll(1, `${text}\n`);
+      return EXIT.ok;
+    }
+    if (command?.run === undefined) {
+      const { shortVersion } = await import("./version.ts");
+      writeAll(1, `llmspell ${shortVersion()}\n`);
+      return EXIT.ok;
+    }
+    return await withIo(mode, invocation.globals, invocation.scriptArgs, (io) =>
+      command.run!(io, invocation.args, invocation.options),
+    );
+  } catch (error) {
+    return report(error, mode);
+  }
+}
+
+async function withIo(
+  mode: OutputMode,
+  globals: OptionValues,
+  scriptArgs: readonly string[],
+  body: (io: CommandIo) => Promise<number>,
+): Promise<number> {
+  const { Surroundings } = await import("./surroundings.ts");
+  const surroundings = new Surroundings(mode, globals, scriptArgs);
+  try {
+    const code = await body(surroundings);
+    return surroundings.stopCode ?? code;
+  } catch (error) {
+    if (error instanceof OutputClosed) return EXIT.closedOutput;
+    const code = report(error, mode);
+    return surroundings.stopCode ?? code;
+  } finally {
+    await surroundings.close();
+  }
+}
+
+function report(error: unknown, mode: OutputMode): number {
+  if (error instanceof OutputClosed) return EXIT.closedOutput;
+  try {
+    writeAll(2, `${formatError(error)}\n`);
+    if (mode === "json") writeAll(1, `${JSON.stringify(errorDocument(error))}\n`);
+  } catch (second) {
+    if (!(second instanceof OutputClosed)) throw second;
+  }
+  return exitCodeOfError(error);
+}
+
+/** The mode for failures of the parser itself. */
+function guessMode(argv: readonly string[]): OutputMode {
+  const at = argv.findIndex((word) => word === "--output" || word.startsWith("--output="));
+  if (at === -1) return "text";
+  const value = argv[at]!.includes("=") ? argv[at]!.slice("--output=".length) : argv[at + 1];
+  return value === "json" || value === "pretty" ? value : "text";
+}

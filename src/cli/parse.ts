@@ -1,0 +1,220 @@
+/** From words to a command and its values. cac does the parsing; this adds nested commands, checks and nearest names. */
+import { type CAC, cac } from "cac";
+import { SpellError } from "../core/errors.ts";
+import { didYouMean } from "../core/nearest.ts";
+import type { ArgDecl, ArgValues, CommandDecl, OptionDecl, OptionValues } from "./command.ts";
+import { GLOBAL_OPTIONS } from "./globals.ts";
+import { commands, findCommand } from "./registry.ts";
+
+export interface Invocation {
+  /** `model import`; empty for no command. */
+  path: string[];
+  command: CommandDecl | undefined;
+  args: ArgValues;
+  options: OptionValues;
+  /** Global options, defaults and environment applied; absent ones undefined. */
+  globals: OptionValues;
+  scriptArgs: string[];
+  help: boolean;
+  version: boolean;
+}
+
+type Env = Record<string, string | undefined>;
+
+/** Put before every value so that cac neither turns it into a number nor takes it for a flag. */
+const GUARD = "\u0000";
+
+export function usageError(message: string, hint?: string): SpellError {
+  return new SpellError("usage", message, {
+    hint: hint ?? "Run `llmspell --help` for the commands and options",
+  });
+}
+
+/** @throws SpellError usage */
+export async function parse(argv: readonly string[], env: Env): Promise<Invocation> {
+  const dashes = argv.indexOf("--");
+  const words = dashes === -1 ? [...argv] : argv.slice(0, dashes);
+  const rest = dashes === -1 ? [] : argv.slice(dashes + 1);
+
+  const { path, command, others } = await findPath(words);
+  const declared = [...(command?.options ?? [])];
+  const shadowed = new Set(declared.flatMap((o) => (o.short === undefined ? [] : [o.short])));
+  const globals = GLOBAL_OPTIONS.map((o) =>
+    o.short !== undefined && shadowed.has(o.short) ? withoutShort(o) : o,
+  );
+  const flags = declared.concat(globals.filter((g) => !declared.some((d) => d.flag === g.flag)));
+
+  const guarded = guardWords(others, flags, path);
+  if (rest.length > 0 && command?.scriptArgs !== true) guarded.push(...rest.map((word) => GUARD + word));
+  const parsed = runCac(path, command, flags, guarded);
+  const values = readOptions(flags, parsed.options, env);
+  const help = values.help === true;
+  const version = values.version === true && command === undefined;
+  const wantsArgs = command?.run !== undefined && !help;
+  return {
+    path,
+    command,
+    args: wantsArgs ? readArgs(path, command.args ?? [], parsed.args) : {},
+    options: values,
+    globals: values,
+    scriptArgs: command?.scriptArgs === true ? rest : [],
+    help,
+    version,
+  };
+}
+
+function withoutShort(option: OptionDecl): OptionDecl {
+  const { short: _, ...copy } = option;
+  return copy;
+}
+
+/** Follows command words through the tree; everything else stays, in order. */
+async function findPath(
+  words: readonly string[],
+): Promise<{ path: string[]; command: CommandDecl | undefined; others: string[] }> {
+  const path: string[] = [];
+  const others: string[] = [];
+  let command: CommandDecl | undefined;
+  for (let i = 0; i < words.length; i++) {
+    const word = words[i]!;
+    const open = command === undefined || command.subcommands !== undefined;
+    if (!open || word.startsWith("-")) {
+      others.push(word);
+      const takesValue = GLOBAL_OPTIONS.some(
+        (o) => o.value !== undefined && (o.flag === word || o.short === word),
+      );
+      if (open && takesValue && i + 1 < words.length) others.push(words[++i]!);
+      continue;
+    }
+    const next =
+      command === undefined
+        ? await findCommand(word)?.load()
+        : command.subcommands?.find((s) => s.name === word || s.aliases?.includes(word));
+    if (next === undefined) {
+      const names =
+        command === undefined ? commands.map((c) => c.name) : (command.subcommands ?? []).map((s) => s.name);
+      const place = path.length === 0 ? "command" : `command of \`llmspell ${path.join(" ")}\``;
+      throw usageError(`Unknown ${place}: ${word}`, didYouMean(word, names) ?? `Known: ${names.join(", ")}`);
+    }
+    command = next;
+    path.push(next.name);
+  }
+  return { path, command, others };
+}
+
+/** Joins flags and their values and guards every value; refuses unknown flags. */
+function guardWords(
+  words: readonly string[],
+  flags: readonly OptionDecl[],
+  path: readonly string[],
+): string[] {
+  const guarded: string[] = [];
+  for (let i = 0; i < words.length; i++) {
+    const word = words[i]!;
+    if (
+      !word.startsWith("-") ||
+      word === "-" ||
+      /^-[\d.]/.test(word) ||
+      /^\S*\s/.test(word.replace(/=.*$/s, ""))
+    ) {
+      guarded.push(GUARD + word);
+      continue;
+    }
+    const equals = word.indexOf("=");
+    const name = equals === -1 ? word : word.slice(0, equals);
+    const option = flags.find((o) => o.flag === name || o.short === name);
+    if (option === undefined) {
+      const command = path.length === 0 ? "llmspell" : `llmspell ${path.join(" ")}`;
+      const near = didYouMean(
+        name,
+        flags.map((o) => o.flag),
+      );
+      throw usageError(
+        `Unknown option of \`${command}\`: ${name}`,
+        near ?? `Run \`${command} --help\` for its options`,
+      );
+    }
+    if (option.value === undefined) {
+      if (equals !== -1) throw usageError(`Option ${option.flag} takes no value: ${word.slice(equals + 1)}`);
+      guarded.push(option.flag);
+      continue;
+    }
+    const value = equals === -1 ? words[++i] : word.slice(equals + 1);
+    if (value === undefined) throw usageError(`Option ${option.flag} needs a value: ${option.value}`);
+    guarded.push(`${option.flag}=${GUARD}${value}`);
+  }
+  return guarded;
+}
+
+function runCac(
+  path: readonly string[],
+  command: CommandDecl | undefined,
+  flags: readonly OptionDecl[],
+  words: string[],
+) {
+  const cli: CAC = cac(["llmspell", ...path].join(" "));
+  const leaf = cli.command("[...words]", command?.summary ?? "");
+  for (const option of flags)
+    leaf.option(option.value === undefined ? option.flag : `${option.flag} <value>`, option.doc);
+  return cli.parse(["", "", ...words], { run: false });
+}
+
+function readOptions(flags: readonly OptionDecl[], parsed: Record<string, unknown>, env: Env): OptionValues {
+  const values: OptionValues = {};
+  for (const option of flags) {
+    const name = option.flag.slice(2);
+    const camel = name.replaceAll(/([a-z])-([a-z])/g, (_, a: string, b: string) => a + b.toUpperCase());
+    const raw = parsed[camel];
+    const given = (Array.isArray(raw) ? raw : raw === undefined ? [] : [raw]).map((v) =>
+      typeof v === "string" ? v.replace(GUARD, "") : v,
+    );
+    const fromEnv = option.env === undefined ? undefined : env[option.env];
+    if (option.value === undefined) {
+      values[name] = given.length > 0 ? given.at(-1) === true : option.default === true;
+      continue;
+    }
+    if (given.length === 0 && fromEnv) given.push(fromEnv);
+    for (const value of given) checkChoice(option.flag, option.choices, String(value));
+    if (option.repeat) values[name] = given.map(String);
+    else if (given.length > 0) values[name] = String(given.at(-1));
+    else if (option.default !== undefined) values[name] = option.default;
+  }
+  return values;
+}
+
+function readArgs(
+  path: readonly string[],
+  declared: readonly ArgDecl[],
+  words: readonly string[],
+): ArgValues {
+  const given = words.map((w) => w.replace(GUARD, ""));
+  const values: ArgValues = {};
+  for (const arg of declared) {
+    if (arg.rest) {
+      values[arg.name] = given.splice(0);
+      if (!arg.optional && (values[arg.name] as string[]).length === 0) throw missing(path, arg);
+      continue;
+    }
+    const value = given.shift();
+    if (value === undefined && !arg.optional) throw missing(path, arg);
+    if (value !== undefined) checkChoice(arg.name.toUpperCase(), arg.choices, value);
+    values[arg.name] = value;
+  }
+  if (given.length > 0) {
+    throw usageError(
+      `Too many arguments for \`llmspell ${path.join(" ")}\`: ${given[0]}`,
+      `Run \`llmspell ${path.join(" ")} --help\` for its arguments`,
+    );
+  }
+  return values;
+}
+
+function missing(path: readonly string[], arg: ArgDecl): SpellError {
+  return usageError(`Missing argument of \`llmspell ${path.join(" ")}\`: ${arg.name.toUpperCase()}`, arg.doc);
+}
+
+function checkChoice(name: string, choices: readonly string[] | undefined, value: string): void {
+  if (choices === undefined || choices.includes(value)) return;
+  const near = didYouMean(value, choices);
+  throw usageError(`Cannot use ${name}: it must be one of ${choices.join(", ")}: ${value}`, near);
+}

@@ -1,0 +1,135 @@
+/** What a command gets of the outside world in a real process. */
+import type { LoadedConfig } from "../config/load.ts";
+import { SpellError } from "../core/errors.ts";
+import type { LogLevel } from "../core/log.ts";
+import { homeDirectory } from "../core/paths.ts";
+import type { KernelClient } from "../kernel/api.ts";
+import type { CommandIo, GlobalOptions, OptionValues, OutputMode } from "./command.ts";
+import { EXIT } from "./exit-codes.ts";
+import { effectiveLevel, stderrLog } from "./log-sink.ts";
+import { writeAll } from "./output.ts";
+import { LineReader } from "./stdin.ts";
+
+export class Surroundings implements CommandIo {
+  readonly env = process.env;
+  readonly cwd = process.cwd();
+  readonly isTty = {
+    stdin: process.stdin.isTTY === true,
+    stdout: process.stdout.isTTY === true,
+    stderr: process.stderr.isTTY === true,
+  };
+  readonly globals: GlobalOptions;
+  /** Set when a signal ended the command: the exit code that says so. */
+  stopCode: number | undefined;
+
+  private readonly abort = new AbortController();
+  private readonly stdin = new LineReader();
+  private loaded: Promise<LoadedConfig> | undefined;
+  private client: Promise<KernelClient> | undefined;
+  private readonly onSigint = () => this.stop(EXIT.interrupted);
+  private readonly onSigterm = () => this.stop(EXIT.terminated);
+
+  constructor(
+    readonly mode: OutputMode,
+    globals: OptionValues,
+    readonly scriptArgs: readonly string[],
+  ) {
+    this.globals = {
+      output: mode,
+      ...(typeof globals.config === "string" ? { config: globals.config } : {}),
+      ...(typeof globals.profile === "string" ? { profile: globals.profile } : {}),
+      ...(typeof globals.trace === "string"
+        ? { trace: (globals.trace === "off" ? "error" : globals.trace) as LogLevel }
+        : {}),
+    };
+    process.on("SIGINT", this.onSigint);
+    process.on("SIGTERM", this.onSigterm);
+  }
+
+  get signal(): AbortSignal {
+    return this.abort.signal;
+  }
+
+  out(text: string): void {
+    writeAll(1, `${text}\n`);
+  }
+
+  write(data: string | Uint8Array): void {
+    writeAll(1, data);
+  }
+
+  err(text: string): void {
+    writeAll(2, `${text}\n`);
+  }
+
+  json(value: unknown, indent = false): void {
+    this.out(JSON.stringify(value, null, indent ? 2 : undefined));
+  }
+
+  async prompt(text: string): Promise<string | null> {
+    if (!this.isTty.stdin) {
+      throw new SpellError("usage", "Cannot ask: standard input is no terminal", {
+        hint: "Give the answer on the command line; `--help` lists the options",
+      });
+    }
+    writeAll(2, text);
+    return this.stdin.line();
+  }
+
+  /** A line of standard input for a script that reads one. */
+  async inputLine(prompt: string): Promise<string | null> {
+    if (prompt !== "") writeAll(this.isTty.stdin ? 1 : 2, prompt);
+    return this.stdin.line();
+  }
+
+  loadConfig(): Promise<LoadedConfig> {
+    this.loaded ??= this.load();
+    return this.loaded;
+  }
+
+  private async load(): Promise<LoadedConfig> {
+    const { loadConfig } = await import("../config/load.ts");
+    const loaded = await loadConfig({
+      ...(this.globals.profile === undefined ? {} : { profile: this.globals.profile }),
+      ...(this.globals.config === undefined ? {} : { configPath: this.globals.config }),
+      env: this.env,
+      cwd: this.cwd,
+      home: homeDirectory(this.env),
+    });
+    const log = this.log(loaded);
+    for (const warning of loaded.warnings)
+      log.warn("config", warning.message, warning.path === undefined ? undefined : { key: warning.path });
+    return loaded;
+  }
+
+  private log(loaded: LoadedConfig) {
+    const level = effectiveLevel(this.env, this.globals.trace, loaded.config.runtime.log_level);
+    return stderrLog(level, this.env.LOG_FORMAT === "json" ? "json" : "text");
+  }
+
+  kernel(): Promise<KernelClient> {
+    this.client ??= this.connect();
+    return this.client;
+  }
+
+  private async connect(): Promise<KernelClient> {
+    const [loaded, { createKernel }] = await Promise.all([this.loadConfig(), import("../kernel/kernel.ts")]);
+    return createKernel({ loaded, log: this.log(loaded), env: this.env, cwd: this.cwd });
+  }
+
+  /** The first signal asks the command to end, the second ends the process. */
+  private stop(code: number): void {
+    if (this.stopCode !== undefined) process.exit(code);
+    this.stopCode = code;
+    this.abort.abort(new SpellError("interrupted", "Interrupted"));
+  }
+
+  async close(): Promise<void> {
+    if (this.client !== undefined) {
+      const client = await this.client.catch(() => undefined);
+      await client?.shutdown();
+    }
+    process.off("SIGINT", this.onSigint);
+    process.off("SIGTERM", this.onSigterm);
+  }
+}

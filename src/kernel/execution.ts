@@ -1,0 +1,102 @@
+/** Script sessions: one VM each, its runs, and how services see them. */
+import { randomUUID } from "node:crypto";
+import { errorFromJson, SpellError } from "../core/errors.ts";
+import type { EngineHost, ScriptEngine } from "../engine/engine.ts";
+import { createLuaEngine } from "../engine/lua/engine.ts";
+import { Dispatcher } from "../globals/dispatch.ts";
+import { globals } from "../globals/index.ts";
+import type { ExecuteReply, ExecuteRequest, KernelEvent, RequestOptions } from "./api.ts";
+import { enginePolicy } from "./policy.ts";
+import type { RunContext, Services } from "./services.ts";
+
+/** What the running script is connected to. */
+interface Run {
+  request: ExecuteRequest;
+  options: RequestOptions;
+  id: string;
+  abort: AbortController;
+}
+
+/** One VM. Its globals persist from one execution to the next; executions take turns. */
+export class ScriptSession {
+  private readonly engine: ScriptEngine;
+  private readonly dispatcher: Dispatcher;
+  private current: Run | undefined;
+  private turn: Promise<unknown> = Promise.resolve();
+
+  constructor(services: Services) {
+    this.dispatcher = new Dispatcher(globals, services);
+    this.engine = createLuaEngine({ globals, policy: enginePolicy(services.config), host: this.host() });
+  }
+
+  execute(request: ExecuteRequest, options: RequestOptions): Promise<ExecuteReply> {
+    const mine = this.turn.then(() => this.runOne(request, options));
+    this.turn = mine.catch(() => undefined);
+    return mine;
+  }
+
+  private async runOne(request: ExecuteRequest, options: RequestOptions): Promise<ExecuteReply> {
+    const started = performance.now();
+    const run: Run = { request, options, id: randomUUID(), abort: new AbortController() };
+    const interrupt = () => {
+      run.abort.abort(options.signal?.reason);
+      this.engine.interrupt();
+    };
+    this.current = run;
+    options.signal?.addEventListener("abort", interrupt, { once: true });
+    try {
+      if (options.signal?.aborted) throw new SpellError("interrupted", "Interrupted");
+      const { code, name, path, args } = request;
+      const outcome = await this.engine.execute({
+        code,
+        name,
+        args,
+        ...(path === undefined ? {} : { path }),
+      });
+      if (outcome.error !== undefined) throw errorFromJson(outcome.error);
+      const durationMs = performance.now() - started;
+      const reply: ExecuteReply = { status: "ok", value: outcome.value ?? null, durationMs };
+      return outcome.exitCode === undefined ? reply : { ...reply, exitCode: outcome.exitCode };
+    } finally {
+      options.signal?.removeEventListener("abort", interrupt);
+      run.abort.abort(new SpellError("interrupted", "The script has ended"));
+      this.current = undefined;
+    }
+  }
+
+  private host(): EngineHost {
+    return {
+      call: (target, args, blocked) => {
+        const run = this.running();
+        const context: RunContext = {
+          id: run.id,
+          signal: run.abort.signal,
+          scriptName: run.request.name,
+          args: run.request.args,
+          emit: (event) => emit(run, event),
+          blockedTasks: blocked,
+        };
+        return this.dispatcher.call(target, args, context);
+      },
+      output: (stream, text) => emit(this.running(), { type: "stream", stream, text }),
+      input: async (prompt) => {
+        const { onInput } = this.running().options;
+        return onInput === undefined ? null : onInput(prompt);
+      },
+    };
+  }
+
+  private running(): Run {
+    if (this.current === undefined)
+      throw new SpellError("interrupted", "Cannot call the kernel: the script has ended");
+    return this.current;
+  }
+
+  dispose(): Promise<void> {
+    return this.engine.dispose();
+  }
+}
+
+function emit(run: Run, event: KernelEvent): void {
+  run.options.onEvent?.(event);
+}

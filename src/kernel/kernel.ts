@@ -1,0 +1,145 @@
+/** The composition root: owns the services and answers requests. Every front end reaches scripts, tools and models here. */
+
+import type { LoadedConfig } from "../config/load.ts";
+import { createConfigService } from "../config/service.ts";
+import { type ErrorJson, errorToJson, SpellError } from "../core/errors.ts";
+import type { Log } from "../core/log.ts";
+import { dataDirectory } from "../core/paths.ts";
+import type {
+  ExecuteReply,
+  ExecuteRequest,
+  KernelClient,
+  KernelReply,
+  KernelRequest,
+  RequestOptions,
+} from "./api.ts";
+import { ScriptSession } from "./execution.ts";
+import type { ConfigService, Services } from "./services.ts";
+
+export interface KernelOptions {
+  loaded: LoadedConfig;
+  log: Log;
+  env: Record<string, string | undefined>;
+  cwd: string;
+}
+
+type Failure = { status: "error"; error: ErrorJson };
+
+export function createKernel(options: KernelOptions): KernelClient {
+  return new Kernel(options);
+}
+
+/** Remembers the promise of the first call, so that a service is made once. */
+function once<T>(make: () => Promise<T>): { get: () => Promise<T>; made: () => Promise<T> | undefined } {
+  let made: Promise<T> | undefined;
+  return {
+    get: () => {
+      made ??= make();
+      return made;
+    },
+    made: () => made,
+  };
+}
+
+class Kernel implements KernelClient, Services {
+  readonly config: ConfigService;
+  readonly log: Log;
+
+  private readonly toolService;
+  private readonly modelService;
+  private readonly agentService;
+  private readonly debugService;
+  private session: ScriptSession | undefined;
+  private ended: Promise<void> | undefined;
+
+  constructor(options: KernelOptions) {
+    const { log, env, cwd } = options;
+    this.log = log;
+    this.config = createConfigService(options.loaded);
+    this.toolService = once(async () => {
+      const { createToolService } = await import("../tools/create.ts");
+      return createToolService({ config: this.config, log, env, cwd });
+    });
+    this.modelService = once(async () => {
+      const { createModelService } = await import("../models/create.ts");
+      return createModelService({ config: this.config, log, env, dataDirectory: dataDirectory(env) });
+    });
+    this.agentService = once(async () => {
+      const { createAgentService } = await import("../agents/create.ts");
+      return createAgentService({
+        models: () => this.models(),
+        tools: () => this.tools(),
+        config: this.config,
+        log,
+      });
+    });
+    this.debugService = once(async () => {
+      const { createDebugService } = await import("../debug/create.ts");
+      return createDebugService({ config: this.config, log });
+    });
+  }
+
+  tools() {
+    return this.toolService.get();
+  }
+
+  models() {
+    return this.modelService.get();
+  }
+
+  agents() {
+    return this.agentService.get();
+  }
+
+  debug() {
+    return this.debugService.get();
+  }
+
+  request(request: ExecuteRequest, options?: RequestOptions): Promise<ExecuteReply | Failure>;
+  request(request: KernelRequest, options?: RequestOptions): Promise<KernelReply>;
+  async request(request: KernelRequest, options: RequestOptions = {}): Promise<KernelReply> {
+    try {
+      if (this.ended !== undefined)
+        throw new SpellError("internal", "Cannot take a request: the kernel has shut down");
+      return await this.answer(request, options);
+    } catch (error) {
+      if (!(error instanceof SpellError))
+        this.log.debug("kernel", "request failed", {
+          stack: error instanceof Error ? error.stack : undefined,
+        });
+      return { status: "error", error: errorToJson(error) };
+    }
+  }
+
+  private async answer(request: KernelRequest, options: RequestOptions): Promise<KernelReply> {
+    switch (request.type) {
+      case "execute": {
+        this.session ??= new ScriptSession(this);
+        return this.session.execute(request, options);
+      }
+      case "tool": {
+        const { answerToolRequest } = await import("./requests/tool.ts");
+        return answerToolRequest(request, this, options);
+      }
+      case "model": {
+        const { answerModelRequest } = await import("./requests/model.ts");
+        return answerModelRequest(request, this, options);
+      }
+      case "providers": {
+        const { answerProvidersRequest } = await import("./requests/model.ts");
+        return answerProvidersRequest(request, this, options);
+      }
+    }
+  }
+
+  shutdown(): Promise<void> {
+    this.ended ??= this.end();
+    return this.ended;
+  }
+
+  private async end(): Promise<void> {
+    await this.session?.dispose();
+    const models = await this.modelService.made();
+    await models?.dispose();
+  }
+}
