@@ -12,7 +12,7 @@ export interface ResourceLimits {
 }
 
 const LIMITS: Record<SecurityLevel, ResourceLimits> = {
-  safe: { memoryBytes: 10_000_000, operations: 10, openFiles: 0 },
+  safe: { memoryBytes: 10_000_000, operations: 10, openFiles: 50 },
   restricted: { memoryBytes: 100_000_000, operations: 100, openFiles: 50 },
   privileged: { memoryBytes: Infinity, operations: Infinity, openFiles: 50 },
 };

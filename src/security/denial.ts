@@ -1,0 +1,30 @@
+/** The texts of refused access: spec/tools.md sections 4.3 and 5.1. Scripts match on parts of them. */
+import { SpellError } from "../core/errors.ts";
+
+export function deniedPath(path: string, hint?: string): SpellError {
+  return new SpellError(
+    "permission_denied",
+    `Security violation: File access violation: access on '${path}' - Path not in allowed list (Permission denied: Path not allowed)`,
+    {
+      data: { path },
+      hint: hint ?? "Add its directory to tools.file_operations.allowed_paths in the configuration",
+    },
+  );
+}
+
+/** @param reason sentence part after the dash, for example `Extension '.exe' is blocked` */
+export function deniedFile(path: string, reason: string, hint: string): SpellError {
+  return new SpellError(
+    "permission_denied",
+    `Security violation: File access violation: access on '${path}' - ${reason} (Permission denied)`,
+    { data: { path }, hint },
+  );
+}
+
+export function deniedVariable(name: string, reason: string, hint: string): SpellError {
+  return new SpellError(
+    "permission_denied",
+    `Security violation: Environment access violation: variable '${name}' - ${reason} (Permission denied: not in allowlist)`,
+    { data: { variable: name }, hint },
+  );
+}
