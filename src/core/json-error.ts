@@ -1,5 +1,7 @@
+const SPACE = /[ \t\n\r]*/y;
 const TOKEN =
-  /[ \t\n\r]*(?:([{}[\],:])|("(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*")|-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?(?![0-9.])|true\b|false\b|null\b)/y;
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: JSON strings may not hold them
+  /([{}[\],:])|("(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*")|-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?(?![0-9.])|true\b|false\b|null\b/y;
 
 type Expected = "value" | "value or ]" | "key" | "key or }" | ":" | "next" | "end";
 
@@ -7,11 +9,12 @@ type Expected = "value" | "value or ]" | "key" | "key or }" | ":" | "next" | "en
 export function jsonErrorOffset(text: string): number {
   const open: string[] = [];
   let expected: Expected = "value";
-  TOKEN.lastIndex = 0;
   for (let at = 0; ; at = TOKEN.lastIndex) {
-    TOKEN.lastIndex = at;
+    SPACE.lastIndex = at;
+    SPACE.test(text);
+    const start = SPACE.lastIndex;
+    TOKEN.lastIndex = start;
     const match = TOKEN.exec(text);
-    const start = at + /^[ \t\n\r]*/.exec(text.slice(at, at + 4096))![0].length;
     if (match === null) return start;
     const next = step(expected, match[1] ?? (match[2] === undefined ? "scalar" : "string"), open);
     if (next === undefined) return start;
