@@ -1,9 +1,16 @@
 /** Agents: what globals and the kernel know of them. */
 import type { RunContext } from "../kernel/services.ts";
+import type { AgentAlerts } from "./alerts.ts";
+import type { CompositeRouting } from "./composite.ts";
+import type { ExecutionContexts } from "./contexts.ts";
+import type { Lifecycle } from "./lifecycle.ts";
+import type { AgentMetrics } from "./metrics.ts";
+import type { SharedMemory } from "./shared-memory.ts";
 
 export interface AgentConfig {
   name?: string;
   description?: string;
+  /** `basic` is an echo agent without a model, `tool-orchestrator` may use every tool; all else is `llm`. */
   type?: string;
   model?: string;
   provider?: string;
@@ -14,23 +21,41 @@ export interface AgentConfig {
   seed?: number;
   stop?: string[];
   maxTokens?: number;
+  /** Messages of earlier turns that are sent again; the oldest whole turns leave first. Default 100. */
   maxConversationLength?: number;
   baseUrl?: string;
   apiKey?: string;
   allowedTools?: string[];
+  /** For one turn, tool calls included. Default 300. */
   maxExecutionTimeSeconds?: number;
+  /** For the stored conversation. Default 512. */
   maxMemoryMb?: number;
+  /** For one turn. Default 100. */
   maxToolCalls?: number;
+  /** How many agents' turns may be nested in one another. Default 10. */
   maxRecursionDepth?: number;
+  /** Tokens for prompt and answer together, where less than the model's own context length is wanted. */
   contextWindow?: number;
+  /** False: every turn starts a new conversation. */
   memoryEnabled?: boolean;
+  capabilities?: string[];
+}
+
+export interface AgentImage {
+  base64: string;
+  /** `png`, `jpeg`, `webp`, `gif`. */
+  format: string;
 }
 
 export interface AgentInput {
   text: string;
+  /** Given to the model as JSON below the text. */
   parameters?: Record<string, unknown>;
+  images?: AgentImage[];
   temperature?: number;
   maxTokens?: number;
+  /** From an execution context: its visible data goes to the model, its id separates conversations. */
+  context?: { conversationId?: string; data: Record<string, unknown> };
 }
 
 export interface AgentToolCall {
@@ -38,42 +63,94 @@ export interface AgentToolCall {
   toolId: string;
   parameters: unknown;
   success: boolean;
+  /** What the model was told. */
   output: string;
   error?: string;
   durationMs: number;
 }
 
+export interface AgentUsage {
+  promptTokens: number;
+  completionTokens: number;
+  totalTokens: number;
+}
+
 export interface AgentOutput {
   text: string;
   toolCalls: AgentToolCall[];
-  usage: { promptTokens: number; completionTokens: number; totalTokens: number };
-  /** `stop`, `length`, `tool-limit`, `repeated-call`. */
+  /** Summed over all model calls of the turn. */
+  usage: AgentUsage;
+  /** `stop`, `length`, `content-filter`, `tool-limit`, `repeated-call`. */
   finishReason: string;
   model: string;
   provider: string;
   durationMs: number;
+  /** A composite's members' outputs by agent name. */
+  members?: Record<string, string>;
 }
 
 /** What happens during a turn, in order; exactly one `end` or `error` comes last. */
 export type AgentEvent =
   | { type: "text"; text: string }
+  | { type: "reasoning"; text: string }
+  /** A piece of the JSON text of a tool call's arguments. */
+  | { type: "tool-input"; callId: string; toolName: string; partialArgs: string }
   | { type: "tool-start"; callId: string; toolName: string; args: unknown }
   | { type: "tool-end"; callId: string; toolName: string; success: boolean; output: string }
   | { type: "end"; output: AgentOutput }
   | { type: "error"; error: unknown };
 
+/** The turn waits for a returned promise, so that a slow listener slows the model down and loses nothing. */
+export type AgentListener = (event: AgentEvent) => void | Promise<void>;
+
+export type AgentKind = "llm" | "basic" | "composite";
+
 export interface Agent {
   readonly id: string;
   readonly name: string;
+  readonly kind: AgentKind;
+  readonly description: string;
   readonly config: Readonly<AgentConfig>;
-  /** One turn. Turns of one agent run one after another. @throws SpellError */
-  execute(input: AgentInput, run: RunContext, onEvent?: (event: AgentEvent) => void): Promise<AgentOutput>;
+  /** Undefined for agents without a model of their own. */
+  readonly model: { provider: string; modelId: string } | undefined;
+  /** Main names of the tools the model may call. */
+  readonly toolNames: readonly string[];
+  /** Members of a composite, in order. */
+  readonly members: readonly Agent[];
+  readonly lifecycle: Lifecycle;
+  readonly metrics: AgentMetrics;
+  readonly alerts: AgentAlerts;
+  /**
+   * One turn. Turns of one agent run one after another. A turn that fails leaves the conversation as it was.
+   * @throws SpellError invalid_argument, limit, timeout, interrupted, deadlock, provider, context_overflow, model_invalid
+   */
+  execute(input: AgentInput, run: RunContext, listener?: AgentListener): Promise<AgentOutput>;
+  /** Ends running turns with `interrupted` and the agent for good. */
+  terminate(): void;
+}
+
+export interface WrapOptions {
+  /** Default: the agent's name and `_tool`. */
+  toolName?: string;
+  category?: string;
+  securityLevel?: "safe" | "restricted" | "privileged";
 }
 
 export interface AgentService {
   /** @throws invalid_argument, not_found, config, already_exists */
   create(config: AgentConfig): Promise<Agent>;
+  /** @throws not_found for a missing member, already_exists, invalid_argument */
+  createComposite(name: string, members: readonly string[], routing: CompositeRouting): Agent;
   get(name: string): Agent | undefined;
+  /** By name. */
   list(): readonly Agent[];
+  /** Ends the agent and the tools made from it, and frees its name. False when there is none. */
   destroy(name: string): Promise<boolean>;
+  /**
+   * Registers a tool that runs the agent. `run` serves calls that come from no agent's turn.
+   * @returns the tool's name
+   */
+  wrapAsTool(name: string, options: WrapOptions, run: RunContext): Promise<string>;
+  readonly contexts: ExecutionContexts;
+  readonly sharedMemory: SharedMemory;
 }

@@ -1,0 +1,170 @@
+import { messageOf, SpellError } from "../core/errors.ts";
+import { currentTasks, runAsTask, type Task, TaskLock } from "../core/task.ts";
+import type { RunContext } from "../kernel/services.ts";
+import { AgentAlerts, type HealthReport } from "./alerts.ts";
+import { abortError, withDeadline } from "./deadline.ts";
+import { Lifecycle } from "./lifecycle.ts";
+import { AgentMetrics } from "./metrics.ts";
+import { withRun } from "./run-scope.ts";
+import type { Agent, AgentEvent, AgentInput, AgentKind, AgentListener, AgentOutput } from "./service.ts";
+import type { ResolvedConfig } from "./settings.ts";
+import type { Behaviour } from "./turn.ts";
+
+export interface AgentParts {
+  kind: AgentKind;
+  config: ResolvedConfig;
+  behaviour: Behaviour;
+  model?: { provider: string; modelId: string };
+  toolNames?: readonly string[];
+  members?: readonly Agent[];
+}
+
+/** Tasks that are agents' turns, for counting how deep they are nested. */
+const turns = new WeakSet<Task>();
+
+/** The frame around the turns of every kind of agent: order, limits, state, measures, events. */
+export class ManagedAgent implements Agent {
+  readonly id = crypto.randomUUID();
+  readonly kind: AgentKind;
+  readonly name: string;
+  readonly description: string;
+  readonly config: ResolvedConfig;
+  readonly model: Agent["model"];
+  readonly toolNames: readonly string[];
+  readonly members: readonly Agent[];
+  readonly lifecycle: Lifecycle;
+  readonly metrics: AgentMetrics;
+  readonly alerts: AgentAlerts;
+  private readonly behaviour: Behaviour;
+  private readonly lock: TaskLock;
+  private readonly ended = new AbortController();
+
+  constructor(parts: AgentParts) {
+    this.kind = parts.kind;
+    this.config = parts.config;
+    this.name = parts.config.name;
+    this.description = parts.config.description;
+    this.behaviour = parts.behaviour;
+    this.model = parts.model;
+    this.toolNames = parts.toolNames ?? [];
+    this.members = parts.members ?? [];
+    this.lock = new TaskLock(`agent "${this.name}"`);
+    this.lifecycle = new Lifecycle(this.name);
+    this.metrics = new AgentMetrics(() => this.behaviour.heldBytes);
+    this.alerts = new AgentAlerts(
+      () => this.metrics.values(),
+      () => this.health(),
+    );
+    this.lifecycle.initialize();
+  }
+
+  health(): HealthReport {
+    const { healthy, state, lastError } = this.lifecycle;
+    if (!healthy)
+      return { status: "Unhealthy", message: `The agent is ${state}${lastError ? `: ${lastError}` : ""}` };
+    const last = this.lifecycle.lastTurnError;
+    return last === undefined ? { status: "Healthy" } : { status: "Degraded", message: last };
+  }
+
+  terminate(): void {
+    if (this.lifecycle.state === "Terminated") return;
+    this.lifecycle.terminate();
+    this.ended.abort(
+      new SpellError("interrupted", `Cannot finish the turn: agent "${this.name}" was terminated`),
+    );
+  }
+
+  async execute(input: AgentInput, run: RunContext, listener?: AgentListener): Promise<AgentOutput> {
+    if (input.text.trim() === "") {
+      throw new SpellError(
+        "invalid_argument",
+        `Cannot run agent "${this.name}": the input text must not be empty`,
+        {
+          hint: 'Pass {text = "..."} or a string',
+        },
+      );
+    }
+    const emit = this.emitter(run, listener);
+    try {
+      const output = await runAsTask(`agent "${this.name}"`, (task) => this.locked(task, input, run, emit));
+      await emit({ type: "end", output });
+      return output;
+    } catch (error) {
+      // Not awaited: a listener that hangs or has failed must not keep the caller from the failure.
+      emit({ type: "error", error }).catch(() => undefined);
+      throw error;
+    }
+  }
+
+  private async locked(task: Task, input: AgentInput, run: RunContext, emit: Emit): Promise<AgentOutput> {
+    this.checkDepth();
+    turns.add(task);
+    const waiting = AbortSignal.any([run.signal, this.ended.signal]);
+    if (waiting.aborted) throw abortError(waiting);
+    const release = await this.lock.acquire(task, run.blockedTasks(), waiting);
+    try {
+      return await this.turn(input, run, emit);
+    } finally {
+      release();
+    }
+  }
+
+  private async turn(input: AgentInput, run: RunContext, emit: Emit): Promise<AgentOutput> {
+    const endTurn = this.lifecycle.beginTurn();
+    const measured = this.metrics.beginTurn();
+    const startMs = performance.now();
+    const seconds = this.config.maxExecutionTimeSeconds;
+    const expired = () =>
+      new SpellError(
+        "timeout",
+        `Cannot finish the turn of agent "${this.name}": max_execution_time is ${seconds} s`,
+        {
+          data: { limit: "max_execution_time", seconds },
+          hint: "Raise max_execution_time, or ask for less",
+        },
+      );
+    try {
+      const result = await withDeadline(seconds * 1000, expired, [run.signal, this.ended.signal], (signal) =>
+        withRun(run, () => this.behaviour.run({ input, run, signal, emit })),
+      );
+      const output = { ...result, durationMs: performance.now() - startMs };
+      measured(output);
+      endTurn();
+      return output;
+    } catch (error) {
+      measured();
+      endTurn(messageOf(error));
+      throw error;
+    } finally {
+      this.alerts.check();
+    }
+  }
+
+  private checkDepth(): void {
+    const depth = currentTasks().filter((task) => turns.has(task)).length;
+    if (depth < this.config.maxRecursionDepth) return;
+    throw new SpellError(
+      "limit",
+      `Cannot run agent "${this.name}": agents are nested deeper than max_recursion_depth: ${this.config.maxRecursionDepth}`,
+      {
+        data: { limit: "max_recursion_depth" },
+        hint: "Agents that call each other through tools need an end",
+      },
+    );
+  }
+
+  /** Hands events on one after another, so that a listener never sees two at once. */
+  private emitter(run: RunContext, listener: AgentListener | undefined): Emit {
+    let last = Promise.resolve();
+    return (event) => {
+      if (event.type === "tool-start") this.metrics.toolInvocations++;
+      if (event.type === "text" && this.kind !== "composite") {
+        run.emit({ type: "token", agent: this.name, text: event.text });
+      }
+      if (listener !== undefined) last = last.then(() => listener(event));
+      return last;
+    };
+  }
+}
+
+type Emit = (event: AgentEvent) => Promise<void>;

@@ -1,0 +1,115 @@
+/** Agents with a model: what goes into the prompt and what stays in the conversation. */
+import type {
+  LanguageModelV4FilePart,
+  LanguageModelV4Message,
+  LanguageModelV4TextPart,
+} from "@ai-sdk/provider";
+import { SpellError } from "../core/errors.ts";
+import type { SpellModel } from "../models/service.ts";
+import type { ToolDefinition, ToolService } from "../tools/service.ts";
+import { Conversation } from "./conversation.ts";
+import { canonicalJson, runLoop } from "./loop.ts";
+import type { AgentConfig, AgentInput } from "./service.ts";
+import type { ResolvedConfig } from "./settings.ts";
+import type { Behaviour, Turn } from "./turn.ts";
+
+export class LlmBehaviour implements Behaviour {
+  /** By conversation id; "" is the agent's own. */
+  private readonly conversations = new Map<string, Conversation>();
+
+  constructor(
+    private readonly config: ResolvedConfig,
+    private readonly model: SpellModel,
+    private readonly tools: ToolService,
+    private readonly allowed: ReadonlyMap<string, ToolDefinition>,
+  ) {}
+
+  get heldBytes(): number {
+    let bytes = 0;
+    for (const conversation of this.conversations.values()) bytes += conversation.bytes;
+    return bytes;
+  }
+
+  async run(turn: Turn) {
+    const { config, model } = this;
+    const conversation = this.conversationOf(turn.input);
+    const user: LanguageModelV4Message = { role: "user", content: userContent(turn.input) };
+    const system = systemPrompt(config, turn.input);
+    const result = await runLoop({
+      model,
+      prompt: [
+        ...(system === "" ? [] : [{ role: "system" as const, content: system }]),
+        ...conversation.messages(),
+        user,
+      ],
+      settings: callSettings(config, turn.input),
+      tools: this.tools,
+      allowed: this.allowed,
+      maxToolCalls: config.maxToolCalls,
+      contextWindow: config.contextWindow,
+      signal: turn.signal,
+      correlationId: turn.run.id,
+      emit: turn.emit,
+    });
+    const { messages, ...output } = result;
+    if (config.memoryEnabled) this.remember(conversation, turn.input, [user, ...messages]);
+    return { ...output, model: model.modelId, provider: model.provider };
+  }
+
+  private conversationOf(input: AgentInput): Conversation {
+    const id = input.context?.conversationId ?? "";
+    return this.conversations.get(id) ?? new Conversation(this.config.maxConversationLength);
+  }
+
+  private remember(conversation: Conversation, input: AgentInput, messages: LanguageModelV4Message[]): void {
+    const limitBytes = this.config.maxMemoryMb * 1024 * 1024;
+    const added = Buffer.byteLength(JSON.stringify(messages));
+    if (this.heldBytes + added > limitBytes) {
+      throw new SpellError(
+        "limit",
+        `Cannot keep the turn of agent "${this.config.name}": its conversation would exceed max_memory_mb: ${this.config.maxMemoryMb}`,
+        {
+          data: { limit: "max_memory_mb" },
+          hint: "Raise max_memory_mb, lower max_conversation_length, or turn memory_enabled off",
+        },
+      );
+    }
+    conversation.add(messages);
+    this.conversations.set(input.context?.conversationId ?? "", conversation);
+  }
+}
+
+function systemPrompt(config: ResolvedConfig, input: AgentInput): string {
+  const prompt = config.systemPrompt ?? `You are ${config.name}, an AI assistant. ${config.description}`;
+  const data = input.context?.data ?? {};
+  if (Object.keys(data).length === 0) return prompt;
+  return `${prompt}${prompt === "" ? "" : "\n\n"}Context: ${canonicalJson(data)}`;
+}
+
+function userContent(input: AgentInput): (LanguageModelV4TextPart | LanguageModelV4FilePart)[] {
+  const parameters = input.parameters ?? {};
+  const text =
+    Object.keys(parameters).length === 0
+      ? input.text
+      : `${input.text}\n\nParameters: ${canonicalJson(parameters)}`;
+  const images = (input.images ?? []).map((image) => ({
+    type: "file" as const,
+    mediaType: `image/${image.format === "jpg" ? "jpeg" : image.format}`,
+    data: { type: "data" as const, data: image.base64 },
+  }));
+  return [{ type: "text", text }, ...images];
+}
+
+/** What the agent or the call sets; everything else is the provider's own default. */
+function callSettings(config: AgentConfig, input: AgentInput) {
+  const temperature = input.temperature ?? config.temperature;
+  const maxOutputTokens = input.maxTokens ?? config.maxTokens;
+  return {
+    ...(temperature === undefined ? {} : { temperature }),
+    ...(maxOutputTokens === undefined ? {} : { maxOutputTokens }),
+    ...(config.topP === undefined ? {} : { topP: config.topP }),
+    ...(config.topK === undefined ? {} : { topK: config.topK }),
+    ...(config.seed === undefined ? {} : { seed: config.seed }),
+    ...(config.stop === undefined ? {} : { stopSequences: config.stop }),
+  };
+}

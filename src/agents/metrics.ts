@@ -1,0 +1,79 @@
+import type { AgentOutput } from "./service.ts";
+
+/** What is measured of one agent. */
+export class AgentMetrics {
+  total = 0;
+  failed = 0;
+  active = 0;
+  toolInvocations = 0;
+  promptTokens = 0;
+  completionTokens = 0;
+  /** Wall time of all turns that have ended. */
+  busyMs = 0;
+  private cpuMs = 0;
+
+  constructor(
+    /** Bytes held for the agent: its conversations. */
+    private readonly heldBytes: () => number,
+    private readonly now: () => number = () => performance.now(),
+  ) {}
+
+  get memoryBytes(): number {
+    return this.heldBytes();
+  }
+
+  /** CPU time of this process while the agent's turns ran, against their wall time; above 100 with several threads. */
+  get cpuPercent(): number {
+    return this.busyMs > 0 ? (100 * this.cpuMs) / this.busyMs : 0;
+  }
+
+  get averageMs(): number {
+    const ended = this.total - this.active;
+    return ended > 0 ? this.busyMs / ended : 0;
+  }
+
+  /** Failed turns among those that have ended, 0 to 1. */
+  get errorRate(): number {
+    const ended = this.total - this.active;
+    return ended > 0 ? this.failed / ended : 0;
+  }
+
+  /** Begins to measure a turn; call the result with its output, or with nothing when it failed. */
+  beginTurn(): (output?: AgentOutput) => void {
+    this.total++;
+    this.active++;
+    const startMs = this.now();
+    const cpu = process.cpuUsage();
+    return (output) => {
+      const used = process.cpuUsage(cpu);
+      this.active--;
+      this.busyMs += this.now() - startMs;
+      this.cpuMs += (used.user + used.system) / 1000;
+      if (output === undefined) {
+        this.failed++;
+        return;
+      }
+      this.promptTokens += output.usage.promptTokens;
+      this.completionTokens += output.usage.completionTokens;
+    };
+  }
+
+  /** The numbers by the names under which scripts and alert rules know them. */
+  values(): Record<string, number> {
+    const ended = this.total - this.active;
+    return {
+      requests_total: this.total,
+      requests_failed: this.failed,
+      requests_active: this.active,
+      tool_invocations: this.toolInvocations,
+      memory_bytes: this.memoryBytes,
+      cpu_percent: this.cpuPercent,
+      prompt_tokens: this.promptTokens,
+      completion_tokens: this.completionTokens,
+      total_executions: ended,
+      avg_execution_time_ms: this.averageMs,
+      success_rate: ended > 0 ? 1 - this.errorRate : 0,
+      error_rate: this.errorRate,
+    };
+  }
+}

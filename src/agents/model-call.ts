@@ -1,0 +1,203 @@
+/** One call of a model, always streamed: the same path whether anyone listens or not. */
+import type {
+  LanguageModelV4CallOptions,
+  LanguageModelV4Message,
+  LanguageModelV4ReasoningPart,
+  LanguageModelV4StreamPart,
+  LanguageModelV4TextPart,
+  LanguageModelV4ToolCall,
+  SharedV4ProviderMetadata,
+} from "@ai-sdk/provider";
+import { messageOf, SpellError } from "../core/errors.ts";
+import type { SpellModel } from "../models/service.ts";
+import { abortable } from "./deadline.ts";
+import type { AgentEvent, AgentUsage } from "./service.ts";
+
+export interface ModelAnswer {
+  text: string;
+  toolCalls: LanguageModelV4ToolCall[];
+  /** Text and reasoning in the order in which they came, as the prompt's next message needs them. */
+  parts: (LanguageModelV4TextPart | LanguageModelV4ReasoningPart)[];
+  finishReason: string;
+  usage: AgentUsage;
+}
+
+type Emit = (event: AgentEvent) => Promise<void>;
+
+/** @throws SpellError provider, model_invalid, interrupted, timeout: whatever the signal was aborted with */
+export async function callModel(
+  model: SpellModel,
+  options: LanguageModelV4CallOptions,
+  signal: AbortSignal,
+  emit: Emit,
+): Promise<ModelAnswer> {
+  const stream = await guard(model, signal, () => model.doStream({ ...options, abortSignal: signal }));
+  const reader = stream.stream.getReader();
+  const answer = new AnswerBuilder(model, emit);
+  try {
+    while (true) {
+      const next = await guard(model, signal, () => reader.read());
+      if (next.done) return answer.done();
+      await answer.take(next.value);
+    }
+  } catch (error) {
+    // The failure is already known; a reader that also fails to cancel has nothing to add.
+    reader.cancel(error).catch(() => undefined);
+    throw error;
+  }
+}
+
+async function guard<T>(model: SpellModel, signal: AbortSignal, step: () => PromiseLike<T>): Promise<T> {
+  try {
+    return await abortable(Promise.resolve(step()), signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    throw providerError(model, error);
+  }
+}
+
+/** What a provider threw as one clear error. Local models throw SpellErrors of their own, which pass. */
+export function providerError(model: SpellModel, error: unknown): SpellError {
+  if (error instanceof SpellError) return error;
+  const status = (error as { statusCode?: unknown } | null)?.statusCode;
+  const statusCode = typeof status === "number" ? status : undefined;
+  const hint = statusCode === undefined ? undefined : STATUS_HINTS[statusCode];
+  return new SpellError(
+    "provider",
+    `Cannot call model ${model.provider}/${model.modelId}: ${messageOf(error)}${statusCode === undefined ? "" : ` (HTTP ${statusCode})`}`,
+    {
+      data: {
+        provider: model.provider,
+        model: model.modelId,
+        ...(statusCode === undefined ? {} : { statusCode }),
+      },
+      cause: error,
+      ...(hint === undefined ? {} : { hint }),
+    },
+  );
+}
+
+const STATUS_HINTS: Record<number, string> = {
+  401: "Check the provider's API key",
+  403: "Check what the provider's API key may be used for",
+  404: "Check the model's name and the provider's base URL",
+  429: "The provider limits requests: wait, or ask for less",
+};
+
+type TextPartType =
+  | "text-start"
+  | "text-delta"
+  | "text-end"
+  | "reasoning-start"
+  | "reasoning-delta"
+  | "reasoning-end";
+
+class AnswerBuilder {
+  private readonly toolCalls: LanguageModelV4ToolCall[] = [];
+  private readonly parts: ModelAnswer["parts"] = [];
+  /** The open part of each text or reasoning block, and the tool name of each tool input. */
+  private readonly open = new Map<string, ModelAnswer["parts"][number]>();
+  private readonly inputNames = new Map<string, string>();
+  private end: Extract<LanguageModelV4StreamPart, { type: "finish" }> | undefined;
+
+  constructor(
+    private readonly model: SpellModel,
+    private readonly emit: Emit,
+  ) {}
+
+  async take(part: LanguageModelV4StreamPart): Promise<void> {
+    switch (part.type) {
+      case "text-start":
+      case "text-delta":
+      case "text-end":
+      case "reasoning-start":
+      case "reasoning-delta":
+      case "reasoning-end":
+        return this.takeText(part);
+      case "tool-input-start":
+        this.inputNames.set(part.id, part.toolName);
+        return;
+      case "tool-input-delta": {
+        const toolName = this.inputNames.get(part.id) ?? "";
+        return this.emit({ type: "tool-input", callId: part.id, toolName, partialArgs: part.delta });
+      }
+      case "tool-call":
+        if (!part.providerExecuted) this.toolCalls.push(part);
+        return;
+      case "error":
+        throw providerError(this.model, part.error);
+      case "finish":
+        this.end = part;
+    }
+  }
+
+  private async takeText(part: Extract<LanguageModelV4StreamPart, { type: TextPartType }>): Promise<void> {
+    const type = part.type.startsWith("text") ? "text" : "reasoning";
+    const key = `${type} ${part.id}`;
+    const block: ModelAnswer["parts"][number] = this.open.get(key) ?? { type, text: "" };
+    if (!this.open.has(key)) {
+      this.open.set(key, block);
+      this.parts.push(block);
+    }
+    // Signatures of reasoning blocks come with any of the three and must be sent back as they were.
+    if (part.providerMetadata !== undefined) block.providerOptions = part.providerMetadata;
+    if (part.type === "text-end" || part.type === "reasoning-end") this.open.delete(key);
+    if (!("delta" in part) || part.delta === "") return;
+    block.text += part.delta;
+    await this.emit({ type, text: part.delta });
+  }
+
+  done(): ModelAnswer {
+    const { provider, modelId } = this.model;
+    if (this.end === undefined) {
+      throw new SpellError(
+        "provider",
+        `Cannot call model ${provider}/${modelId}: its answer broke off before the end`,
+        {
+          data: { provider, model: modelId },
+          hint: "Try again; if it happens often, look at the connection to the provider",
+        },
+      );
+    }
+    const { unified, raw } = this.end.finishReason;
+    if (unified === "error") {
+      throw new SpellError(
+        "provider",
+        `Cannot call model ${provider}/${modelId}: it ended with an error: ${raw ?? "no reason given"}`,
+        {
+          data: { provider, model: modelId },
+        },
+      );
+    }
+    const parts = this.parts.filter((part) => part.text !== "" || part.providerOptions !== undefined);
+    const promptTokens = this.end.usage.inputTokens.total ?? 0;
+    const completionTokens = this.end.usage.outputTokens.total ?? 0;
+    return {
+      text: parts.reduce((text, part) => (part.type === "text" ? text + part.text : text), ""),
+      toolCalls: this.toolCalls,
+      parts,
+      finishReason: unified === "tool-calls" ? "stop" : unified,
+      usage: { promptTokens, completionTokens, totalTokens: promptTokens + completionTokens },
+    };
+  }
+}
+
+/** The assistant's message that stands for an answer in later prompts; undefined for an empty answer. */
+export function assistantMessage(
+  answer: ModelAnswer,
+  args: readonly unknown[],
+): LanguageModelV4Message | undefined {
+  const calls = answer.toolCalls.map((call, i) => ({
+    type: "tool-call" as const,
+    toolCallId: call.toolCallId,
+    toolName: call.toolName,
+    input: args[i] ?? {},
+    ...providerOptions(call.providerMetadata),
+  }));
+  const content = [...answer.parts, ...calls];
+  return content.length > 0 ? { role: "assistant", content } : undefined;
+}
+
+function providerOptions(metadata: SharedV4ProviderMetadata | undefined) {
+  return metadata === undefined ? {} : { providerOptions: metadata };
+}
