@@ -1,0 +1,88 @@
+import { describe, expect, test } from "bun:test";
+import { cpSync } from "node:fs";
+import { join } from "node:path";
+import { Glob } from "bun";
+import { Sandbox } from "../support/cli.ts";
+
+/**
+ * What each example prints. Digests, encodings and identifiers were computed with coreutils and Python's uuid module;
+ * answers of the model are the ones its evaluation expects (models/spell-mini/README.md).
+ */
+const EXPECTED: Record<string, { args?: string[]; lines: (string | RegExp)[] }> = {
+  "quickstart.lua": { lines: ["What is 12*7+3?", /\b87\b/] },
+  "hello.lua": {
+    lines: ["Hello from Lua 5.4", /Agent.*Config.*Debug.*JSON.*LocalLLM.*Provider.*Streaming.*Tool/],
+  },
+  "arguments.lua": {
+    args: ["first", "--name", "Ada", "--verbose"],
+    lines: ["script\targuments.lua", "first positional\tfirst", "name\tAda", "verbose\ttrue", "1\tfirst"],
+  },
+  "tools.lua": {
+    lines: [
+      "2 + 2 * 3 =\t8",
+      "sha256(abc) =\tba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
+      "base64 =\tbGxtc3BlbGw=",
+      "snake_case =\thello_brave_world",
+      "uuid v5 =\tcfbff0d1-9375-5685-968c-48ce8b15ae17",
+      /^two days after 28 February 2024 =\t2024-03-01/,
+      "template =\tDear Ada, 3 items",
+      'jq =\t["a","b"]',
+      /^false\t.*Tool 'calculater' not found.*/,
+    ],
+  },
+  "conversation.lua": { lines: [/./, /Ada/] },
+  "streaming.lua": { lines: ["chunks received:\ttrue", /^answer:\t.*87/, "squares:\t1 4 9 16"] },
+  "own-tool.lua": { lines: ["sunny", /42/] },
+  "modules/main.lua": { lines: ["hello, world"] },
+  "errors.lua": {
+    lines: [/^build:\tfalse\t.*nowhere/, /^calculator:\tfalse\terror: ./, "file:\tfalse\ttrue"],
+  },
+  "files.lua": { lines: ["written:\ttrue", "first line", "second line", "still there:\tfalse"] },
+  "debug.lua": { lines: [/WARN \[example\] shown$/, "took time:\ttrue", "captured:\t1", /value/] },
+  "local-models.lua": {
+    lines: ["embedded backend ready:\ttrue\tmodels:\ttrue", /spell-mini.*4\.9 MB/, /^provider: .*local/],
+  },
+};
+
+describe("every script of examples/", () => {
+  test("has its expected output here", () => {
+    const scripts = [...new Glob("**/*.lua").scanSync("examples")].filter((f) => f !== "modules/greet.lua");
+    expect(scripts.sort()).toEqual(Object.keys(EXPECTED).sort());
+  });
+
+  for (const [script, { args, lines }] of Object.entries(EXPECTED)) {
+    test(`${script} runs from an empty directory and prints what it says`, async () => {
+      using box = new Sandbox();
+      cpSync("examples", join(box.root, "examples"), { recursive: true });
+      const done = await box.run(
+        ["run", join(box.root, "examples", script), ...(args === undefined ? [] : ["--", ...args])],
+        {
+          env: { NO_COLOR: "1" },
+        },
+      );
+      expect([done.code, done.stderr]).toEqual([0, ""]);
+      const printed = done.stdout.trimEnd().split("\n");
+      for (const [i, line] of lines.entries()) {
+        if (typeof line === "string") expect(printed[i]).toBe(line);
+        else expect(printed[i] ?? "").toMatch(line);
+      }
+    });
+  }
+});
+
+describe("the README", () => {
+  test("shows examples/quickstart.lua as it stands, and its output", async () => {
+    const readme = await Bun.file("README.md").text();
+    expect(readme).toContain(await Bun.file("examples/quickstart.lua").text());
+    using box = new Sandbox();
+    cpSync("examples", join(box.root, "examples"), { recursive: true });
+    const done = await box.run(["run", join(box.root, "examples/quickstart.lua")]);
+    expect(readme).toContain(`$ llmspell run examples/quickstart.lua\n${done.stdout}`);
+  });
+
+  test("names the Bun version that package.json pins", async () => {
+    const pinned = (await Bun.file("package.json").json()).packageManager as string;
+    const named = [...(await Bun.file("README.md").text()).matchAll(/bun@\d[\w.]*/g)].map(([m]) => m);
+    expect(new Set(named)).toEqual(new Set([pinned]));
+  });
+});
