@@ -1,0 +1,132 @@
+/** Builds the shims for a target and stages them with llama.cpp's libraries under `build/native/<target>/`. */
+import { cp, mkdir, readdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { hashLibrarySet } from "../src/ffi/library-set.ts";
+import { librariesOf } from "./packages.ts";
+import release from "./release.json";
+import { missingCompiler, TARGETS, type Target } from "./targets.ts";
+
+export interface NativeSet {
+  target: string;
+  directory: string;
+  files: { name: string; path: string; bytes: number }[];
+  /** `hashLibrarySet` of the files. */
+  hash: string;
+}
+
+const root = join(import.meta.dir, "..");
+const C_FLAGS = ["-O2", "-fPIC", "-fvisibility=hidden", `-I${join(import.meta.dir, "include")}`];
+const CXX_FLAGS = [...C_FLAGS, "-std=c++17", `-I${join(import.meta.dir, "include/common")}`];
+
+/**
+ * @param name `linux-x64`, `linux-arm64`, `darwin-arm64`, `darwin-x64`
+ * @throws Error with one line that says what is missing on this machine
+ */
+export async function buildNative(name: string): Promise<NativeSet> {
+  const target = TARGETS.find((t) => t.name === name);
+  if (target === undefined) {
+    const reason =
+      name === "windows-x64" || name === "windows-arm64"
+        ? "the shim over libllama-common has to come from the C++ compiler of those libraries (MSVC on Windows)"
+        : `there is no such target; there are ${TARGETS.map((t) => t.name).join(", ")}`;
+    throw new Error(`${name} cannot be built on this machine: ${reason}`);
+  }
+  const compiler = target.compilers.find(({ c, cxx }) => Bun.which(c) && Bun.which(cxx));
+  if (compiler === undefined)
+    throw new Error(`${name} cannot be built on this machine: ${missingCompiler(target)}`);
+
+  const directory = join(root, "build/native", name);
+  const stampPath = `${directory}.json`;
+  const key = await contentKey(target, compiler.cxx);
+  const stamp = Bun.file(stampPath);
+  if (await stamp.exists()) {
+    const { key: builtKey, set } = (await stamp.json()) as { key: string; set: NativeSet };
+    if (builtKey === key && set.directory === directory && (await isComplete(set))) return set;
+  }
+
+  await rm(directory, { recursive: true, force: true });
+  await mkdir(directory, { recursive: true });
+  await stageLibraries(target, directory);
+  await compileShim(target, compiler, directory);
+  const set = await describe(target, directory);
+  await Bun.write(stampPath, JSON.stringify({ key, set }, undefined, 1));
+  return set;
+}
+
+/** Changes whenever the staged set would: sources, headers, compiler, flags, release, target. */
+async function contentKey(target: Target, cxx: string): Promise<string> {
+  const hash = new Bun.CryptoHasher("sha256");
+  for (const path of (await readdir(import.meta.dir, { recursive: true })).sort()) {
+    if (!/\.(c|cpp|h|ts|json)$/.test(path)) continue;
+    hash.update(`${path}\0`).update(await Bun.file(join(import.meta.dir, path)).bytes());
+  }
+  const version = Bun.spawnSync([cxx, "--version"]).stdout.toString();
+  return hash.update(`${target.name}\0${cxx}\0${version}`).digest("hex");
+}
+
+async function isComplete(set: NativeSet): Promise<boolean> {
+  for (const file of set.files) if (Bun.file(file.path).size !== file.bytes) return false;
+  return true;
+}
+
+async function stageLibraries(target: Target, directory: string): Promise<void> {
+  const from = join(await librariesOf(target.package, release.package), target.bins);
+  const names = (await readdir(from)).filter((name) => target.libraries.test(name));
+  if (names.length === 0)
+    throw new Error(`Cannot stage ${target.name}: ${target.package} has no libraries in ${target.bins}`);
+  for (const name of names) await cp(join(from, name), join(directory, name));
+}
+
+async function compileShim(
+  target: Target,
+  compiler: { c: string; cxx: string },
+  directory: string,
+): Promise<void> {
+  const objects = join(root, "build/native/objects", target.name);
+  await mkdir(objects, { recursive: true });
+  const object = (name: string) => join(objects, `${name}.o`);
+  const source = (name: string) => join(import.meta.dir, name);
+  const staged = await readdir(directory);
+  const linked = target.linked.map((pattern) => staged.find((name) => pattern.test(name))!);
+
+  await Promise.all([
+    compile(compiler.c, ...C_FLAGS, "-c", source("llama_shim.c"), "-o", object("llama_shim")),
+    compile(compiler.cxx, ...CXX_FLAGS, "-c", source("chat_shim.cpp"), "-o", object("chat_shim")),
+  ]);
+  await compile(
+    compiler.cxx,
+    "-o",
+    join(directory, target.shim),
+    object("llama_shim"),
+    object("chat_shim"),
+    ...target.linkFlags(directory, linked),
+  );
+}
+
+async function compile(...command: string[]): Promise<void> {
+  const run = Bun.spawn(command, { stdout: "inherit", stderr: "pipe" });
+  const [messages, exitCode] = await Promise.all([run.stderr.text(), run.exited]);
+  if (exitCode !== 0) throw new Error(`Cannot compile the native shims: ${command.join(" ")}\n${messages}`);
+}
+
+async function describe(target: Target, directory: string): Promise<NativeSet> {
+  const files = [];
+  for (const name of (await readdir(directory)).sort()) {
+    const path = join(directory, name);
+    const file = Bun.file(path);
+    const header = new DataView(await file.slice(0, 64).arrayBuffer());
+    if (!name.endsWith(".metal") && !target.matches(header))
+      throw new Error(`Cannot stage ${name}: its header is not that of ${target.name}`);
+    files.push({ name, path, bytes: file.size });
+  }
+  return { target: target.name, directory, files, hash: await hashLibrarySet(files) };
+}
+
+if (import.meta.main) {
+  const name = process.argv[2] ?? `${process.platform}-${process.arch}`;
+  const startedMs = performance.now();
+  const set = await buildNative(name);
+  const bytes = set.files.reduce((sum, file) => sum + file.bytes, 0);
+  const seconds = ((performance.now() - startedMs) / 1000).toFixed(2);
+  console.log(`${set.directory}: ${set.files.length} files, ${(bytes / 1e6).toFixed(1)} MB, ${seconds} s`);
+}

@@ -1,0 +1,158 @@
+// What bun:ffi cannot say to llama.cpp's C API: structs passed by value, C callbacks, the log.
+#include "ggml-backend.h"
+#include "llama.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#if defined(_WIN32)
+#define EXPORT __declspec(dllexport)
+#else
+#define EXPORT __attribute__((visibility("default")))
+#endif
+
+// --- log: the last warnings and errors, kept for messages; nothing is printed
+
+enum { LOG_BYTES = 8192 };
+static char log_text[LOG_BYTES];
+static size_t log_length;
+static int log_keep_level = GGML_LOG_LEVEL_WARN;
+static int log_last_kept;
+static atomic_flag log_lock = ATOMIC_FLAG_INIT;
+
+static void keep_log(enum ggml_log_level level, const char *text, void *unused) {
+    (void) unused;
+    while (atomic_flag_test_and_set_explicit(&log_lock, memory_order_acquire)) {}
+    const int kept = level == GGML_LOG_LEVEL_CONT ? log_last_kept : (int) level >= log_keep_level;
+    log_last_kept = kept;
+    if (kept) {
+        size_t n = strlen(text);
+        if (n > LOG_BYTES / 2) n = LOG_BYTES / 2;
+        if (log_length + n > LOG_BYTES) { // drop the older half
+            memmove(log_text, log_text + log_length - LOG_BYTES / 2, LOG_BYTES / 2);
+            log_length = LOG_BYTES / 2;
+        }
+        memcpy(log_text + log_length, text, n);
+        log_length += n;
+    }
+    atomic_flag_clear_explicit(&log_lock, memory_order_release);
+}
+
+// Sends the log of llama.cpp and ggml to memory. `level`: lines of this ggml_log_level and above are kept.
+EXPORT void spell_log_capture(int level) {
+    log_keep_level = level;
+    llama_log_set(keep_log, NULL);
+}
+
+// Moves the kept lines to `buffer`, the newest `capacity` bytes of them. Returns their number.
+EXPORT int spell_log_take(char *buffer, int capacity) {
+    while (atomic_flag_test_and_set_explicit(&log_lock, memory_order_acquire)) {}
+    size_t n = log_length < (size_t) capacity ? log_length : (size_t) capacity;
+    memcpy(buffer, log_text + log_length - n, n);
+    log_length = 0;
+    atomic_flag_clear_explicit(&log_lock, memory_order_release);
+    return (int) n;
+}
+
+// --- backends, model, context
+
+EXPORT void spell_backends_load(const char *directory) {
+    ggml_backend_load_all_from_path(directory);
+    llama_backend_init();
+}
+
+// words[0]: nonzero asks the load to stop; words[1]: progress in thousandths, written here.
+static bool report_progress(float progress, void *data) {
+    atomic_int *words = data;
+    atomic_store(&words[1], (int) (progress * 1000.0f));
+    return atomic_load(&words[0]) == 0;
+}
+
+// The caller frees the model with llama_model_free. NULL on failure: the log says why. `words` is read during the call only.
+EXPORT struct llama_model *spell_model_load(const char *path, int gpu_layers, bool vocabulary_only, bool check_tensors,
+                                            void *words) {
+    struct llama_model_params params = llama_model_default_params();
+    params.n_gpu_layers = gpu_layers;
+    params.vocab_only = vocabulary_only;
+    params.check_tensors = check_tensors;
+    if (words != NULL) {
+        params.progress_callback = report_progress;
+        params.progress_callback_user_data = words;
+    }
+    return llama_model_load_from_file(path, params);
+}
+
+// The caller frees the context with llama_free, before its model. NULL on failure: the log says why.
+EXPORT struct llama_context *spell_context_new(struct llama_model *model, uint32_t context_tokens, uint32_t batch_tokens,
+                                               uint32_t ubatch_tokens, uint32_t sequences, int threads,
+                                               int flash_attention) {
+    struct llama_context_params params = llama_context_default_params();
+    params.n_ctx = context_tokens;
+    params.n_batch = batch_tokens;
+    params.n_ubatch = ubatch_tokens;
+    params.n_seq_max = sequences;
+    params.n_threads = threads;
+    params.n_threads_batch = threads;
+    params.flash_attn_type = (enum llama_flash_attn_type) flash_attention;
+    params.no_perf = true;
+    return llama_init_from_model(model, params);
+}
+
+static bool word_is_set(void *word) { return atomic_load((atomic_int *) word) != 0; }
+
+// A running decode stops when *word becomes nonzero. The word must outlive the context or be replaced; NULL removes it.
+EXPORT void spell_context_abort_word(struct llama_context *context, void *word) {
+    llama_set_abort_callback(context, word == NULL ? NULL : word_is_set, word);
+}
+
+// --- batch: arrays of the caller, one sequence a token
+
+struct spell_batch {
+    int32_t capacity;
+    int32_t *one; // n_seq_id: always 1
+    llama_seq_id **sequence_of; // points into the caller's array
+};
+
+// Works on arrays of `capacity` entries that the caller owns and keeps until spell_batch_free.
+EXPORT struct spell_batch *spell_batch_new(int32_t capacity, llama_seq_id *sequences) {
+    struct spell_batch *batch = calloc(1, sizeof *batch);
+    if (batch == NULL) return NULL;
+    batch->capacity = capacity;
+    batch->one = malloc((size_t) capacity * sizeof *batch->one);
+    batch->sequence_of = malloc((size_t) capacity * sizeof *batch->sequence_of);
+    if (batch->one == NULL || batch->sequence_of == NULL) {
+        free(batch->one);
+        free(batch->sequence_of);
+        free(batch);
+        return NULL;
+    }
+    for (int32_t i = 0; i < capacity; i++) {
+        batch->one[i] = 1;
+        batch->sequence_of[i] = sequences + i;
+    }
+    return batch;
+}
+
+EXPORT void spell_batch_free(struct spell_batch *batch) {
+    if (batch == NULL) return;
+    free(batch->one);
+    free(batch->sequence_of);
+    free(batch);
+}
+
+// Decodes the first `count` entries. Returns what llama_decode returns (0 done, 1 no room, 2 stopped, < 0 failed).
+EXPORT int spell_batch_decode(struct llama_context *context, struct spell_batch *batch, int32_t count,
+                              llama_token *tokens, llama_pos *positions, int8_t *outputs) {
+    if (count <= 0 || count > batch->capacity) return -1;
+    struct llama_batch view = {
+        .n_tokens = count,
+        .token = tokens,
+        .embd = NULL,
+        .pos = positions,
+        .n_seq_id = batch->one,
+        .seq_id = batch->sequence_of,
+        .logits = outputs,
+    };
+    return llama_decode(context, view);
+}
