@@ -6,6 +6,7 @@ export const SECURITY_LEVELS = ["safe", "restricted", "privileged"] as const;
 export type SecurityLevel = (typeof SECURITY_LEVELS)[number];
 
 export interface FileInfo {
+  name: string;
   path: string;
   type: "file" | "directory" | "symlink" | "unknown";
   size: number;

@@ -1,4 +1,5 @@
 /** Environment variables a tool may read: the allow list of spec/tools.md section 7.6 and the configured names. */
+import { matchesWildcard } from "../core/wildcard.ts";
 import type { EnvironmentAccess } from "./capabilities.ts";
 import { deniedVariable } from "./denial.ts";
 import type { ResourceBudget } from "./limits.ts";
@@ -32,15 +33,11 @@ export interface EnvironmentOptions {
 }
 
 export class SandboxedEnvironment implements EnvironmentAccess {
-  private readonly allowed: readonly RegExp[];
-
-  constructor(private readonly options: EnvironmentOptions) {
-    this.allowed = [...ALLOWED, ...options.allowedNames].map((pattern) => wildcard(pattern, ""));
-  }
+  constructor(private readonly options: EnvironmentOptions) {}
 
   get(name: string): string | undefined {
     this.options.budget.countOperation();
-    const blocking = BLOCKED.find((pattern) => wildcard(pattern, "i").test(name));
+    const blocking = blockingPattern(name);
     if (blocking !== undefined) {
       throw deniedVariable(
         name,
@@ -62,19 +59,16 @@ export class SandboxedEnvironment implements EnvironmentAccess {
     this.options.budget.countOperation();
     const readable = Object.entries(this.options.env).filter(
       (entry): entry is [string, string] =>
-        entry[1] !== undefined &&
-        this.isAllowed(entry[0]) &&
-        !BLOCKED.some((pattern) => wildcard(pattern, "i").test(entry[0])),
+        entry[1] !== undefined && this.isAllowed(entry[0]) && blockingPattern(entry[0]) === undefined,
     );
     return Object.fromEntries(readable.sort(([a], [b]) => (a < b ? -1 : 1)));
   }
 
   private isAllowed(name: string): boolean {
-    return this.allowed.some((pattern) => pattern.test(name));
+    return [...ALLOWED, ...this.options.allowedNames].some((pattern) => matchesWildcard(pattern, name));
   }
 }
 
-/** `*` stands for any characters, everything else for itself. */
-function wildcard(pattern: string, flags: string): RegExp {
-  return new RegExp(`^${pattern.split("*").map(RegExp.escape).join(".*")}$`, `s${flags}`);
+function blockingPattern(name: string): string | undefined {
+  return BLOCKED.find((pattern) => matchesWildcard(pattern, name.toUpperCase()));
 }

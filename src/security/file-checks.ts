@@ -1,6 +1,6 @@
 /** What files must be like before they are used, and how they are described. Failures are SpellErrors. */
 import { lstatSync, mkdirSync, type Stats } from "node:fs";
-import { dirname } from "node:path";
+import { basename, dirname } from "node:path";
 import { SpellError } from "../core/errors.ts";
 import { Anchor } from "./anchor.ts";
 import type { FileInfo } from "./capabilities.ts";
@@ -71,6 +71,7 @@ export function makeDirectory(path: string, recursive: boolean): void {
 
 export function describe(path: string, stat: Stats | undefined): FileInfo {
   return {
+    name: basename(path),
     path,
     type: typeOf(stat),
     size: stat?.size ?? 0,

@@ -1,5 +1,5 @@
 /** What a tool is. One definition gives validation, the model-facing JSON Schema, CLI help and the reference page. */
-import type { Static, TObject } from "typebox";
+import { type Static, type TObject, Type } from "typebox";
 import type { Capabilities, SecurityLevel } from "../security/capabilities.ts";
 import type { ResourceLimits } from "../security/limits.ts";
 
@@ -88,4 +88,10 @@ export interface ToolDefinition<S extends TObject = TObject> {
 /** Keeps the parameter types of a definition. */
 export function defineTool<S extends TObject>(definition: ToolDefinition<S>): ToolDefinition {
   return definition as unknown as ToolDefinition;
+}
+
+/** A parameter that takes one of some words. Some model providers insist on the type beside the words. */
+export function choice<const W extends string>(words: readonly W[], description: string, byDefault?: W) {
+  const schema = { type: "string", enum: [...words], description };
+  return Type.Unsafe<W>(byDefault === undefined ? schema : { ...schema, default: byDefault });
 }

@@ -1,0 +1,157 @@
+/** The tools service: looks a tool up, checks the call, runs it within its limits and shapes the result. */
+import { SpellError } from "../core/errors.ts";
+import type { Log } from "../core/log.ts";
+import type { ConfigService } from "../kernel/services.ts";
+import { createCapabilities } from "../security/create.ts";
+import { checkLevel, grantedLevel } from "../security/levels.ts";
+import { limitsOf, ResourceBudget } from "../security/limits.ts";
+import { ToolCatalogue } from "./catalogue.ts";
+import { failedOutcome, makeResult } from "./envelope.ts";
+import { checkParameters, type ParameterSchema } from "./parameters.ts";
+import { RateLimit } from "./rate-limit.ts";
+import { builtinTools } from "./registry.ts";
+import type { ToolCallOptions, ToolResult, ToolService } from "./service.ts";
+import { runWithin, weightOf } from "./supervise.ts";
+import type { ToolDefinition, ToolOutcome } from "./tool.ts";
+
+export interface ToolServiceOptions {
+  config: ConfigService;
+  log: Log;
+  env: Readonly<Record<string, string | undefined>>;
+  /** Relative paths of tools start here. */
+  cwd: string;
+  /** In place of the built-in ones. */
+  tools?: readonly ToolDefinition[];
+  /** Milliseconds of a steady clock, for the rate limit. */
+  now?: () => number;
+}
+
+const DEFAULT_TIMEOUT_MS = 30_000;
+
+export function createToolService(options: ToolServiceOptions): ToolService {
+  return new Tools(options);
+}
+
+class Tools implements ToolService {
+  private readonly catalogue: ToolCatalogue;
+  private readonly rate: RateLimit;
+
+  constructor(private readonly options: ToolServiceOptions) {
+    this.catalogue = new ToolCatalogue(options.tools ?? builtinTools);
+    this.rate = new RateLimit(options.now);
+  }
+
+  list(): readonly ToolDefinition[] {
+    return this.catalogue.list();
+  }
+
+  find(name: string): ToolDefinition | undefined {
+    return this.catalogue.find(name);
+  }
+
+  register(definition: ToolDefinition): void {
+    this.catalogue.add(definition);
+  }
+
+  unregister(name: string): void {
+    this.catalogue.remove(name);
+  }
+
+  async execute(
+    name: string,
+    params: Record<string, unknown>,
+    call: ToolCallOptions = {},
+  ): Promise<ToolResult> {
+    const tool = this.catalogue.get(name);
+    this.admit(tool);
+    const startMs = performance.now();
+    const log =
+      call.correlationId === undefined
+        ? this.options.log
+        : this.options.log.withCorrelation(call.correlationId);
+    try {
+      const result = makeResult(tool, await this.run(tool, params, call), performance.now() - startMs);
+      log.debug("tool", "tool call completed", {
+        tool: tool.name,
+        success: result.success,
+        durationMs: result.metadata.execution_time_ms,
+      });
+      return result;
+    } catch (error) {
+      const isBug = !(error instanceof SpellError);
+      log.write(isBug ? "error" : "debug", "tool", "tool call failed", {
+        tool: tool.name,
+        error: isBug && error instanceof Error ? error.stack : String(error),
+      });
+      throw error;
+    }
+  }
+
+  /** @throws SpellError permission_denied, limit */
+  private admit(tool: ToolDefinition): void {
+    const { tools } = this.options.config.current;
+    if (!tools.enabled) {
+      throw new SpellError(
+        "permission_denied",
+        "Security violation: Tools are disabled: Permission denied by tools.enabled",
+        {
+          hint: "Set tools.enabled to true in the configuration",
+        },
+      );
+    }
+    checkLevel(tool.name, tool.level, grantedLevel(tools, tool.name));
+    if (tools.rate_limit_per_minute !== undefined) this.rate.take(tools.rate_limit_per_minute);
+  }
+
+  private async run(
+    tool: ToolDefinition,
+    given: Record<string, unknown>,
+    call: ToolCallOptions,
+  ): Promise<ToolOutcome> {
+    const { config, env, cwd } = this.options;
+    const budget = new ResourceBudget(limitsOf(tool.level, tool.limits));
+    try {
+      budget.hold(weightOf(given));
+      const params = checkParameters(tool, given);
+      const outcome = await runWithin(tool.name, this.timeoutMs(tool, call), call.signal, async (signal) => {
+        const can = createCapabilities({
+          config,
+          env,
+          workingDirectory: cwd,
+          needs: tool.needs,
+          budget,
+          signal,
+        });
+        return tool.execute(params, { can, signal, settings: config.current.tools });
+      });
+      budget.hold(weightOf(outcome));
+      return outcome;
+    } catch (error) {
+      const operation = operationOf(tool, given);
+      if (isReturned(tool, operation, error)) return failedOutcome(operation, error);
+      throw error;
+    }
+  }
+
+  /** The configured time, else the tool's own, else 30 s; a caller may only shorten it. */
+  private timeoutMs(tool: ToolDefinition, call: ToolCallOptions): number {
+    const { timeouts } = this.options.config.current.tools;
+    const seconds = (name: string) => (Object.hasOwn(timeouts, name) ? timeouts[name]! * 1000 : undefined);
+    const allowed = seconds(tool.name) ?? tool.timeoutMs ?? seconds("default") ?? DEFAULT_TIMEOUT_MS;
+    return Math.min(allowed, call.timeoutMs ?? allowed);
+  }
+}
+
+/** Bugs, time-outs and interrupts are never results. */
+function isReturned(tool: ToolDefinition, operation: string, error: unknown): boolean {
+  if (!(error instanceof SpellError) || ["internal", "timeout", "interrupted"].includes(error.code))
+    return false;
+  const { returnsFailures = false } = tool;
+  return typeof returnsFailures === "function" ? returnsFailures(operation) : returnsFailures;
+}
+
+function operationOf(tool: ToolDefinition, given: Record<string, unknown>): string {
+  const schema = (tool.parameters as ParameterSchema).properties?.operation;
+  const operation = given.operation ?? schema?.default ?? "execute";
+  return String(operation);
+}

@@ -1,0 +1,14 @@
+/** The built-in tools. Definitions are light: what a tool needs besides, it imports when it runs. */
+
+import { tool as fileOperations } from "./filesystem/file-operations.ts";
+import { tool as environmentReader } from "./system/environment-reader.ts";
+import type { ToolDefinition } from "./tool.ts";
+import { tool as base64Encoder } from "./utility/base64-encoder.ts";
+import { tool as hashCalculator } from "./utility/hash-calculator.ts";
+
+export const builtinTools: readonly ToolDefinition[] = [
+  base64Encoder,
+  environmentReader,
+  fileOperations,
+  hashCalculator,
+];
