@@ -1,0 +1,137 @@
+import { constants } from "node:fs";
+import { chmod, copyFile, lstat, mkdir, mkdtemp, readdir, rename, rm } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { messageOf, SpellError } from "../core/errors.ts";
+import { hashLibrarySet, type LibraryFile } from "./library-set.ts";
+import { isNoexec, type Place } from "./places.ts";
+
+export interface ExtractedSet {
+  directory: string;
+  /** The directory is to be removed once the libraries are loaded. */
+  temporary: boolean;
+}
+
+const OTHERS_MAY_WRITE = 0o022;
+
+/**
+ * Puts the libraries into a directory named by their hash, in the first place that takes them, and returns it. A set that
+ * is there already is checked by owner, rights and sizes only. Several processes may do this at once.
+ * @param hash `hashLibrarySet` of the files
+ * @throws SpellError platform, naming each place and why it was refused
+ */
+export async function extractLibraries(
+  files: readonly LibraryFile[],
+  hash: string,
+  places: readonly Place[],
+): Promise<ExtractedSet> {
+  const refused: { place: string; reason: string }[] = [];
+  for (const place of places) {
+    try {
+      const directory = place.temporary
+        ? await extractTemporary(files, hash, place.directory)
+        : await extractCached(files, hash, place.directory);
+      return { directory, temporary: place.temporary };
+    } catch (error) {
+      refused.push({ place: place.directory, reason: messageOf(error) });
+    }
+  }
+  const list = refused.map(({ place, reason }) => `${place} (${reason})`).join(", ");
+  throw new SpellError("platform", `Cannot extract the llama.cpp libraries: no place takes them: ${list}`, {
+    data: { refused },
+    hint: "Set XDG_CACHE_HOME to a directory of yours that is writable and not mounted noexec",
+  });
+}
+
+async function extractCached(files: readonly LibraryFile[], hash: string, root: string): Promise<string> {
+  const directory = join(root, hash.slice(0, 32));
+  if (await isComplete(files, directory)) {
+    refuseNoexec(root);
+    return directory;
+  }
+  await makePrivate(dirname(root));
+  await makePrivate(root);
+  refuseNoexec(root);
+
+  const partial = await mkdtemp(join(root, "partial-"));
+  try {
+    await copyChecked(files, hash, partial);
+    await moveInto(partial, directory, files);
+  } finally {
+    await rm(partial, { recursive: true, force: true });
+  }
+  return directory;
+}
+
+async function extractTemporary(files: readonly LibraryFile[], hash: string, root: string): Promise<string> {
+  refuseNoexec(root);
+  const directory = await mkdtemp(join(root, "llmspell-native-"));
+  try {
+    await copyChecked(files, hash, directory);
+  } catch (error) {
+    await rm(directory, { recursive: true, force: true });
+    throw error;
+  }
+  return directory;
+}
+
+/** Renames the finished set to its place. Another process may have been first: its set is as good. */
+async function moveInto(partial: string, directory: string, files: readonly LibraryFile[]): Promise<void> {
+  for (let attempt = 0; ; attempt++) {
+    try {
+      return await rename(partial, directory);
+    } catch (error) {
+      if (await isComplete(files, directory)) return;
+      if (attempt === 3) throw error;
+      await rm(directory, { recursive: true, force: true });
+    }
+  }
+}
+
+async function copyChecked(files: readonly LibraryFile[], hash: string, directory: string): Promise<void> {
+  const copies = [];
+  for (const { name, path } of files) {
+    const copy = { name, path: join(directory, name) };
+    if (path.startsWith("/$bunfs/") || path.startsWith("B:/~BUN/")) await Bun.write(copy.path, Bun.file(path));
+    else await copyFile(path, copy.path, constants.COPYFILE_EXCL);
+    await chmod(copy.path, 0o500);
+    copies.push(copy);
+  }
+  if ((await hashLibrarySet(copies)) !== hash)
+    throw new SpellError("platform", "what was written differs from what is in the executable");
+}
+
+/** Cheap: owner, rights and sizes. The set was hashed before it got its name. */
+async function isComplete(files: readonly LibraryFile[], directory: string): Promise<boolean> {
+  try {
+    await refuseShared(directory);
+    await refuseShared(dirname(directory));
+    const sizes = files.map(async ({ name, path }) => {
+      const info = await lstat(join(directory, name));
+      return info.isFile() && info.size === Bun.file(path).size && isOurs(info);
+    });
+    const found = await readdir(directory);
+    return found.length === files.length && (await Promise.all(sizes)).every(Boolean);
+  } catch {
+    return false; // absent, or not ours to trust: extracted anew
+  }
+}
+
+async function makePrivate(directory: string): Promise<void> {
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  await refuseShared(directory);
+}
+
+async function refuseShared(directory: string): Promise<void> {
+  const info = await lstat(directory);
+  if (!info.isDirectory()) throw new SpellError("platform", `${directory} is not a directory`);
+  if (!isOurs(info)) throw new SpellError("platform", `${directory} belongs to, or may be changed by, another user`);
+}
+
+function isOurs(info: { uid: number; mode: number }): boolean {
+  if (process.platform === "win32") return true; // %LOCALAPPDATA% is the user's by its access list
+  return info.uid === process.getuid?.() && (info.mode & OTHERS_MAY_WRITE) === 0;
+}
+
+function refuseNoexec(directory: string): void {
+  if (isNoexec(directory)) throw new SpellError("platform", "mounted noexec");
+}

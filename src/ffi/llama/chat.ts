@@ -1,0 +1,95 @@
+import { type Pointer, ptr } from "bun:ffi";
+import { SpellError } from "../../core/errors.ts";
+import { NativeHandle } from "./handle.ts";
+import { cString } from "./library.ts";
+import type { Model } from "./model.ts";
+
+/** A chat call; messages and tools in the shapes of OpenAI's chat completions. */
+export interface ChatRequest {
+  messages: readonly Record<string, unknown>[];
+  tools?: readonly Record<string, unknown>[];
+  toolChoice?: "auto" | "required" | "none";
+  parallelToolCalls?: boolean;
+  /** The answer has to be JSON of this schema. */
+  jsonSchema?: unknown;
+  /** The answer has to be of this GBNF grammar. */
+  grammar?: string;
+  /** Lets models that can do so think before they answer. Default true. */
+  thinking?: boolean;
+}
+
+export interface ParsedAnswer {
+  content: string;
+  reasoning: string;
+  toolCalls: { id: string; name: string; arguments: string }[];
+}
+
+/** The chat templates stored in a model. Owns the native templates; goes before its model. */
+export class ChatTemplates extends NativeHandle {
+  /** @throws SpellError model_invalid where the stored template cannot be parsed */
+  static of(model: Model): ChatTemplates {
+    const error = new BigUint64Array(new ArrayBuffer(8));
+    const pointer = model.library.fn.spell_templates_new(model.pointer, ptr(error));
+    if (pointer !== null) return new ChatTemplates(model, pointer);
+    throw new SpellError("model_invalid", "Cannot use the model's chat template: it is not valid", {
+      hint: model.library.takeText(Number(error[0]) as Pointer),
+    });
+  }
+
+  private constructor(
+    private readonly model: Model,
+    pointer: Pointer,
+  ) {
+    super(pointer, "the chat templates");
+  }
+
+  protected free(pointer: Pointer): void {
+    this.model.library.fn.spell_templates_free(pointer);
+  }
+
+  /** @throws SpellError invalid_argument where the template cannot say the call (a role, a schema) */
+  render(request: ChatRequest): Chat {
+    const { fn } = this.model.library;
+    const pointer = fn.spell_chat_new(this.pointer, cString(JSON.stringify(request)))!;
+    return new Chat(this.model, pointer);
+  }
+}
+
+/** A rendered call. Owns the `spell_chat`: the prompt, the grammar and the parser of its answer. */
+export class Chat extends NativeHandle {
+  readonly prompt: string;
+  /** Texts that end the answer, besides the vocabulary's own end tokens. */
+  readonly stops: readonly string[];
+  /** The answer is its text; there is nothing to parse. */
+  readonly isPlain: boolean;
+
+  constructor(
+    private readonly model: Model,
+    pointer: Pointer,
+  ) {
+    super(pointer, "the chat call");
+    const { fn } = model.library;
+    const described = JSON.parse(model.library.takeText(fn.spell_chat_describe(pointer)));
+    if (described.error !== undefined) {
+      this.dispose();
+      throw new SpellError("invalid_argument", `Cannot render the conversation: ${described.error}`, {
+        hint: "The model's chat template or its tool format does not take this call",
+      });
+    }
+    this.prompt = described.prompt;
+    this.stops = described.stops;
+    this.isPlain = described.plain;
+  }
+
+  protected free(pointer: Pointer): void {
+    this.model.library.fn.spell_chat_free(pointer);
+  }
+
+  /** Content, reasoning and tool calls of an answer; undefined where it is not of the expected format. */
+  parse(answer: string, partial: boolean): ParsedAnswer | undefined {
+    const { fn, takeText } = this.model.library;
+    const bytes = cString(answer);
+    const parsed = JSON.parse(takeText(fn.spell_chat_parse(this.pointer, ptr(bytes), bytes.length - 1, partial)));
+    return parsed.error === undefined ? parsed : undefined;
+  }
+}

@@ -1,0 +1,116 @@
+import { CString, dlopen, FFIType, type Pointer, ptr } from "bun:ffi";
+import { join } from "node:path";
+import { messageOf, SpellError } from "../../core/errors.ts";
+
+const { i32, u32, bool, ptr: pointer, void: nothing } = FFIType;
+
+/** `native/llama_shim.c`, `native/chat_shim.cpp`, and what llama.h offers without structs by value. */
+const SYMBOLS = {
+  spell_log_capture: { args: [i32], returns: nothing },
+  spell_log_take: { args: [pointer, i32], returns: i32 },
+  spell_common_quiet: { args: [], returns: nothing },
+  spell_backends_load: { args: [pointer], returns: nothing },
+  spell_text_free: { args: [pointer], returns: nothing },
+
+  spell_model_load: { args: [pointer, i32, bool, bool, pointer], returns: pointer },
+  llama_model_free: { args: [pointer], returns: nothing },
+  llama_model_get_vocab: { args: [pointer], returns: pointer },
+  llama_model_n_ctx_train: { args: [pointer], returns: i32 },
+  llama_model_has_encoder: { args: [pointer], returns: bool },
+  llama_model_has_decoder: { args: [pointer], returns: bool },
+  llama_model_meta_val_str: { args: [pointer, pointer, pointer, FFIType.u64], returns: i32 },
+  llama_model_desc: { args: [pointer, pointer, FFIType.u64], returns: i32 },
+  llama_vocab_n_tokens: { args: [pointer], returns: i32 },
+  llama_tokenize: { args: [pointer, pointer, i32, pointer, i32, bool, bool], returns: i32 },
+  llama_detokenize: { args: [pointer, pointer, i32, pointer, i32, bool, bool], returns: i32 },
+
+  spell_context_new: { args: [pointer, u32, u32, u32, u32, i32, i32], returns: pointer },
+  spell_context_abort_word: { args: [pointer, pointer], returns: nothing },
+  llama_free: { args: [pointer], returns: nothing },
+  llama_n_ctx: { args: [pointer], returns: u32 },
+  llama_get_memory: { args: [pointer], returns: pointer },
+  llama_memory_clear: { args: [pointer, bool], returns: nothing },
+  llama_memory_seq_rm: { args: [pointer, i32, i32, i32], returns: bool },
+  spell_batch_new: { args: [i32, pointer], returns: pointer },
+  spell_batch_free: { args: [pointer], returns: nothing },
+  spell_batch_decode: { args: [pointer, pointer, i32, pointer, pointer, pointer], returns: i32 },
+
+  spell_templates_new: { args: [pointer, pointer], returns: pointer },
+  spell_templates_free: { args: [pointer], returns: nothing },
+  spell_chat_new: { args: [pointer, pointer], returns: pointer },
+  spell_chat_free: { args: [pointer], returns: nothing },
+  spell_chat_describe: { args: [pointer], returns: pointer },
+  spell_chat_parse: { args: [pointer, pointer, i32, bool], returns: pointer },
+
+  spell_sampler_new: { args: [pointer, pointer, pointer, pointer], returns: pointer },
+  spell_sampler_free: { args: [pointer], returns: nothing },
+  spell_sampler_seen: { args: [pointer, pointer, i32], returns: nothing },
+  spell_sampler_next: { args: [pointer, pointer, i32, pointer, i32, pointer], returns: i32 },
+  spell_sampler_error: { args: [pointer], returns: pointer },
+} as const;
+
+type Symbols = ReturnType<typeof dlopen<typeof SYMBOLS>>["symbols"];
+
+const GGML_LOG_LEVEL_WARN = 3;
+const LOG_BYTES = 8192;
+
+/** The loaded library of this thread. Its handle is never closed: backends keep threads and state in it. */
+export interface LlamaLibrary {
+  readonly fn: Symbols;
+  /** What llama.cpp has logged since the last call, warnings and errors only. */
+  takeLog(): string;
+  /** Copies and frees a text that native code handed over. */
+  takeText(text: Pointer | null): string;
+}
+
+let loaded: LlamaLibrary | undefined;
+
+/**
+ * Loads llama.cpp from a directory with the whole set and starts its backends. Memoised for the thread.
+ * @throws SpellError platform
+ */
+export function loadLlama(directory: string): LlamaLibrary {
+  loaded ??= open(directory);
+  return loaded;
+}
+
+function open(directory: string): LlamaLibrary {
+  const suffix = process.platform === "darwin" ? "dylib" : "so";
+  const path = join(directory, `libllmspell-llama.${suffix}`);
+  let fn: Symbols;
+  try {
+    fn = dlopen(path, SYMBOLS).symbols;
+  } catch (error) {
+    throw new SpellError("platform", `Cannot load llama.cpp on ${process.platform}-${process.arch}: ${path}`, {
+      cause: error,
+      data: { reason: messageOf(error) },
+      hint: process.platform === "linux" ? "It needs glibc 2.34 and libstdc++ 6.0.29 (GCC 11) or later" : "",
+    });
+  }
+  fn.spell_log_capture(GGML_LOG_LEVEL_WARN);
+  fn.spell_common_quiet();
+  fn.spell_backends_load(cString(directory));
+
+  const logBuffer = new Uint8Array(new ArrayBuffer(LOG_BYTES));
+  return {
+    fn,
+    takeLog: () => new TextDecoder().decode(logBuffer.subarray(0, fn.spell_log_take(ptr(logBuffer), LOG_BYTES))),
+    takeText(text) {
+      if (text === null) throw new SpellError("limit", "Cannot read an answer of llama.cpp: out of memory");
+      const copy = new CString(text).toString();
+      fn.spell_text_free(text);
+      return copy;
+    },
+  };
+}
+
+/** UTF-8 with a final zero, for `const char *` parameters. The caller keeps it alive during the call. */
+export function cString(text: string): Uint8Array {
+  return Buffer.from(`${text}\0`, "utf8");
+}
+
+/** The last error line of a log, without the function name that llama.cpp puts in front. */
+export function lastLine(log: string): string | undefined {
+  const line = log.trim().split("\n").findLast((l) => l.trim() !== "");
+  return line?.replace(/^\w+: (error: )?/, "").trim();
+}

@@ -1,0 +1,122 @@
+import { type Pointer, ptr } from "bun:ffi";
+import { SpellError } from "../../core/errors.ts";
+import { NativeHandle } from "./handle.ts";
+import { cString, lastLine, type LlamaLibrary } from "./library.ts";
+
+export interface ModelLoadOptions {
+  /** Layers on the GPU; negative for all. */
+  gpuLayers: number;
+  /** Shared words: [0] stops the load when nonzero, [1] receives progress in thousandths. */
+  words?: Int32Array;
+}
+
+const META_BYTES = 4096;
+
+/** Weights and vocabulary. Owns the `llama_model`; contexts, templates and samplers made from it must be disposed of first. */
+export class Model extends NativeHandle {
+  readonly vocabulary: Pointer;
+  readonly vocabularySize: number;
+  readonly trainedContextTokens: number;
+  readonly hasEncoder: boolean;
+  readonly hasDecoder: boolean;
+
+  /** @throws SpellError model_invalid with llama.cpp's own reason; interrupted */
+  static load(library: LlamaLibrary, path: string, options: ModelLoadOptions): Model {
+    library.takeLog();
+    const words = options.words;
+    const pointer = library.fn.spell_model_load(
+      cString(path),
+      options.gpuLayers,
+      false,
+      false,
+      words === undefined ? null : ptr(words),
+    );
+    const log = library.takeLog();
+    if (pointer !== null) return new Model(library, pointer);
+    if (words !== undefined && Atomics.load(words, 0) !== 0)
+      throw new SpellError("interrupted", `Loading the model was cancelled: ${path}`);
+    throw new SpellError("model_invalid", `Cannot load the model: llama.cpp refuses it: ${path}`, {
+      data: { path, reason: log.trim() },
+      hint: lastLine(log) ?? "Check that the file is complete",
+    });
+  }
+
+  private constructor(
+    readonly library: LlamaLibrary,
+    pointer: Pointer,
+  ) {
+    super(pointer, "the model");
+    const { fn } = library;
+    this.vocabulary = fn.llama_model_get_vocab(pointer)!;
+    this.vocabularySize = fn.llama_vocab_n_tokens(this.vocabulary);
+    this.trainedContextTokens = fn.llama_model_n_ctx_train(pointer);
+    this.hasEncoder = fn.llama_model_has_encoder(pointer);
+    this.hasDecoder = fn.llama_model_has_decoder(pointer);
+  }
+
+  protected free(pointer: Pointer): void {
+    this.library.fn.llama_model_free(pointer);
+  }
+
+  /**
+   * @param special puts the vocabulary's begin and end tokens around the text where the model wants them
+   * @param parse reads the text of control tokens as these tokens
+   */
+  tokenize(text: string, special: boolean, parse: boolean): Int32Array {
+    this.pointer;
+    const bytes = cString(text);
+    const length = bytes.length - 1;
+    let tokens = new Int32Array(new ArrayBuffer(4 * (length + 8)));
+    const call = () =>
+      this.library.fn.llama_tokenize(this.vocabulary, ptr(bytes), length, ptr(tokens), tokens.length, special, parse);
+    let count = call();
+    if (count < 0 && count !== -0x80000000) {
+      tokens = new Int32Array(new ArrayBuffer(4 * -count));
+      count = call();
+    }
+    if (count < 0) throw new SpellError("limit", `Cannot tokenize the text: it is too long: ${length} bytes`);
+    return tokens.slice(0, count);
+  }
+
+  /** Text of tokens, control tokens included when `special`. */
+  detokenize(tokens: Int32Array, special: boolean): string {
+    this.pointer;
+    if (tokens.length === 0) return "";
+    for (const token of tokens)
+      if (token < 0 || token >= this.vocabularySize)
+        throw new SpellError("invalid_argument", `Cannot detokenize: the vocabulary has no such token: ${token}`);
+    const input = new Int32Array(new ArrayBuffer(4 * tokens.length));
+    input.set(tokens);
+    let bytes = new Uint8Array(new ArrayBuffer(16 * tokens.length + 64));
+    const call = () =>
+      this.library.fn.llama_detokenize(
+        this.vocabulary,
+        ptr(input),
+        input.length,
+        ptr(bytes),
+        bytes.length,
+        false,
+        special,
+      );
+    let length = call();
+    if (length < 0) {
+      bytes = new Uint8Array(new ArrayBuffer(-length));
+      length = call();
+    }
+    return new TextDecoder().decode(bytes.subarray(0, length));
+  }
+
+  /** A scalar of the file's metadata as text. */
+  metadata(key: string): string | undefined {
+    const buffer = new Uint8Array(new ArrayBuffer(META_BYTES));
+    const length = this.library.fn.llama_model_meta_val_str(this.pointer, cString(key), ptr(buffer), META_BYTES);
+    return length < 0 ? undefined : new TextDecoder().decode(buffer.subarray(0, Math.min(length, META_BYTES - 1)));
+  }
+
+  /** llama.cpp's short name of architecture, size and quantization. */
+  describe(): string {
+    const buffer = new Uint8Array(new ArrayBuffer(256));
+    const length = this.library.fn.llama_model_desc(this.pointer, ptr(buffer), 256);
+    return new TextDecoder().decode(buffer.subarray(0, Math.min(length, 255)));
+  }
+}
