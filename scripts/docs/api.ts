@@ -67,7 +67,9 @@ function classLines(cls: ClassDecl): string[] {
   ];
 }
 
-export function globalPage(global: GlobalDecl): string {
+export function globalPage(declared: GlobalDecl): string {
+  const visible = Object.entries(declared.functions).filter(([, fn]) => !fn.internal);
+  const global = { ...declared, functions: Object.fromEntries(visible) };
   const lines = [`# ${global.name}`, "", global.doc, "", "## Functions"];
   if (Object.keys(global.functions).length > 0) {
     lines.push("", "| function | what it does |", "| --- | --- |");

@@ -1,6 +1,6 @@
 /** Lines of standard input, read only when somebody asks. */
 export class LineReader {
-  private reader: ReturnType<ReturnType<typeof Bun.stdin.stream>["getReader"]> | undefined;
+  private chunks: AsyncIterator<Uint8Array> | undefined;
   private readonly decoder = new TextDecoder();
   private buffered = "";
   private ended = false;
@@ -19,8 +19,8 @@ export class LineReader {
         this.buffered = "";
         return rest === "" ? null : rest;
       }
-      this.reader ??= Bun.stdin.stream().getReader();
-      const { done, value } = await this.reader.read();
+      this.chunks ??= (Bun.stdin.stream() as AsyncIterable<Uint8Array>)[Symbol.asyncIterator]();
+      const { done, value } = await this.chunks.next();
       if (done) this.ended = true;
       else this.buffered += this.decoder.decode(value, { stream: true });
     }

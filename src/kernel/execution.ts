@@ -1,6 +1,6 @@
 /** Script sessions: one VM each, its runs, and how services see them. */
 import { randomUUID } from "node:crypto";
-import { errorFromJson, SpellError } from "../core/errors.ts";
+import { type ErrorJson, errorFromJson, SpellError } from "../core/errors.ts";
 import type { EngineHost, ScriptEngine } from "../engine/engine.ts";
 import { createLuaEngine } from "../engine/lua/engine.ts";
 import { Dispatcher } from "../globals/dispatch.ts";
@@ -53,7 +53,7 @@ export class ScriptSession {
         args,
         ...(path === undefined ? {} : { path }),
       });
-      if (outcome.error !== undefined) throw errorFromJson(outcome.error);
+      if (outcome.error !== undefined) throw errorFromJson(asFailedRun(outcome.error));
       const durationMs = performance.now() - started;
       const reply: ExecuteReply = { status: "ok", value: outcome.value ?? null, durationMs };
       return outcome.exitCode === undefined ? reply : { ...reply, exitCode: outcome.exitCode };
@@ -99,4 +99,10 @@ export class ScriptSession {
 
 function emit(run: Run, event: KernelEvent): void {
   run.options.onEvent?.(event);
+}
+
+/** spec/lua-api.md section 20.4. An interrupt is no failure of the script. */
+function asFailedRun(error: ErrorJson): ErrorJson {
+  if (error.code === "interrupted") return error;
+  return { ...error, message: `Script execution failed: ${error.message}` };
 }
