@@ -16,10 +16,12 @@ export interface FieldFlags {
   "x-trust"?: Trust;
   /** Never shown, logged or written out. */
   "x-secret"?: true;
-  /** A file system path: a leading `~` and `${VAR}` are expanded. */
+  /** A file system path: `${VAR}` and a leading `~` are expanded. */
   "x-path"?: true;
-  /** `${VAR}` is expanded although it is no path. */
+  /** `${VAR}` and a leading `~` are expanded although it is no path. */
   "x-expand"?: true;
+  /** An integer that may also be written as "10KB", "100MB" or "2GB" (powers of 1024). */
+  "x-size"?: true;
   minimum?: number;
   maximum?: number;
   exclusiveMinimum?: number;

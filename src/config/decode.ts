@@ -1,0 +1,67 @@
+/** Raw tree → typed value with defaults, along the schema. Problems are collected, so that one load tells them all. */
+
+import { decodeLeaf, describe, Mismatch } from "./leaf.ts";
+import { childNode, type SchemaNode } from "./node.ts";
+import { isTree, type Tree } from "./tree.ts";
+
+export interface DecodeSink {
+  /** A key that the configuration set, with its decoded value. */
+  set(keys: readonly string[], node: SchemaNode): void;
+  problem(keys: readonly string[], reason: string): void;
+  /** A key that no schema names; `known` are the names at its place. */
+  unknown(keys: readonly string[], known: string[]): void;
+  expand(text: string, keys: readonly string[]): string;
+}
+
+/** @returns the decoded value, or `undefined` where a problem was reported */
+export function decode(node: SchemaNode, raw: unknown, keys: readonly string[], sink: DecodeSink): unknown {
+  if (node.type === "object") return decodeTable(node, raw, keys, sink);
+  sink.set(keys, node);
+  const result = decodeLeaf(node, raw, (text) => sink.expand(text, keys));
+  if (result instanceof Mismatch) {
+    sink.problem(keys, result.reason);
+    return undefined;
+  }
+  return result;
+}
+
+/** The value of a table or key that nothing sets. */
+export function defaultOf(node: SchemaNode): unknown {
+  if (node.default !== undefined) return structuredClone(node.default);
+  if (node.type !== "object") return undefined;
+  const table: Tree = {};
+  for (const key of node.required ?? []) {
+    const value = defaultOf(node.properties![key]!);
+    if (value !== undefined) table[key] = value;
+  }
+  return table;
+}
+
+function decodeTable(node: SchemaNode, raw: unknown, keys: readonly string[], sink: DecodeSink): unknown {
+  if (!isTree(raw)) {
+    sink.problem(keys, `expected a table, got ${describe(raw)}`);
+    return undefined;
+  }
+  const table = (node.default === undefined ? {} : structuredClone(node.default)) as Tree;
+  const properties = node.properties ?? {};
+  for (const [key, child] of Object.entries(properties)) {
+    if (Object.hasOwn(raw, key)) {
+      const value = decode(child, raw[key], [...keys, key], sink);
+      if (value !== undefined) table[key] = value;
+    } else if (node.required?.includes(key)) {
+      const value = defaultOf(child);
+      if (value !== undefined) table[key] = value;
+      else sink.problem([...keys, key], "is required");
+    }
+  }
+  for (const key of Object.keys(raw)) {
+    if (Object.hasOwn(properties, key)) continue;
+    const child = key === "__proto__" ? undefined : childNode(node, key);
+    if (child === undefined) sink.unknown([...keys, key], Object.keys(properties));
+    else {
+      const value = decode(child, raw[key], [...keys, key], sink);
+      if (value !== undefined) table[key] = value;
+    }
+  }
+  return table;
+}

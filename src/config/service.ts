@@ -1,0 +1,55 @@
+import { SpellError } from "../core/errors.ts";
+import type { ConfigService } from "../kernel/services.ts";
+import { decode } from "./decode.ts";
+import { completeProviders, isSet, type LoadedConfig } from "./load.ts";
+import { ROOT } from "./node.ts";
+import { checkRules } from "./rules.ts";
+import type { Config } from "./schema.ts";
+import { replaceWords } from "./spellings.ts";
+import { getPath, joinPath, splitPath, type Tree } from "./tree.ts";
+
+/** The configuration of one process; changes live as long as it does. */
+export function createConfigService(loaded: LoadedConfig): ConfigService {
+  let current = loaded.config;
+  const explicit = new Map(loaded.explicit);
+
+  return {
+    get current() {
+      return current;
+    },
+    source: loaded.source,
+    isExplicit: (path) => isSet(explicit, path),
+    update(change) {
+      const draft = structuredClone(current);
+      change(draft);
+      const { config, set } = validated(draft);
+      for (const path of set) {
+        const keys = splitPath(path);
+        const unchanged = Bun.deepEquals(getPath(config as never, keys), getPath(current as never, keys));
+        if (!unchanged) explicit.set(path, "script");
+      }
+      current = config;
+    },
+  };
+}
+
+/** @throws config for the first value that breaks a rule */
+function validated(draft: Config): { config: Config; set: string[] } {
+  const set: string[] = [];
+  const problem = (path: string, reason: string) => {
+    throw new SpellError("config", `Configuration validation failed in field '${path}': ${reason}`, {
+      data: { path },
+    });
+  };
+  const tree = draft as unknown as Tree;
+  replaceWords(tree, () => {});
+  const config = decode(ROOT, tree, [], {
+    set: (keys) => set.push(joinPath(keys)),
+    problem: (keys, reason) => problem(joinPath(keys), reason),
+    unknown: (keys) => problem(joinPath(keys), "is no configuration key"),
+    expand: (text) => text,
+  }) as Config;
+  completeProviders(config);
+  checkRules(config, { problem });
+  return { config, set };
+}
