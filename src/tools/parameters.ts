@@ -13,6 +13,7 @@ export interface ParameterSchema {
   items?: ParameterSchema;
   properties?: Record<string, ParameterSchema>;
   required?: readonly string[];
+  additionalProperties?: unknown;
   minimum?: number;
   maximum?: number;
   minLength?: number;
@@ -24,7 +25,8 @@ export interface ParameterSchema {
 
 /**
  * Parameters as the tool gets them: names and values in their main spelling, texts turned into numbers and the reverse
- * where the schema asks for it, `{}` for an empty array, defaults filled in. Unknown ones are left out.
+ * where the schema asks for it, `{}` for an empty array, defaults filled in. Unknown ones are left out
+ * unless the schema says `additionalProperties: true`.
  * @throws SpellError invalid_argument, with `data.parameter`
  */
 export function checkParameters(
@@ -33,7 +35,7 @@ export function checkParameters(
 ): Record<string, unknown> {
   const schema: ParameterSchema = tool.parameters;
   const named = withMainNames(tool, given);
-  const checked: Record<string, unknown> = {};
+  const checked: Record<string, unknown> = schema.additionalProperties === true ? { ...named } : {};
   for (const [name, property] of Object.entries(schema.properties ?? {})) {
     const value = Object.hasOwn(named, name) ? named[name] : undefined;
     if (value === undefined || value === null) {

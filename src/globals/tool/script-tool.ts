@@ -1,0 +1,104 @@
+/** Tools that a script defines with `Tool.register`. */
+import { SpellError } from "../../core/errors.ts";
+import { stringifyJson } from "../../core/json.ts";
+import { isPlainObject, isScriptFunction, type ScriptFunction, type ScriptValue } from "../../core/values.ts";
+import type { ToolService } from "../../tools/service.ts";
+import type { ToolDefinition, ToolOutcome } from "../../tools/tool.ts";
+import { readSchema } from "./schema.ts";
+
+/** Which function of a script stands behind a definition. */
+const functions = new WeakMap<ToolDefinition, ScriptFunction>();
+
+/** @throws SpellError invalid_argument */
+export function readScriptTool(first: ScriptValue, second: ScriptValue): ToolDefinition {
+  const spec: Record<string, unknown> = isPlainObject(first) ? first : { name: first, execute: second };
+  const { name, description, category, version, parameters, execute, timeout_ms: timeoutMs } = spec;
+  if (typeof name !== "string") throw refuse("name", "must be a string");
+  if (!isScriptFunction(execute)) throw refuse(isPlainObject(first) ? "execute" : "fn", "must be a function");
+  if (timeoutMs !== undefined && !(typeof timeoutMs === "number" && timeoutMs > 0))
+    throw refuse("timeout_ms", "must be a positive number");
+  const definition: ToolDefinition = {
+    name,
+    aliases: [],
+    description: typeof description === "string" ? description : `${name}, a tool of the script`,
+    category: typeof category === "string" ? category.toLowerCase() : "utility",
+    level: "safe",
+    version: typeof version === "string" ? version : "1.0.0",
+    parameters: readSchema(parameters),
+    resultDoc: "",
+    style: "text",
+    needs: [],
+    limits: { memoryBytes: 100_000_000 },
+    examples: [],
+    primary: ({ result, text }) => (typeof result === "object" && result !== null ? text : result),
+    ...(typeof timeoutMs === "number" ? { timeoutMs } : {}),
+    execute: async (params) => outcomeOf(await callScript(execute, params as ScriptValue)),
+  };
+  functions.set(definition, execute);
+  return definition;
+}
+
+/**
+ * Adds the tool. One that a script registered before under the same name is replaced: a cell of a notebook may run twice.
+ * @throws SpellError already_exists, invalid_argument
+ */
+export function registerScriptTool(tools: ToolService, definition: ToolDefinition): void {
+  const old = tools.find(definition.name);
+  const replaced = old === undefined ? undefined : functions.get(old);
+  if (old !== undefined && replaced !== undefined && old.name === definition.name) tools.unregister(old.name);
+  tools.register(definition);
+  replaced?.release();
+}
+
+async function callScript(execute: ScriptFunction, params: ScriptValue): Promise<ScriptValue> {
+  try {
+    return await execute.call(params);
+  } catch (error) {
+    if (!(error instanceof SpellError) || error.code !== "script") throw error;
+    throw new SpellError("tool_failed", error.message, { data: error.data });
+  }
+}
+
+/** Text or any other value is the result; a table with `success` or `result` is taken as a finished outcome. */
+function outcomeOf(value: ScriptValue): ToolOutcome {
+  if (!isPlainObject(value) || !("success" in value || "result" in value)) {
+    return { operation: "execute", ...shown(value) };
+  }
+  const { success, message, result, error, operation, text } = value;
+  return {
+    operation: typeof operation === "string" ? operation : "execute",
+    success: success !== false,
+    ...shown(result, text),
+    ...(typeof message === "string" ? { message } : {}),
+    ...(success === false ? { error: failureOf(error ?? message) } : {}),
+  };
+}
+
+function shown(result: unknown, text?: unknown): { result?: unknown; text: string | Uint8Array } {
+  const content = text ?? result;
+  const asText =
+    typeof content === "string" || content instanceof Uint8Array
+      ? content
+      : content === undefined || content === null
+        ? ""
+        : stringifyJson(content);
+  return { text: asText, ...(result === undefined || result === null ? {} : { result }) };
+}
+
+function failureOf(error: unknown): { message: string; code?: string; details?: unknown } {
+  if (!isPlainObject(error))
+    return { message: typeof error === "string" ? error : "The tool reports a failure" };
+  const { message, code, details } = error;
+  return {
+    message: typeof message === "string" ? message : "The tool reports a failure",
+    ...(typeof code === "string" ? { code } : {}),
+    ...(details === undefined ? {} : { details }),
+  };
+}
+
+function refuse(argument: string, rule: string): SpellError {
+  return new SpellError("invalid_argument", `Cannot call Tool.register: "${argument}" ${rule}`, {
+    data: { argument },
+    hint: 'Use Tool.register("name", function(params) … end) or Tool.register{name = …, execute = …}',
+  });
+}
