@@ -27,7 +27,7 @@ export function decode(node: SchemaNode, raw: unknown, keys: readonly string[], 
 
 /** The value of a table or key that nothing sets. */
 export function defaultOf(node: SchemaNode): unknown {
-  if (node.default !== undefined) return structuredClone(node.default);
+  if (node.default !== undefined) return copyOf(node.default);
   if (node.type !== "object") return undefined;
   const table: Tree = {};
   for (const key of node.required ?? []) {
@@ -37,12 +37,18 @@ export function defaultOf(node: SchemaNode): unknown {
   return table;
 }
 
+/** Defaults are texts, numbers, lists of texts and tables of texts. */
+function copyOf(value: unknown): unknown {
+  if (Array.isArray(value)) return [...value];
+  return isTree(value) ? { ...value } : value;
+}
+
 function decodeTable(node: SchemaNode, raw: unknown, keys: readonly string[], sink: DecodeSink): unknown {
   if (!isTree(raw)) {
     sink.problem(keys, `expected a table, got ${describe(raw)}`);
     return undefined;
   }
-  const table = (node.default === undefined ? {} : structuredClone(node.default)) as Tree;
+  const table = (node.default === undefined ? {} : copyOf(node.default)) as Tree;
   const properties = node.properties ?? {};
   for (const [key, child] of Object.entries(properties)) {
     if (Object.hasOwn(raw, key)) {

@@ -1,8 +1,22 @@
 /**
  * The words in which configuration sections are written. Each makes a plain JSON Schema node with a default and one line
  * of documentation, so that decoding, the environment layer, the trust rule and the reference page read one source.
+ * The nodes are typed as typebox's but made here: every start needs all 400, and typebox takes 3 ms for them.
  */
-import { type Static, type TProperties, type TSchema, Type } from "typebox";
+import type {
+  Static,
+  TArray,
+  TBoolean,
+  TInteger,
+  TNumber,
+  TObject,
+  TOptional,
+  TProperties,
+  TSchema,
+  TString,
+  TUnknown,
+  TUnsafe,
+} from "typebox";
 
 /**
  * When a value of a file that was merely found in the current directory is ignored until that file is trusted:
@@ -20,6 +34,8 @@ export interface FieldFlags {
   "x-path"?: true;
   /** `${VAR}` and a leading `~` are expanded although it is no path. */
   "x-expand"?: true;
+  /** Absent until set: it has no default. */
+  "x-unset"?: true;
   /** An integer that may also be written as "10KB", "100MB" or "2GB" (powers of 1024). */
   "x-size"?: true;
   minimum?: number;
@@ -43,30 +59,44 @@ export const SECRET = {
 export const PATH = { "x-path": true, "x-trust": "always" } as const satisfies FieldFlags;
 export const POSITIVE = { minimum: 1 } as const satisfies FieldFlags;
 
-const described = <T>(description: string, byDefault: T, flags: FieldFlags) => ({
-  description,
-  default: byDefault,
-  ...flags,
-});
+const node = <S extends TSchema>(
+  keywords: { type?: string; enum?: readonly string[]; items?: TSchema },
+  description: string,
+  byDefault: unknown,
+  flags: FieldFlags,
+): S =>
+  ({
+    ...keywords,
+    description,
+    ...(byDefault === undefined ? {} : { default: byDefault }),
+    ...flags,
+  }) as unknown as S;
 
+const TEXT = { type: "string" } as unknown as TString;
+
+/** A field that must be given: it has no default. */
+export const required = (doc: string, flags: FieldFlags = {}) =>
+  node<TString>({ type: "string" }, doc, undefined, flags);
 export const flag = (byDefault: boolean, doc: string, flags: FieldFlags = {}) =>
-  Type.Boolean(described(doc, byDefault, flags));
+  node<TBoolean>({ type: "boolean" }, doc, byDefault, flags);
 export const integer = (byDefault: number, doc: string, flags: FieldFlags = {}) =>
-  Type.Integer(described(doc, byDefault, { minimum: 0, ...flags }));
+  node<TInteger>({ type: "integer" }, doc, byDefault, { minimum: 0, ...flags });
 export const number = (byDefault: number, doc: string, flags: FieldFlags = {}) =>
-  Type.Number(described(doc, byDefault, { minimum: 0, ...flags }));
+  node<TNumber>({ type: "number" }, doc, byDefault, { minimum: 0, ...flags });
 export const text = (byDefault: string, doc: string, flags: FieldFlags = {}) =>
-  Type.String(described(doc, byDefault, flags));
+  node<TString>({ type: "string" }, doc, byDefault, flags);
 /** One of some words, in any letter case. */
 export const choice = <const W extends string>(
   words: readonly W[],
   byDefault: NoInfer<W>,
   doc: string,
   flags: FieldFlags = {},
-) => Type.Unsafe<W>({ type: "string", enum: words, ...described(doc, byDefault, flags) });
+) => node<TUnsafe<W>>({ type: "string", enum: words }, doc, byDefault, flags);
 /** A list of texts, written as an array or as one text with commas. */
 export const list = (byDefault: readonly string[], doc: string, flags: FieldFlags = {}) =>
-  Type.Array(Type.String(), described(doc, byDefault, flags));
+  node<TArray<TString>>({ type: "array", items: TEXT }, doc, byDefault, flags);
+/** Any value, kept as it is. */
+export const anything = (doc: string, flags: FieldFlags = {}) => node<TUnknown>({}, doc, undefined, flags);
 /** A table with keys of the user's choice. */
 export const table = <S extends TSchema>(
   values: S,
@@ -74,26 +104,37 @@ export const table = <S extends TSchema>(
   byDefault: object = {},
   flags: FieldFlags = {},
 ) =>
-  Type.Unsafe<Record<string, Static<S>>>({
-    type: "object",
-    properties: {},
-    additionalProperties: values,
-    ...described(doc, byDefault, flags),
-  });
+  ({
+    ...(section(doc, {}, values) as object),
+    default: byDefault,
+    ...flags,
+  }) as unknown as TUnsafe<Record<string, Static<S>>>;
 
-export const section = <P extends TProperties>(doc: string, properties: P) =>
-  Type.Object(properties, { description: doc });
+/** A table with these keys; `others` is the schema of any further key. */
+export const section = <P extends TProperties>(description: string, properties: P, others?: TSchema) =>
+  ({
+    type: "object",
+    required: Object.keys(properties).filter((key) => !("x-unset" in properties[key]!)),
+    properties,
+    ...(others === undefined ? {} : { additionalProperties: others }),
+    description,
+  }) as unknown as TObject<P>;
+
+const withoutDefault = <S extends TSchema>(
+  keywords: { type: string; enum?: readonly string[]; items?: TSchema },
+  doc: string,
+  flags: FieldFlags,
+) => node<TOptional<S>>(keywords, doc, undefined, { "x-unset": true, ...flags });
 
 /** Keys without a default: absent until set. */
 export const unset = {
-  flag: (doc: string, flags: FieldFlags = {}) => Type.Optional(Type.Boolean({ description: doc, ...flags })),
+  flag: (doc: string, flags: FieldFlags = {}) => withoutDefault<TBoolean>({ type: "boolean" }, doc, flags),
   integer: (doc: string, flags: FieldFlags = {}) =>
-    Type.Optional(Type.Integer({ description: doc, minimum: 0, ...flags })),
-  number: (doc: string, flags: FieldFlags = {}) => Type.Optional(Type.Number({ description: doc, ...flags })),
-  text: (doc: string, flags: FieldFlags = {}) => Type.Optional(Type.String({ description: doc, ...flags })),
+    withoutDefault<TInteger>({ type: "integer" }, doc, { minimum: 0, ...flags }),
+  number: (doc: string, flags: FieldFlags = {}) => withoutDefault<TNumber>({ type: "number" }, doc, flags),
+  text: (doc: string, flags: FieldFlags = {}) => withoutDefault<TString>({ type: "string" }, doc, flags),
   choice: <const W extends string>(words: readonly W[], doc: string, flags: FieldFlags = {}) =>
-    Type.Optional(Type.Unsafe<W>({ type: "string", enum: words, description: doc, ...flags })),
-  list: (doc: string, flags: FieldFlags = {}) =>
-    Type.Optional(Type.Array(Type.String(), { description: doc, ...flags })),
-  section: <P extends TProperties>(doc: string, properties: P) => Type.Optional(section(doc, properties)),
+    withoutDefault<TUnsafe<W>>({ type: "string", enum: words }, doc, flags),
+  section: <P extends TProperties>(doc: string, properties: P) =>
+    ({ ...section(doc, properties), "x-unset": true }) as unknown as TOptional<TObject<P>>,
 };

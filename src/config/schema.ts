@@ -1,6 +1,6 @@
 /** The whole configuration: every section of the TOML file, keyed as there. */
-import { type Static, Type } from "typebox";
-import { text } from "./fields.ts";
+import type { Static } from "typebox";
+import { section, text } from "./fields.ts";
 import { Engines } from "./sections/engines.ts";
 import {
   Daemon,
@@ -18,7 +18,7 @@ import { Rag } from "./sections/rag.ts";
 import { Runtime } from "./sections/runtime.ts";
 import { Tools } from "./sections/tools.ts";
 
-export const ConfigSchema = Type.Object({
+export const ConfigSchema = section("The configuration.", {
   default_engine: text("lua", "Engine for scripts: lua, javascript, or a table of `[engines]`"),
   engines: Engines,
   providers: Providers,

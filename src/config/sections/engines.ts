@@ -1,5 +1,4 @@
-import { Type } from "typebox";
-import { choice, flag, integer, NOT_RAISED, section } from "../fields.ts";
+import { anything, choice, flag, integer, NOT_RAISED, section } from "../fields.ts";
 
 const SECURITY_LEVELS = ["Safe", "Privileged", "Unrestricted"] as const;
 const level = () =>
@@ -10,7 +9,8 @@ const level = () =>
     NOT_RAISED,
   );
 
-export const Engines = Type.Object(
+export const Engines = section(
+  "Script engines. Any other table holds the settings of an engine of that name.",
   {
     lua: section("The Lua engine.", {
       stdlib: choice(
@@ -34,8 +34,5 @@ export const Engines = Type.Object(
       security_level: level(),
     }),
   },
-  {
-    description: "Script engines. Any other table holds the settings of an engine of that name.",
-    additionalProperties: Type.Unknown({ description: "Settings of a custom engine, kept as they are" }),
-  },
+  anything("Settings of a custom engine, kept as they are"),
 );

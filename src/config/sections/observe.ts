@@ -1,5 +1,4 @@
 /** Hooks, events and the script-side Debug global. */
-import { Type } from "typebox";
 import {
   choice,
   flag,
@@ -8,6 +7,7 @@ import {
   number,
   PATH,
   POSITIVE,
+  required,
   section,
   TRUSTED,
   table,
@@ -58,7 +58,7 @@ export const Debug = section("The script-side Debug global.", {
     colored: flag(true, "Use colours"),
     format: choice(["text", "json", "json_pretty"], "text", "Form of a line"),
     file: unset.section("A file besides the terminal.", {
-      path: Type.String({ description: "The file", ...PATH }),
+      path: required("The file", PATH),
       append: flag(true, "Append to an existing file"),
       max_size: integer(10_485_760, 'Size at which a new file is begun, in bytes or as "100MB"', {
         minimum: 1,
@@ -73,10 +73,7 @@ export const Debug = section("The script-side Debug global.", {
   module_filters: section("Which modules write.", {
     enabled: list([], "Modules that write; none: all"),
     disabled: list([], "Modules that do not write"),
-    levels: table(
-      Type.Unsafe<(typeof LOG_LEVEL_WORDS)[number]>({ type: "string", enum: LOG_LEVEL_WORDS }),
-      "Level of single modules",
-    ),
+    levels: table(choice(LOG_LEVEL_WORDS, "info", "Level"), "Level of single modules"),
   }),
   performance: section("Timers.", {
     enabled: flag(false, "Measure"),

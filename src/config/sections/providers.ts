@@ -1,15 +1,28 @@
-import { Type } from "typebox";
-import { flag, integer, NOT_RAISED, number, PATH, POSITIVE, SECRET, TRUSTED, unset } from "../fields.ts";
+import {
+  anything,
+  flag,
+  integer,
+  NOT_RAISED,
+  number,
+  PATH,
+  POSITIVE,
+  required,
+  SECRET,
+  section,
+  TRUSTED,
+  unset,
+} from "../fields.ts";
 
 const BASE_URL = { ...TRUSTED, "x-expand": true } as const;
 const EXPANDED = { "x-expand": true } as const;
 
-export const Provider = Type.Object(
+export const Provider = section(
+  "One model provider. Keys not listed here are kept as options of the provider.",
   {
     name: unset.text("Label; the table's own name when absent", EXPANDED),
-    provider_type: Type.String({
-      description: "Which client speaks to it: openai, anthropic, …, ollama, llamacpp (alias candle), test",
-    }),
+    provider_type: required(
+      "Which client speaks to it: openai, anthropic, …, ollama, llamacpp (alias candle), test",
+    ),
     enabled: flag(true, "Offer this provider"),
     base_url: unset.text("Address of the service; the provider's own when absent", BASE_URL),
     api_key_env: unset.text("Name of the environment variable that holds the key", TRUSTED),
@@ -54,20 +67,11 @@ export const Provider = Type.Object(
     ),
     default_backend: unset.text("Backend for model names that do not say one"),
   },
-  {
-    description: "One model provider. Keys not listed here are kept as options of the provider.",
-    additionalProperties: Type.Unknown({
-      description: "An option of the provider, kept as it is",
-      "x-trust": "always",
-      "x-expand": true,
-    }),
-  },
+  anything("An option of the provider, kept as it is", { ...TRUSTED, "x-expand": true }),
 );
 
-export const Providers = Type.Object(
+export const Providers = section(
+  "Model providers; every table is one, under a name of your choice.",
   { default_provider: unset.text("Provider used when a model name gives none") },
-  {
-    description: "Model providers; every table is one, under a name of your choice.",
-    additionalProperties: Provider,
-  },
+  Provider,
 );

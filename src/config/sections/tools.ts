@@ -1,10 +1,12 @@
-import { Type } from "typebox";
 import {
+  anything,
+  choice,
   flag,
   integer,
   list,
   NOT_LOWERED,
   NOT_RAISED,
+  number,
   PATH,
   POSITIVE,
   SECRET,
@@ -57,7 +59,7 @@ const HttpRequest = section("Tools that send HTTP requests.", {
   max_redirects: integer(5, "Redirects followed"),
   verify_ssl: flag(true, "Check certificates", NOT_LOWERED),
   default_headers: table(
-    Type.String(),
+    text("", "Value of the header"),
     "Headers sent with every request",
     { "User-Agent": "llmspell-http/1.0" },
     TRUSTED,
@@ -125,21 +127,19 @@ const Email = section("The e-mail tool.", {
   ses_region: unset.text("Region for Amazon SES", TRUSTED),
 });
 
-export const Tools = Type.Object(
+export const Tools = section(
+  "Tools. Tables not listed here are kept as they are for tools of your own.",
   {
     enabled: flag(true, "Offer tools at all"),
     rate_limit_per_minute: unset.integer("Tool calls a minute; no limit when absent"),
     permissions: table(
-      Type.Unsafe<"safe" | "restricted" | "privileged">({
-        type: "string",
-        enum: ["safe", "restricted", "privileged"],
-      }),
+      choice(["safe", "restricted", "privileged"], "restricted", "Level"),
       'Highest security level granted to single tools: `"name" = "safe|restricted|privileged"`',
       {},
       TRUSTED,
     ),
     timeouts: table(
-      Type.Number({ exclusiveMinimum: 0 }),
+      number(30, "Seconds", { exclusiveMinimum: 0 }),
       "Time for one call in seconds: `default` and single tools by name",
     ),
     file_operations: FileOperations,
@@ -192,12 +192,5 @@ export const Tools = Type.Object(
     }),
     search: Search,
   },
-  {
-    description: "Tools. Tables not listed here are kept as they are for tools of your own.",
-    additionalProperties: Type.Unknown({
-      description: "Settings of a custom tool, kept as they are",
-      "x-trust": "always",
-      "x-expand": true,
-    }),
-  },
+  anything("Settings of a custom tool, kept as they are", { ...TRUSTED, "x-expand": true }),
 );
