@@ -5,10 +5,11 @@ import type {
   LanguageModelV4TextPart,
 } from "@ai-sdk/provider";
 import { SpellError } from "../core/errors.ts";
+import { stringifyJson } from "../core/json.ts";
 import type { SpellModel } from "../models/service.ts";
 import type { ToolDefinition, ToolService } from "../tools/service.ts";
 import { Conversation } from "./conversation.ts";
-import { canonicalJson, runLoop } from "./loop.ts";
+import { runLoop } from "./loop.ts";
 import type { AgentConfig, AgentInput } from "./service.ts";
 import type { ResolvedConfig } from "./settings.ts";
 import type { Behaviour, Turn } from "./turn.ts";
@@ -83,7 +84,7 @@ function systemPrompt(config: ResolvedConfig, input: AgentInput): string {
   const prompt = config.systemPrompt ?? `You are ${config.name}, an AI assistant. ${config.description}`;
   const data = input.context?.data ?? {};
   if (Object.keys(data).length === 0) return prompt;
-  return `${prompt}${prompt === "" ? "" : "\n\n"}Context: ${canonicalJson(data)}`;
+  return `${prompt}${prompt === "" ? "" : "\n\n"}Context: ${stringifyJson(data)}`;
 }
 
 function userContent(input: AgentInput): (LanguageModelV4TextPart | LanguageModelV4FilePart)[] {
@@ -91,7 +92,7 @@ function userContent(input: AgentInput): (LanguageModelV4TextPart | LanguageMode
   const text =
     Object.keys(parameters).length === 0
       ? input.text
-      : `${input.text}\n\nParameters: ${canonicalJson(parameters)}`;
+      : `${input.text}\n\nParameters: ${stringifyJson(parameters)}`;
   const images = (input.images ?? []).map((image) => ({
     type: "file" as const,
     mediaType: `image/${image.format === "jpg" ? "jpeg" : image.format}`,

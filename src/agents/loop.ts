@@ -1,5 +1,6 @@
 /** An agent's turn with a model: call it, run the tools it asks for, until it answers. */
 import type { LanguageModelV4CallOptions, LanguageModelV4Message } from "@ai-sdk/provider";
+import { stringifyJson } from "../core/json.ts";
 import type { SpellModel } from "../models/service.ts";
 import type { ToolDefinition, ToolService } from "../tools/service.ts";
 import { assistantMessage, callModel, type ModelAnswer } from "./model-call.ts";
@@ -41,7 +42,7 @@ export async function runLoop(request: LoopRequest): Promise<LoopResult> {
   const messages: LanguageModelV4Message[] = [];
   const toolCalls: AgentToolCall[] = [];
   const usage = { promptTokens: 0, completionTokens: 0, totalTokens: 0 };
-  /** Outputs by tool and canonical arguments. */
+  /** Outputs by tool and arguments. */
   const known = new Map<string, string>();
   let remaining = request.maxToolCalls;
   let forced: "tool-limit" | "repeated-call" | undefined;
@@ -83,13 +84,4 @@ async function ask(
   return callModel(request.model, options, request.signal, request.emit);
 }
 
-const callKey = (call: AgentToolCall): string => `${call.toolName} ${canonicalJson(call.parameters)}`;
-
-/** JSON with sorted keys, so that equal arguments have equal text. */
-export function canonicalJson(value: unknown): string {
-  return JSON.stringify(value, (_, v: unknown) =>
-    typeof v === "object" && v !== null && !Array.isArray(v)
-      ? Object.fromEntries(Object.entries(v).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : v,
-  );
-}
+const callKey = (call: AgentToolCall): string => `${call.toolName} ${stringifyJson(call.parameters)}`;

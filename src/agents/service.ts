@@ -1,6 +1,6 @@
 /** Agents: what globals and the kernel know of them. */
 import type { RunContext } from "../kernel/services.ts";
-import type { AgentAlerts } from "./alerts.ts";
+import type { AgentAlerts, HealthReport } from "./alerts.ts";
 import type { CompositeRouting } from "./composite.ts";
 import type { ExecutionContexts } from "./contexts.ts";
 import type { Lifecycle } from "./lifecycle.ts";
@@ -120,6 +120,7 @@ export interface Agent {
   readonly lifecycle: Lifecycle;
   readonly metrics: AgentMetrics;
   readonly alerts: AgentAlerts;
+  health(): HealthReport;
   /**
    * One turn. Turns of one agent run one after another. A turn that fails leaves the conversation as it was.
    * @throws SpellError invalid_argument, limit, timeout, interrupted, deadlock, provider, context_overflow, model_invalid

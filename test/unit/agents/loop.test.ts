@@ -39,7 +39,12 @@ describe("A turn", () => {
     const second = await agent.execute({ text: "And now?" }, run);
     expect(first.text).toBe("Hello you");
     expect(first.finishReason).toBe("stop");
-    expect(model.prompt(1)).toEqual(["system: Be brief.", "user: Hi", "assistant: Hello you", "user: And now?"]);
+    expect(model.prompt(1)).toEqual([
+      "system: Be brief.",
+      "user: Hi",
+      "assistant: Hello you",
+      "user: And now?",
+    ]);
     expect(second.usage).toEqual({ promptTokens: 10, completionTokens: 2, totalTokens: 12 });
   });
 
@@ -109,7 +114,13 @@ describe("A turn", () => {
   });
 
   test("cuts the conversation to max_conversation_length by whole turns", async () => {
-    const answers = [calls(["upper-case", { input: "a" }]), says("A"), says("two"), says("three"), says("four")];
+    const answers = [
+      calls(["upper-case", { input: "a" }]),
+      says("A"),
+      says("two"),
+      says("three"),
+      says("four"),
+    ];
     const { agent, run, model } = await setup(answers, [upper()], { maxConversationLength: 4 });
     for (const text of ["one", "2", "3", "4"]) await agent.execute({ text }, run);
     // The first turn has four messages; with the second it would be six, so it leaves as a whole, its tool result too.
@@ -200,7 +211,14 @@ describe("Tool calls", () => {
     }));
     const secret = testTool("secret", () => "no");
     const model = new ScriptedModel([
-      calls(["uper-case", {}], ["secret", {}], ["broken", {}], ["refused", {}], ["upper-case", "{not json"], ["upper-case", "[1]"]),
+      calls(
+        ["uper-case", {}],
+        ["secret", {}],
+        ["broken", {}],
+        ["refused", {}],
+        ["upper-case", "{not json"],
+        ["upper-case", "[1]"],
+      ),
       says("sorry"),
     ]);
     const { agents } = world({ m: model }, [upper(), broken, refused, secret]);
@@ -220,7 +238,11 @@ describe("Tool calls", () => {
 
   test("beyond max_tool_calls are refused, and the model answers once more without tools", async () => {
     const { agent, run, model, tools } = await setup(
-      [calls(["upper-case", { input: "a" }]), calls(["upper-case", { input: "b" }], ["upper-case", { input: "c" }]), says("enough")],
+      [
+        calls(["upper-case", { input: "a" }]),
+        calls(["upper-case", { input: "b" }], ["upper-case", { input: "c" }]),
+        says("enough"),
+      ],
       [upper()],
       { maxToolCalls: 2 },
     );
@@ -358,16 +380,21 @@ describe("A failing turn", () => {
       "Cannot call model scripted/one: it ended with an error: error",
     ],
   ];
-  test.each(failures)("through %s is one clear error and leaves the conversation as it was", async (_, bad, code, message) => {
-    const { agent, run, model } = await setup([says("kept"), bad, says("after")]);
-    await agent.execute({ text: "first" }, run);
-    const events: AgentEvent[] = [];
-    const failure = await failureOf(agent.execute({ text: "lost" }, run, (event) => void events.push(event)));
-    expect(failure).toMatchObject({ code, message });
-    expect(events.at(-1)).toEqual({ type: "error", error: failure });
-    await agent.execute({ text: "last" }, run);
-    expect(model.prompt(2)).toEqual(["system: Be brief.", "user: first", "assistant: kept", "user: last"]);
-  });
+  test.each(failures)(
+    "through %s is one clear error and leaves the conversation as it was",
+    async (_, bad, code, message) => {
+      const { agent, run, model } = await setup([says("kept"), bad, says("after")]);
+      await agent.execute({ text: "first" }, run);
+      const events: AgentEvent[] = [];
+      const failure = await failureOf(
+        agent.execute({ text: "lost" }, run, (event) => void events.push(event)),
+      );
+      expect(failure).toMatchObject({ code, message });
+      expect(events.at(-1)).toEqual({ type: "error", error: failure });
+      await agent.execute({ text: "last" }, run);
+      expect(model.prompt(2)).toEqual(["system: Be brief.", "user: first", "assistant: kept", "user: last"]);
+    },
+  );
 
   test("after a tool call leaves no half of it behind", async () => {
     const { agent, run, model } = await setup(
@@ -405,7 +432,12 @@ describe("Token accounting", () => {
     expect(failure.message).toBe(
       "Cannot call model one: prompt of 900 tokens and an answer of 200 are 100 over the context of 1000 tokens",
     );
-    expect(failure.data).toEqual({ promptTokens: 900, maxOutputTokens: 200, contextTokens: 1000, overTokens: 100 });
+    expect(failure.data).toEqual({
+      promptTokens: 900,
+      maxOutputTokens: 200,
+      contextTokens: 1000,
+      overTokens: 100,
+    });
     expect(failure.hint).toStartWith("Set max_tokens to 100 or less");
     expect(model.requests).toHaveLength(0);
   });

@@ -159,7 +159,11 @@ export class MemoryTools implements ToolService {
     return this.tools.get(name) ?? this.tools.get(kebab) ?? this.list().find((t) => t.aliases.includes(name));
   }
 
-  async execute(name: string, params: Record<string, unknown>, options: ToolCallOptions = {}): Promise<ToolResult> {
+  async execute(
+    name: string,
+    params: Record<string, unknown>,
+    options: ToolCallOptions = {},
+  ): Promise<ToolResult> {
     this.seen.push({ name, params, options });
     const tool = this.find(name);
     if (tool === undefined) throw new SpellError("not_found", `Tool '${name}' not found`);
@@ -170,7 +174,16 @@ export class MemoryTools implements ToolService {
     if (outcome.result !== undefined) envelope.result = outcome.result;
     if (outcome.error !== undefined) envelope.error = outcome.error;
     const text = tool.style === "text" ? (outcome.text ?? "") : JSON.stringify(envelope);
-    return { ...outcome, tool: tool.name, success, text, envelope, primary: null, metadata: { execution_time_ms: 0 } };
+    return {
+      ...outcome,
+      tool: tool.name,
+      style: tool.style,
+      success,
+      text,
+      envelope,
+      primary: null,
+      metadata: { execution_time_ms: 0 },
+    };
   }
 
   register(definition: ToolDefinition) {

@@ -1,0 +1,71 @@
+/** Methods of an agent that make it answer. */
+import { Type } from "typebox";
+import type { Agent } from "../../agents/service.ts";
+import { SpellError } from "../../core/errors.ts";
+import { isScriptFunction, type ScriptFunction } from "../../core/values.ts";
+import { AnyValue, type FunctionDecl, methodsOf, optional, param } from "../declare.ts";
+import { type Table, table } from "./fields.ts";
+import { agentInput } from "./input.ts";
+import { outputTable } from "./output.ts";
+import { streamTurn } from "./stream.ts";
+
+const { wait } = methodsOf<Agent>();
+
+const Input = param(
+  "input",
+  AnyValue,
+  "A string, or `{text, parameters?, image?, media?, temperature?, max_tokens?}`; `prompt` and `input` stand for `text`",
+);
+
+export const conversationMethods: Record<string, FunctionDecl> = {
+  execute: wait({
+    doc: "One turn: the agent answers, calling its tools as it needs. Raises when the turn fails; the conversation is then as it was before.",
+    params: [Input],
+    returns:
+      "{text, success, result, tool_calls, usage = {prompt_tokens, completion_tokens, total_tokens}, execution_time_ms, metadata = {model, provider, token_count, execution_time_ms, finish_reason}}",
+    aliases: ["invoke"],
+    handler: async (ctx, input) => outputTable(await ctx.self.execute(agentInput(input), ctx.run)),
+  }),
+  complete: wait({
+    doc: "One turn that yields the answer as a string.",
+    params: [param("text", Type.String(), "What the agent is asked")],
+    returns: "string",
+    handler: async (ctx, text) => (await ctx.self.execute({ text }, ctx.run)).text,
+  }),
+  invokeStream: wait({
+    doc: "One turn whose pieces are handed to a function as they come. A failed turn yields a last chunk whose text starts with `Error:` and `success = false`; errors of the function itself are raised.",
+    params: [
+      Input,
+      param("callback", AnyValue, "`function(chunk)`, or a table of options for the input before it"),
+      optional("last", AnyValue, "The function, when options come before it"),
+    ],
+    returns: "{success, chunks_received, error?}",
+    aliases: ["invoke_stream"],
+    handler: (ctx, input, second, third) => {
+      const options: Table = third === undefined || third === null ? {} : (table(second) ?? {});
+      const given = table(input) ?? { text: input };
+      return streamTurn(ctx.self, agentInput({ ...options, ...given }), ctx.run, callback(third ?? second));
+    },
+  }),
+  execute_with_context: wait({
+    doc: "One turn in an execution context: its data is given to the agent, and turns with one conversation id share a conversation of their own.",
+    params: [Input, param("context_id", Type.String(), "What `Agent.create_context` returned")],
+    returns: "as `execute`",
+    handler: async (ctx, input, contextId) => {
+      const agents = await ctx.services.agents();
+      const context = agents.contexts.forAgent(contextId);
+      return outputTable(await ctx.self.execute({ ...agentInput(input), context }, ctx.run));
+    },
+  }),
+};
+
+function callback(value: unknown): ScriptFunction {
+  if (isScriptFunction(value)) return value;
+  throw new SpellError(
+    "invalid_argument",
+    'Cannot call AgentObject:invokeStream: "callback" must be a function',
+    {
+      hint: "agent:invokeStream({text = ...}, function(chunk) io.write(chunk.text) end)",
+    },
+  );
+}

@@ -1,0 +1,34 @@
+import type { AgentImage, AgentInput } from "../../agents/service.ts";
+import { SpellError } from "../../core/errors.ts";
+import type { ScriptValue } from "../../core/values.ts";
+import { integer, number, present, type Table, table, text } from "./fields.ts";
+
+/**
+ * A string, or a table with `text` (or `prompt`, `input`). Other fields: `parameters`, `image`, `media`, `temperature`,
+ * `max_tokens`; the last two are also taken from `parameters`.
+ * @throws SpellError invalid_argument when there is no text
+ */
+export function agentInput(value: ScriptValue): AgentInput {
+  const given: Table = table(value) ?? { text: text(value) };
+  const words = text(given.text) ?? text(given.prompt) ?? text(given.input);
+  if (words === undefined) {
+    throw new SpellError("invalid_argument", 'Cannot run agent: "text" is required in the input', {
+      hint: 'Pass {text = "..."} or a string',
+    });
+  }
+  const { temperature, max_tokens, ...parameters } = table(given.parameters) ?? {};
+  const images = [given.image, ...(Array.isArray(given.media) ? given.media : [])].flatMap(imageOf);
+  return present<AgentInput>({
+    text: words,
+    temperature: number(given.temperature) ?? number(temperature),
+    maxTokens: integer(given.max_tokens) ?? integer(max_tokens),
+    parameters: Object.keys(parameters).length > 0 ? parameters : undefined,
+    images: images.length > 0 ? images : undefined,
+  });
+}
+
+function imageOf(value: ScriptValue | undefined): AgentImage[] {
+  const image = table(value);
+  const base64 = text(image?.base64);
+  return base64 === undefined ? [] : [{ base64, format: text(image?.format)?.toLowerCase() ?? "png" }];
+}
