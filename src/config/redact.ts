@@ -5,12 +5,13 @@ import { isTree } from "./tree.ts";
 export const REDACTED = "<REDACTED>";
 
 const SECRET_NAME = /api_?key|secret|password|passwd|token$|hmac_key/i;
+const URL_PASSWORD = /(\b[a-z][a-z0-9+.-]*:\/\/[^\s/:@]*:)[^\s/@]+@/gi;
 /** Names of variables and counts, not secrets. */
 const HARMLESS_NAME = /_env$|max_tokens|tokens_per/i;
 
 /**
  * A copy with every secret replaced, at every level: keys the schema marks, and, where it knows nothing, keys whose
- * name says so. @param keys where the value stands in the configuration
+ * name says so; passwords in URLs too. @param keys where the value stands in the configuration
  */
 export function redact(
   value: unknown,
@@ -36,7 +37,8 @@ function redactNode(
     );
   }
   if (value === undefined || value === null || value === "" || typeof value === "boolean") return value;
-  return isSecret(key, node) ? mask(String(value)) : value;
+  if (isSecret(key, node)) return mask(String(value));
+  return typeof value === "string" ? value.replace(URL_PASSWORD, `$1${REDACTED}@`) : value;
 }
 
 function isSecret(key: string, node: SchemaNode | undefined): boolean {

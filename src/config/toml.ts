@@ -5,7 +5,7 @@ import { getPath, type Tree } from "./tree.ts";
 
 const OPTIONS = { useLegacyDate: true } as const;
 
-/** @throws config, with `data: {file, line, column}` */
+/** @throws config, with `data: {file, line, column}`; without the text itself, which may hold keys */
 export function parseToml(text: string, file: string): Tree {
   try {
     return parse(text, OPTIONS) as Tree;
@@ -19,7 +19,6 @@ export function parseToml(text: string, file: string): Tree {
       {
         data: { file, line, column },
         hint: `Correct line ${line}; \`llmspell config validate --file ${file}\` checks the file`,
-        cause: error,
       },
     );
   }

@@ -4,27 +4,40 @@
  */
 import { existsSync } from "node:fs";
 import { chmod, mkdir, rename, rm, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
+import { messageOf, SpellError } from "../core/errors.ts";
 
 function recordPath(dataDirectory: string, path: string, content: string): string {
   const hash = new Bun.CryptoHasher("sha256").update(`${path}\0${content}`).digest("hex");
   return join(dataDirectory, "trusted", `${hash}.json`);
 }
 
-/** @param path the absolute, resolved path */
+/** @param path the absolute path, links resolved */
 export function isTrusted(dataDirectory: string, path: string, content: string): boolean {
   return existsSync(recordPath(dataDirectory, path, content));
 }
 
+/** @throws io where the data directory cannot be written */
 export async function trust(dataDirectory: string, path: string, content: string): Promise<void> {
   const record = recordPath(dataDirectory, path, content);
-  const directory = join(dataDirectory, "trusted");
+  try {
+    await write(record, { path, trusted_at: new Date().toISOString() });
+  } catch (cause) {
+    throw new SpellError("io", `Cannot remember that the file is trusted: ${messageOf(cause)}`, { cause });
+  }
+}
+
+async function write(record: string, content: object): Promise<void> {
+  const directory = dirname(record);
   await mkdir(directory, { recursive: true, mode: 0o700 });
   await chmod(directory, 0o700);
   const temporary = `${record}.${process.pid}`;
-  await writeFile(temporary, `${JSON.stringify({ path, trusted_at: new Date().toISOString() })}\n`, {
-    mode: 0o600,
-  });
+  await writeFile(
+    temporary,
+    `${JSON.stringify(content)}
+`,
+    { mode: 0o600 },
+  );
   await rename(temporary, record);
 }
 
