@@ -2,13 +2,19 @@
 import type { LanguageModelV4, LanguageModelV4CallOptions } from "@ai-sdk/provider";
 import type { KernelEvent } from "../kernel/api.ts";
 
+/** Id of the model that is part of the executable: `local/spell-mini` needs no configuration and no download. */
+export const EMBEDDED_MODEL = "spell-mini";
+
+/** What runs local models. */
+export type Backend = "llamacpp" | "ollama";
+
 /** `[provider/]model[@backend]` taken apart (spec/agents-workflows-rag.md section 2.1). */
 export interface ModelSpecifier {
   /** Text before the first slash; undefined where there is none. */
   provider: string | undefined;
   model: string;
   /** Text after the last `@`; `candle` already turned into `llamacpp`. */
-  backend: string | undefined;
+  backend: Backend | undefined;
 }
 
 /** The AI SDK's language model, with what local models can tell besides. */
@@ -47,7 +53,7 @@ export interface ModelOverrides {
 export interface LocalModel {
   /** `name:variant` as it stands in the store, or `spell-mini` for the embedded one. */
   id: string;
-  backend: "llamacpp" | "ollama";
+  backend: Backend;
   sizeBytes: number;
   quantization?: string;
   /** Seconds since 1970. */
@@ -65,7 +71,7 @@ export interface LocalModelInfo extends LocalModel {
 }
 
 export interface BackendStatus {
-  backend: "llamacpp" | "ollama";
+  backend: Backend;
   running: boolean;
   availableModels: number;
   version?: string;
@@ -80,6 +86,8 @@ export interface ModelService {
   resolve(specifier: string, overrides?: ModelOverrides): Promise<SpellModel>;
   /** Configured and enabled providers, default first, then by name. */
   providers(): readonly ProviderInfo[];
+  /** A provider by key, by `factory/provider/model` or by type; `local` is there without configuration. */
+  provider(name: string): ProviderInfo | undefined;
   /** Every configured provider with its problem, where it has one (no key in the environment). */
   providerProblem(key: string): string | undefined;
   list(backend?: string): Promise<LocalModel[]>;

@@ -1,7 +1,7 @@
 /** `[provider/]model[@backend]`: spec/agents-workflows-rag.md section 2.1. Whoever reads a model name reads it here. */
 import { SpellError } from "../core/errors.ts";
 import { didYouMean } from "../core/nearest.ts";
-import type { ModelSpecifier } from "./service.ts";
+import type { Backend, ModelSpecifier } from "./service.ts";
 
 /** Backends of local models, and the names under which they are also known. */
 const BACKENDS: Readonly<Record<string, Backend>> = {
@@ -9,8 +9,6 @@ const BACKENDS: Readonly<Record<string, Backend>> = {
   candle: "llamacpp",
   ollama: "ollama",
 };
-
-export type Backend = "llamacpp" | "ollama";
 
 /**
  * Takes a specifier apart: the first slash ends the provider, the last `@` starts the backend. Where the provider is

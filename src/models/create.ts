@@ -1,0 +1,135 @@
+/** The models service: providers of the configuration, local models, and the model behind a specifier. */
+import { SpellError } from "../core/errors.ts";
+import type { Log } from "../core/log.ts";
+import type { ConfigService } from "../kernel/services.ts";
+import { LocalModels } from "./local.ts";
+import { LOCAL, type Provider, ProviderTable } from "./provider-table.ts";
+import { TestModels } from "./providers/test/models.ts";
+import type {
+  Backend,
+  BackendStatus,
+  LocalModel,
+  ModelOverrides,
+  ModelService,
+  ModelSpecifier,
+  SpellModel,
+} from "./service.ts";
+import { formatSpecifier, parseBackend, parseSpecifier } from "./specifier.ts";
+
+export interface ModelServiceOptions {
+  config: ConfigService;
+  log: Log;
+  env: Record<string, string | undefined>;
+  /** Where the store lies when the configuration names no `model_directory`. */
+  dataDirectory: string;
+}
+
+export function createModelService({ config, log, env, dataDirectory }: ModelServiceOptions): ModelService {
+  const table = new ProviderTable(config, env);
+  const local = new LocalModels(env, dataDirectory, log);
+  const scripted = new TestModels();
+  const localSettings = () => table.require(LOCAL).settings;
+
+  /** A local model's name may carry `local/` and `@backend`. */
+  function localId(model: string): { id: string; backend: Backend | undefined } {
+    const spec = parseSpecifier(model);
+    const isLocal = spec.provider !== undefined && table.find(spec.provider)?.type === "llamacpp";
+    return {
+      id: isLocal ? spec.model : formatSpecifier({ ...spec, backend: undefined }),
+      backend: spec.backend,
+    };
+  }
+
+  async function backendStatus(backend: Backend): Promise<BackendStatus> {
+    if (backend === "llamacpp") {
+      const models = await local.list(localSettings());
+      return { backend, running: true, availableModels: models.length };
+    }
+    const configured = table.find("ollama");
+    const reason = configured === undefined ? "Not configured" : table.problem(configured)!;
+    return { backend, running: false, availableModels: 0, reason };
+  }
+
+  return {
+    async resolve(specifier: string, overrides: ModelOverrides = {}): Promise<SpellModel> {
+      const spec = parseSpecifier(specifier, overrides.provider);
+      const provider =
+        spec.provider !== undefined
+          ? table.require(spec.provider)
+          : spec.backend !== undefined
+            ? table.require(LOCAL)
+            : table.defaultProvider();
+      table.assertUsable(provider, overrides);
+      const { model, backend } = spec.model === "" ? defaultModel(provider) : spec;
+      refuseBackend(provider, spec.backend ?? backend);
+      if (provider.type === "test") return scripted.open(provider, model);
+      return local.open(model, provider.settings);
+    },
+
+    providers: () => table.list(),
+
+    provider(name) {
+      const found = table.find(name);
+      return found === undefined ? undefined : table.info(found);
+    },
+
+    providerProblem: (key) => table.problem(table.require(key)),
+
+    async list(backend): Promise<LocalModel[]> {
+      if (backend !== undefined && backend !== "all" && parseBackend(backend) !== "llamacpp") return [];
+      return local.list(localSettings());
+    },
+
+    async info(model) {
+      const { id, backend } = localId(model);
+      if (backend === "ollama") throw notFound(model);
+      return local.info(id, localSettings());
+    },
+
+    async status(backend) {
+      if (backend !== undefined && backend !== "all") return [await backendStatus(parseBackend(backend))];
+      const ollama = table.find("ollama") === undefined ? [] : [await backendStatus("ollama")];
+      return [await backendStatus("llamacpp"), ...ollama];
+    },
+
+    import(path, { onEvent, ...options }) {
+      const onProgress = (done: number, total: number) =>
+        onEvent?.({ type: "progress", label: "Importing", done, total });
+      return local.import(path, { ...options, onProgress }, localSettings());
+    },
+
+    async remove(model) {
+      const { id, backend } = localId(model);
+      if (backend === "ollama") throw notFound(model);
+      await local.remove(id, localSettings());
+    },
+
+    dispose: () => local.dispose(),
+  };
+}
+
+function defaultModel({ key, settings }: Provider): ModelSpecifier {
+  if (settings.default_model) return parseSpecifier(settings.default_model, key);
+  throw new SpellError("config", `Model not specified for provider '${key}'`, {
+    data: { provider: key },
+    hint: `Name a model as ${key}/MODEL, or set default_model in [providers.${key}]`,
+  });
+}
+
+function refuseBackend({ key, type }: Provider, backend: Backend | undefined): void {
+  if (backend === undefined || backend === type) return;
+  if (type !== "llamacpp") {
+    throw new SpellError("invalid_argument", `Provider '${key}' takes no backend: @${backend}`, {
+      hint: "Only local models have one: local/MODEL@llamacpp",
+    });
+  }
+  throw new SpellError("config", `Cannot use @${backend}: this build runs local models with llamacpp only`, {
+    hint: "Leave out the backend, or write @llamacpp",
+  });
+}
+
+function notFound(model: string): SpellError {
+  return new SpellError("not_found", `Model '${model}' not found in any backend`, {
+    hint: "This build runs local models with llamacpp only; `llmspell model list` shows them",
+  });
+}

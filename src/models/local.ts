@@ -1,0 +1,150 @@
+/** Local models on the built-in engine: the embedded one and those of the store. */
+import { join } from "node:path";
+import type { ProviderConfig } from "../config/schema.ts";
+import { messageOf, SpellError } from "../core/errors.ts";
+import type { Log } from "../core/log.ts";
+import { homeDirectory } from "../core/paths.ts";
+import { EMBEDDED_INFO, embeddedModelPath } from "./embedded.ts";
+import { type GgufHeader, readGguf } from "./llamacpp/gguf.ts";
+import { EMBEDDED_MODEL, type LocalModel, type LocalModelInfo, type SpellModel } from "./service.ts";
+import { type ImportOptions, importGguf, removeModel } from "./store/import.ts";
+import { ModelStore, type StoredModel } from "./store/store.ts";
+
+type Llama = typeof import("./llamacpp/model.ts");
+
+export class LocalModels {
+  /** The engine's module, once a model was asked for; nothing native is loaded by asking. */
+  private llama: Promise<Llama> | undefined;
+
+  constructor(
+    private readonly env: Record<string, string | undefined>,
+    private readonly dataDirectory: string,
+    private readonly log: Log,
+  ) {}
+
+  /** @throws not_found with the nearest ids, model_invalid */
+  async open(id: string, settings: ProviderConfig): Promise<SpellModel> {
+    const model = isEmbedded(id) ? undefined : await this.find(id, settings);
+    const trained = model === undefined ? EMBEDDED_INFO.contextLength : readGguf(model.path).contextTokens;
+    const path = model?.path ?? (await embeddedModelPath(this.env));
+    this.llama ??= import("./llamacpp/model.ts");
+    const { createLlamaModel } = await this.llama;
+    return createLlamaModel({ path, id: model?.id ?? EMBEDDED_MODEL, ...engineOptions(settings, trained) });
+  }
+
+  async list(settings: ProviderConfig): Promise<LocalModel[]> {
+    const {
+      format: _format,
+      architecture: _a,
+      parameterCount: _p,
+      contextLength: _c,
+      licence: _l,
+      ...embedded
+    } = EMBEDDED_INFO;
+    const stored = await this.store(settings).list();
+    return [embedded, ...stored.map((model) => entryOf(model, this.header(model)))];
+  }
+
+  /** @throws not_found, model_invalid for a file that is damaged */
+  async info(id: string, settings: ProviderConfig): Promise<LocalModelInfo> {
+    if (isEmbedded(id))
+      return { ...EMBEDDED_INFO, loaded: await this.isLoaded(() => embeddedModelPath(this.env)) };
+    const model = await this.find(id, settings);
+    const header = readGguf(model.path);
+    return {
+      ...entryOf(model, header),
+      path: model.path,
+      format: "gguf",
+      loaded: await this.isLoaded(async () => model.path),
+      architecture: header.architecture,
+      parameterCount: header.parameterCount,
+      ...(header.contextTokens === undefined ? {} : { contextLength: header.contextTokens }),
+      ...(header.licence === undefined ? {} : { licence: header.licence }),
+    };
+  }
+
+  async import(path: string, options: ImportOptions, settings: ProviderConfig): Promise<LocalModelInfo> {
+    const store = this.store(settings);
+    const id = await importGguf(store.root, path, await store.list(), options);
+    this.log.info("model", "model imported", { model: id });
+    return this.info(id, settings);
+  }
+
+  async remove(id: string, settings: ProviderConfig): Promise<void> {
+    if (isEmbedded(id)) {
+      throw new SpellError("invalid_argument", `Cannot remove model '${id}': it is part of the executable`, {
+        hint: "Only imported models can be removed; `llmspell model list` shows them",
+      });
+    }
+    const model = await this.find(id, settings);
+    if (this.llama !== undefined) await (await this.llama).unloadLlamaModel(model.path);
+    await removeModel(model);
+    this.log.info("model", "model removed", { model: model.id });
+  }
+
+  async dispose(): Promise<void> {
+    if (this.llama !== undefined) await (await this.llama).disposeLlama();
+  }
+
+  private find(id: string, settings: ProviderConfig): Promise<StoredModel> {
+    return this.store(settings).find(id, settings.default_quantization);
+  }
+
+  private store(settings: ProviderConfig): ModelStore {
+    const models = join(this.dataDirectory, "models");
+    return new ModelStore(settings.model_directory ?? join(models, "llamacpp"), [
+      join(models, "candle"),
+      join(homeDirectory(this.env), ".llmspell", "models", "candle"),
+    ]);
+  }
+
+  /** Undefined for a damaged file, which a list shows all the same. */
+  private header(model: StoredModel): GgufHeader | undefined {
+    try {
+      return readGguf(model.path);
+    } catch (error) {
+      this.log.warn("model", "a model in the store is damaged", {
+        model: model.id,
+        reason: messageOf(error),
+      });
+      return undefined;
+    }
+  }
+
+  private async isLoaded(path: () => Promise<string>): Promise<boolean> {
+    if (this.llama === undefined) return false;
+    const { loadedLlamaModels } = await this.llama;
+    return (await loadedLlamaModels()).includes(await path());
+  }
+}
+
+function isEmbedded(id: string): boolean {
+  return id.trim().toLowerCase() === EMBEDDED_MODEL;
+}
+
+function entryOf(model: StoredModel, header: GgufHeader | undefined): LocalModel {
+  return {
+    id: model.id,
+    backend: "llamacpp",
+    sizeBytes: model.sizeBytes,
+    ...(header?.quantization === undefined ? {} : { quantization: header.quantization }),
+    modifiedAt: model.modifiedAt,
+  };
+}
+
+/** The provider's settings in the engine's terms. A context longer than the model was trained for is cut to that. */
+function engineOptions(settings: ProviderConfig, trainedContextTokens: number | undefined) {
+  const { context_size, cpu_threads, batch_size, use_flash_attention, device, gpu_layers } = settings;
+  const contextTokens = Math.min(
+    context_size ?? Number.POSITIVE_INFINITY,
+    trainedContextTokens ?? Number.POSITIVE_INFINITY,
+  );
+  const gpuLayers = gpu_layers ?? (device === "cpu" ? 0 : undefined);
+  return {
+    ...(Number.isFinite(contextTokens) ? { contextTokens } : {}),
+    ...(cpu_threads === undefined ? {} : { threads: cpu_threads }),
+    ...(batch_size === undefined ? {} : { batchTokens: batch_size }),
+    ...(use_flash_attention === undefined ? {} : { flashAttention: use_flash_attention }),
+    ...(gpuLayers === undefined ? {} : { gpuLayers }),
+  };
+}
