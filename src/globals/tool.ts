@@ -169,20 +169,20 @@ function fits(filter: { category?: string; tag?: string; capabilities?: string[]
   };
 }
 
-async function callTool(
+export async function callTool(
   ctx: CallContext<unknown>,
   name: string,
   params: Record<string, ScriptValue>,
 ): Promise<ScriptValue> {
   const tools = await ctx.services.tools();
-  const plain = plainParams(params);
   const tool = tools.find(name);
+  const plain = plainParams(params);
   const call = { signal: ctx.run.signal, correlationId: ctx.run.id };
-  if (tool === undefined) return (await tools.execute(name, plain, call)) as never;
   try {
-    return resultTable(tool, await tools.execute(tool.name, plain, call));
+    const result = await tools.execute(name, plain, call);
+    return resultTable(tool?.style ?? "envelope", result);
   } catch (error) {
-    throw raised(tool, error);
+    throw tool === undefined ? error : raised(tool.name, error);
   }
 }
 

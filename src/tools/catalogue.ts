@@ -27,20 +27,6 @@ export class ToolCatalogue {
     );
   }
 
-  /** @throws SpellError not_found */
-  get(name: string): ToolDefinition {
-    const tool = this.find(name);
-    if (tool !== undefined) return tool;
-    const near = didYouMean(
-      name,
-      this.list().flatMap((known) => [known.name, ...known.aliases]),
-    );
-    throw new SpellError("not_found", `Tool '${name}' not found`, {
-      data: { tool: name },
-      hint: near ?? "See `llmspell tool list` or Tool.list()",
-    });
-  }
-
   /** @throws SpellError invalid_argument, already_exists */
   add(tool: ToolDefinition): void {
     if (!NAME.test(tool.name)) {
@@ -62,4 +48,16 @@ export class ToolCatalogue {
     this.tools.delete(name);
     this.sorted = undefined;
   }
+}
+
+/** The error for a name that no tool has, with the nearest ones. */
+export function unknownTool(name: string, tools: readonly ToolDefinition[]): SpellError {
+  const near = didYouMean(
+    name,
+    tools.flatMap((known) => [known.name, ...known.aliases]),
+  );
+  return new SpellError("not_found", `Tool '${name}' not found`, {
+    data: { tool: name },
+    hint: near ?? "See `llmspell tool list` or Tool.list()",
+  });
 }

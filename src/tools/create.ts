@@ -5,7 +5,7 @@ import type { ConfigService } from "../kernel/services.ts";
 import { createCapabilities } from "../security/create.ts";
 import { checkLevel, grantedLevel } from "../security/levels.ts";
 import { limitsOf, ResourceBudget } from "../security/limits.ts";
-import { ToolCatalogue } from "./catalogue.ts";
+import { ToolCatalogue, unknownTool } from "./catalogue.ts";
 import { failedOutcome, makeResult } from "./envelope.ts";
 import { checkParameters, type ParameterSchema } from "./parameters.ts";
 import { RateLimit } from "./rate-limit.ts";
@@ -62,7 +62,8 @@ class Tools implements ToolService {
     params: Record<string, unknown>,
     call: ToolCallOptions = {},
   ): Promise<ToolResult> {
-    const tool = this.catalogue.get(name);
+    const tool = this.catalogue.find(name);
+    if (tool === undefined) throw unknownTool(name, this.list());
     this.admit(tool);
     const startMs = performance.now();
     const log =

@@ -1,4 +1,6 @@
 /** The result of a tool call in the shapes of spec/tools.md section 3. */
+
+import { withTextForBytes } from "../core/bytes-as-text.ts";
 import { errorToJson } from "../core/errors.ts";
 import { stringifyJson } from "../core/json.ts";
 import type { ToolResult } from "./service.ts";
@@ -48,12 +50,4 @@ function textOf(
 ): string | Uint8Array {
   if (tool.style === "envelope") return stringifyJson(withTextForBytes(envelope), true);
   return outcome.text ?? outcome.message ?? outcome.error?.message ?? "";
-}
-
-/** The same value with base64 text in place of bytes, which JSON cannot hold. */
-export function withTextForBytes(value: unknown): unknown {
-  if (value instanceof Uint8Array) return value.toBase64();
-  if (Array.isArray(value)) return value.map(withTextForBytes);
-  if (typeof value !== "object" || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, withTextForBytes(item)]));
 }

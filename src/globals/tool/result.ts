@@ -1,16 +1,15 @@
 /** Tool results and failures as scripts get them: spec/tools.md section 3.4, spec/lua-api.md section 2.1. */
 import { SpellError } from "../../core/errors.ts";
 import { ScriptTable, type ScriptValue } from "../../core/values.ts";
-import type { ToolResult } from "../../tools/service.ts";
-import type { ToolDefinition } from "../../tools/tool.ts";
+import type { ToolDefinition, ToolResult } from "../../tools/service.ts";
 
-export function resultTable(definition: ToolDefinition, result: ToolResult): Record<string, ScriptValue> {
+export function resultTable(style: ToolDefinition["style"], result: ToolResult): Record<string, ScriptValue> {
   const { envelope, text, primary, operation } = result;
   return {
     ...(envelope as Record<string, ScriptValue>),
     ...(result.error === undefined ? {} : { error: errorValue(result.error) }),
     ...(primary === undefined ? {} : { output: primary as ScriptValue }),
-    ...(definition.style === "envelope" ? { _raw_text: text } : {}),
+    ...(style === "envelope" ? { _raw_text: text } : {}),
     text,
     metadata: { ...result.metadata, operation, response: envelope } as ScriptValue,
   };
@@ -33,11 +32,11 @@ function errorValue(error: NonNullable<ToolResult["error"]>): ScriptTable {
 }
 
 /** What a script sees when a call raises: `Tool execution failed: …`. Interrupts and bugs stay what they are. */
-export function raised(tool: ToolDefinition, error: unknown): unknown {
+export function raised(tool: string, error: unknown): unknown {
   if (!(error instanceof SpellError) || error.code === "interrupted" || error.code === "internal")
     return error;
   return new SpellError(error.code, `Tool execution failed: ${error.message}`, {
-    data: { ...error.data, tool: tool.name },
+    data: { ...error.data, tool },
     ...(error.hint === undefined ? {} : { hint: error.hint }),
   });
 }
