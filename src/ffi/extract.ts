@@ -91,7 +91,8 @@ async function copyChecked(files: readonly LibraryFile[], hash: string, director
   const copies = [];
   for (const { name, path } of files) {
     const copy = { name, path: join(directory, name) };
-    if (path.startsWith("/$bunfs/") || path.startsWith("B:/~BUN/")) await Bun.write(copy.path, Bun.file(path));
+    if (path.startsWith("/$bunfs/") || path.startsWith("B:/~BUN/"))
+      await Bun.write(copy.path, Bun.file(path));
     else await copyFile(path, copy.path, constants.COPYFILE_EXCL);
     await chmod(copy.path, 0o500);
     copies.push(copy);
@@ -124,7 +125,8 @@ async function makePrivate(directory: string): Promise<void> {
 async function refuseShared(directory: string): Promise<void> {
   const info = await lstat(directory);
   if (!info.isDirectory()) throw new SpellError("platform", `${directory} is not a directory`);
-  if (!isOurs(info)) throw new SpellError("platform", `${directory} belongs to, or may be changed by, another user`);
+  if (!isOurs(info))
+    throw new SpellError("platform", `${directory} belongs to, or may be changed by, another user`);
 }
 
 function isOurs(info: { uid: number; mode: number }): boolean {

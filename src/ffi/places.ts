@@ -34,7 +34,9 @@ export function isNoexec(directory: string, mountinfo = readMounts()): boolean {
   let noexec = false;
   for (const line of mountinfo.split("\n")) {
     const fields = line.split(" ");
-    const mount = fields[4]?.replace(/\\([0-7]{3})/g, (_, octal) => String.fromCharCode(Number.parseInt(octal, 8)));
+    const mount = fields[4]?.replace(/\\([0-7]{3})/g, (_, octal) =>
+      String.fromCharCode(Number.parseInt(octal, 8)),
+    );
     if (mount === undefined || mount.length < best.length) continue;
     if (path !== mount && !path.startsWith(mount === "/" ? "/" : `${mount}/`)) continue;
     best = mount;

@@ -1,6 +1,6 @@
-import { type Pointer, ptr } from "bun:ffi";
+import { ptr } from "bun:ffi";
 import { SpellError } from "../../core/errors.ts";
-import { NativeHandle } from "./handle.ts";
+import { type Address, NativeHandle } from "./handle.ts";
 import { cString } from "./library.ts";
 import type { Model } from "./model.ts";
 
@@ -32,18 +32,18 @@ export class ChatTemplates extends NativeHandle {
     const pointer = model.library.fn.spell_templates_new(model.pointer, ptr(error));
     if (pointer !== null) return new ChatTemplates(model, pointer);
     throw new SpellError("model_invalid", "Cannot use the model's chat template: it is not valid", {
-      hint: model.library.takeText(Number(error[0]) as Pointer),
+      hint: model.library.takeText(error[0]!),
     });
   }
 
   private constructor(
     private readonly model: Model,
-    pointer: Pointer,
+    pointer: Address,
   ) {
     super(pointer, "the chat templates");
   }
 
-  protected free(pointer: Pointer): void {
+  protected free(pointer: Address): void {
     this.model.library.fn.spell_templates_free(pointer);
   }
 
@@ -65,7 +65,7 @@ export class Chat extends NativeHandle {
 
   constructor(
     private readonly model: Model,
-    pointer: Pointer,
+    pointer: Address,
   ) {
     super(pointer, "the chat call");
     const { fn } = model.library;
@@ -81,7 +81,7 @@ export class Chat extends NativeHandle {
     this.isPlain = described.plain;
   }
 
-  protected free(pointer: Pointer): void {
+  protected free(pointer: Address): void {
     this.model.library.fn.spell_chat_free(pointer);
   }
 
@@ -89,7 +89,9 @@ export class Chat extends NativeHandle {
   parse(answer: string, partial: boolean): ParsedAnswer | undefined {
     const { fn, takeText } = this.model.library;
     const bytes = cString(answer);
-    const parsed = JSON.parse(takeText(fn.spell_chat_parse(this.pointer, ptr(bytes), bytes.length - 1, partial)));
+    const parsed = JSON.parse(
+      takeText(fn.spell_chat_parse(this.pointer, ptr(bytes), bytes.length - 1, partial)),
+    );
     return parsed.error === undefined ? parsed : undefined;
   }
 }

@@ -1,6 +1,6 @@
 import { type Pointer, ptr } from "bun:ffi";
 import { SpellError } from "../../core/errors.ts";
-import { NativeHandle } from "./handle.ts";
+import { type Address, NativeHandle } from "./handle.ts";
 import { lastLine } from "./library.ts";
 import type { Model } from "./model.ts";
 
@@ -28,8 +28,8 @@ export class Context extends NativeHandle {
   readonly sequences: Int32Array;
   readonly outputs: Int8Array;
 
-  private readonly batch: Pointer;
-  private readonly memory: Pointer;
+  private readonly batch: Address;
+  private readonly memory: Address;
   private readonly tokensPointer: Pointer;
   private readonly positionsPointer: Pointer;
   private readonly outputsPointer: Pointer;
@@ -50,21 +50,26 @@ export class Context extends NativeHandle {
     );
     const log = library.takeLog();
     if (pointer !== null) return new Context(model, pointer, options);
-    throw new SpellError("limit", `Cannot make a context of ${options.contextTokens} tokens: llama.cpp refuses it`, {
-      data: { contextTokens: options.contextTokens, reason: log.trim() },
-      hint: lastLine(log) ?? "Lower the context size",
-    });
+    throw new SpellError(
+      "limit",
+      `Cannot make a context of ${options.contextTokens} tokens: llama.cpp refuses it`,
+      {
+        data: { contextTokens: options.contextTokens, reason: log.trim() },
+        hint: lastLine(log) ?? "Lower the context size",
+      },
+    );
   }
 
   private constructor(
     private readonly model: Model,
-    pointer: Pointer,
+    pointer: Address,
     options: ContextOptions,
   ) {
     super(pointer, "the context");
     const { fn } = model.library;
     const n = options.batchTokens;
-    this.contextTokens = fn.llama_n_ctx(pointer);
+    // llama.cpp rounds up; what was asked for is the limit
+    this.contextTokens = Math.min(options.contextTokens, fn.llama_n_ctx(pointer));
     this.batchTokens = n;
     this.tokens = new Int32Array(new ArrayBuffer(4 * n));
     this.positions = new Int32Array(new ArrayBuffer(4 * n));
@@ -79,7 +84,7 @@ export class Context extends NativeHandle {
     this.batch = batch;
   }
 
-  protected free(pointer: Pointer): void {
+  protected free(pointer: Address): void {
     this.model.library.fn.llama_free(pointer);
     this.model.library.fn.spell_batch_free(this.batch);
   }

@@ -1,6 +1,7 @@
 import { CString, dlopen, FFIType, type Pointer, ptr } from "bun:ffi";
 import { join } from "node:path";
 import { messageOf, SpellError } from "../../core/errors.ts";
+import type { Address } from "./handle.ts";
 
 const { i32, u32, bool, ptr: pointer, void: nothing } = FFIType;
 
@@ -60,7 +61,7 @@ export interface LlamaLibrary {
   /** What llama.cpp has logged since the last call, warnings and errors only. */
   takeLog(): string;
   /** Copies and frees a text that native code handed over. */
-  takeText(text: Pointer | null): string;
+  takeText(text: Address | null): string;
 }
 
 let loaded: LlamaLibrary | undefined;
@@ -81,11 +82,16 @@ function open(directory: string): LlamaLibrary {
   try {
     fn = dlopen(path, SYMBOLS).symbols;
   } catch (error) {
-    throw new SpellError("platform", `Cannot load llama.cpp on ${process.platform}-${process.arch}: ${path}`, {
-      cause: error,
-      data: { reason: messageOf(error) },
-      hint: process.platform === "linux" ? "It needs glibc 2.34 and libstdc++ 6.0.29 (GCC 11) or later" : "",
-    });
+    throw new SpellError(
+      "platform",
+      `Cannot load llama.cpp on ${process.platform}-${process.arch}: ${path}`,
+      {
+        cause: error,
+        data: { reason: messageOf(error) },
+        hint:
+          process.platform === "linux" ? "It needs glibc 2.34 and libstdc++ 6.0.29 (GCC 11) or later" : "",
+      },
+    );
   }
   fn.spell_log_capture(GGML_LOG_LEVEL_WARN);
   fn.spell_common_quiet();
@@ -94,10 +100,11 @@ function open(directory: string): LlamaLibrary {
   const logBuffer = new Uint8Array(new ArrayBuffer(LOG_BYTES));
   return {
     fn,
-    takeLog: () => new TextDecoder().decode(logBuffer.subarray(0, fn.spell_log_take(ptr(logBuffer), LOG_BYTES))),
+    takeLog: () =>
+      new TextDecoder().decode(logBuffer.subarray(0, fn.spell_log_take(ptr(logBuffer), LOG_BYTES))),
     takeText(text) {
       if (text === null) throw new SpellError("limit", "Cannot read an answer of llama.cpp: out of memory");
-      const copy = new CString(text).toString();
+      const copy = new CString(text as Pointer).toString();
       fn.spell_text_free(text);
       return copy;
     },
@@ -111,6 +118,9 @@ export function cString(text: string): Uint8Array {
 
 /** The last error line of a log, without the function name that llama.cpp puts in front. */
 export function lastLine(log: string): string | undefined {
-  const line = log.trim().split("\n").findLast((l) => l.trim() !== "");
+  const line = log
+    .trim()
+    .split("\n")
+    .findLast((l) => l.trim() !== "");
   return line?.replace(/^\w+: (error: )?/, "").trim();
 }

@@ -1,7 +1,7 @@
-import { type Pointer, ptr } from "bun:ffi";
+import { ptr } from "bun:ffi";
 import { SpellError } from "../../core/errors.ts";
-import { NativeHandle } from "./handle.ts";
-import { cString, lastLine, type LlamaLibrary } from "./library.ts";
+import { type Address, NativeHandle } from "./handle.ts";
+import { cString, type LlamaLibrary, lastLine } from "./library.ts";
 
 export interface ModelLoadOptions {
   /** Layers on the GPU; negative for all. */
@@ -14,7 +14,7 @@ const META_BYTES = 4096;
 
 /** Weights and vocabulary. Owns the `llama_model`; contexts, templates and samplers made from it must be disposed of first. */
 export class Model extends NativeHandle {
-  readonly vocabulary: Pointer;
+  readonly vocabulary: Address;
   readonly vocabularySize: number;
   readonly trainedContextTokens: number;
   readonly hasEncoder: boolean;
@@ -43,7 +43,7 @@ export class Model extends NativeHandle {
 
   private constructor(
     readonly library: LlamaLibrary,
-    pointer: Pointer,
+    pointer: Address,
   ) {
     super(pointer, "the model");
     const { fn } = library;
@@ -54,7 +54,7 @@ export class Model extends NativeHandle {
     this.hasDecoder = fn.llama_model_has_decoder(pointer);
   }
 
-  protected free(pointer: Pointer): void {
+  protected free(pointer: Address): void {
     this.library.fn.llama_model_free(pointer);
   }
 
@@ -68,7 +68,15 @@ export class Model extends NativeHandle {
     const length = bytes.length - 1;
     let tokens = new Int32Array(new ArrayBuffer(4 * (length + 8)));
     const call = () =>
-      this.library.fn.llama_tokenize(this.vocabulary, ptr(bytes), length, ptr(tokens), tokens.length, special, parse);
+      this.library.fn.llama_tokenize(
+        this.vocabulary,
+        ptr(bytes),
+        length,
+        ptr(tokens),
+        tokens.length,
+        special,
+        parse,
+      );
     let count = call();
     if (count < 0 && count !== -0x80000000) {
       tokens = new Int32Array(new ArrayBuffer(4 * -count));
@@ -84,7 +92,10 @@ export class Model extends NativeHandle {
     if (tokens.length === 0) return "";
     for (const token of tokens)
       if (token < 0 || token >= this.vocabularySize)
-        throw new SpellError("invalid_argument", `Cannot detokenize: the vocabulary has no such token: ${token}`);
+        throw new SpellError(
+          "invalid_argument",
+          `Cannot detokenize: the vocabulary has no such token: ${token}`,
+        );
     const input = new Int32Array(new ArrayBuffer(4 * tokens.length));
     input.set(tokens);
     let bytes = new Uint8Array(new ArrayBuffer(16 * tokens.length + 64));
@@ -109,8 +120,15 @@ export class Model extends NativeHandle {
   /** A scalar of the file's metadata as text. */
   metadata(key: string): string | undefined {
     const buffer = new Uint8Array(new ArrayBuffer(META_BYTES));
-    const length = this.library.fn.llama_model_meta_val_str(this.pointer, cString(key), ptr(buffer), META_BYTES);
-    return length < 0 ? undefined : new TextDecoder().decode(buffer.subarray(0, Math.min(length, META_BYTES - 1)));
+    const length = this.library.fn.llama_model_meta_val_str(
+      this.pointer,
+      cString(key),
+      ptr(buffer),
+      META_BYTES,
+    );
+    return length < 0
+      ? undefined
+      : new TextDecoder().decode(buffer.subarray(0, Math.min(length, META_BYTES - 1)));
   }
 
   /** llama.cpp's short name of architecture, size and quantization. */

@@ -2,7 +2,7 @@ import { CString, type Pointer, ptr } from "bun:ffi";
 import { SpellError } from "../../core/errors.ts";
 import type { Chat } from "./chat.ts";
 import type { Context } from "./context.ts";
-import { NativeHandle } from "./handle.ts";
+import { type Address, NativeHandle } from "./handle.ts";
 import { cString } from "./library.ts";
 import type { Model } from "./model.ts";
 
@@ -42,9 +42,14 @@ export class Sampler extends NativeHandle {
   static create(model: Model, chat: Chat | undefined, options: SamplerOptions): Sampler {
     const error = new BigUint64Array(new ArrayBuffer(8));
     const json = cString(JSON.stringify(options));
-    const pointer = model.library.fn.spell_sampler_new(model.pointer, chat?.pointer ?? null, json, ptr(error));
+    const pointer = model.library.fn.spell_sampler_new(
+      model.pointer,
+      chat?.pointer ?? null,
+      json,
+      ptr(error),
+    );
     if (pointer !== null) return new Sampler(model, pointer);
-    const reason = model.library.takeText(Number(error[0]) as Pointer);
+    const reason = model.library.takeText(error[0]!);
     throw new SpellError("invalid_argument", `Cannot sample with these options: ${reason}`, {
       data: { log: model.library.takeLog().trim() },
     });
@@ -52,12 +57,12 @@ export class Sampler extends NativeHandle {
 
   private constructor(
     private readonly model: Model,
-    pointer: Pointer,
+    pointer: Address,
   ) {
     super(pointer, "the sampler");
   }
 
-  protected free(pointer: Pointer): void {
+  protected free(pointer: Address): void {
     this.model.library.fn.spell_sampler_free(pointer);
   }
 
@@ -81,7 +86,7 @@ export class Sampler extends NativeHandle {
       this.outPointer,
     );
     if (status === 0) return;
-    const reason = new CString(fn.spell_sampler_error(this.pointer)!).toString();
+    const reason = new CString(fn.spell_sampler_error(this.pointer) as Pointer).toString();
     throw new SpellError("provider", `Cannot choose a token: ${reason}`);
   }
 

@@ -167,7 +167,7 @@ function checkTokens(cursor: FileCursor, length: number, what: string, fail: (ru
   const distinct = new Set<string>();
   let empty = 0;
   for (let i = 0; i < length; i++) {
-    const token = cursor.bytes(what).latin1Slice();
+    const token = cursor.bytes(what).toString("latin1");
     if (token === "") empty++;
     else distinct.add(token);
   }

@@ -1,0 +1,203 @@
+import { errorFromJson, SpellError } from "../../core/errors.ts";
+import { workerUrl } from "../../core/worker.ts";
+import { librariesLoaded, llamaLibraries } from "../../ffi/library.ts";
+import {
+  type GenerateEvent,
+  type GenerateRequest,
+  type GenerateResult,
+  type LoadedModel,
+  type ModelSpec,
+  type PromptRequest,
+  SLOT_WORDS,
+  SLOTS,
+  type WorkerReply,
+  type WorkerRequest,
+  type WorkerResults,
+} from "./protocol.ts";
+
+export interface CallOptions {
+  signal?: AbortSignal;
+  onEvent?: (event: GenerateEvent) => void;
+}
+
+interface Pending {
+  slot: number;
+  resolve(result: never): void;
+  reject(error: unknown): void;
+  onEvent: ((event: GenerateEvent) => void) | undefined;
+}
+
+type Unsent<T> = T extends unknown ? Omit<T, "id" | "slot"> : never;
+
+const PROGRESS_EVERY_MS = 50;
+
+/** Main's side of the inference thread, which is started at the first call and does not keep the process alive. */
+export class InferenceClient {
+  private worker: Promise<Worker> | undefined;
+  private readonly pending = new Map<number, Pending>();
+  private readonly words = new SharedArrayBuffer(SLOTS * SLOT_WORDS * 4);
+  private readonly freeSlots = Array.from({ length: SLOTS }, (_, i) => i);
+  private readonly waitingForSlot: (() => void)[] = [];
+  private lastId = 0;
+
+  /** @param onProgress share of the file that has been read, 0 to 1 */
+  async load(
+    spec: ModelSpec,
+    options: CallOptions & { onProgress?: (share: number) => void } = {},
+  ): Promise<LoadedModel> {
+    const { onProgress } = options;
+    return this.call<LoadedModel>({ type: "load", spec }, options, (slotWords) => {
+      if (onProgress === undefined) return undefined;
+      return setInterval(() => onProgress(Atomics.load(slotWords, 1) / 1000), PROGRESS_EVERY_MS);
+    });
+  }
+
+  generate(spec: ModelSpec, request: GenerateRequest, options: CallOptions = {}): Promise<GenerateResult> {
+    return this.call({ type: "generate", spec, request }, options);
+  }
+
+  /** Prompt tokens of a call, template and tools included. */
+  count(spec: ModelSpec, prompt: PromptRequest, options: CallOptions = {}): Promise<number> {
+    return this.call({ type: "count", spec, prompt }, options);
+  }
+
+  /** @param special with the vocabulary's begin and end tokens @param parse reading the text of control tokens as such */
+  tokenize(spec: ModelSpec, text: string, special: boolean, parse: boolean): Promise<Int32Array> {
+    return this.call({ type: "tokenize", spec, text, special, parse }, {});
+  }
+
+  detokenize(spec: ModelSpec, tokens: Int32Array, special: boolean): Promise<string> {
+    return this.call({ type: "detokenize", spec, tokens, special }, {});
+  }
+
+  /** Frees the models of a file. True when there were any. Starts no thread. */
+  async unload(path: string): Promise<boolean> {
+    return this.worker === undefined ? false : this.call({ type: "unload", path }, {});
+  }
+
+  /** The models that are in memory. Starts no thread. */
+  async loaded(): Promise<LoadedModel[]> {
+    return this.worker === undefined ? [] : this.call({ type: "loaded" }, {});
+  }
+
+  /** Cancels what runs, frees the models and ends the thread. The next call starts it anew. */
+  async dispose(): Promise<void> {
+    const starting = this.worker;
+    this.worker = undefined;
+    for (const { slot } of this.pending.values()) Atomics.store(this.wordsOf(slot), 0, 1);
+    this.failAll(new SpellError("interrupted", "The model call was cancelled: the program ends"));
+    const worker = await starting?.catch(() => undefined);
+    await worker?.terminate();
+  }
+
+  private async call<T extends WorkerResults[keyof WorkerResults]>(
+    message: Unsent<WorkerRequest>,
+    { signal, onEvent }: CallOptions,
+    watch: (slotWords: Int32Array) => ReturnType<typeof setInterval> | undefined = () => undefined,
+  ): Promise<T> {
+    signal?.throwIfAborted();
+    const worker = await this.start();
+    const slot = await this.takeSlot();
+    const slotWords = this.wordsOf(slot);
+    const cancel = () => Atomics.store(slotWords, 0, 1);
+    const id = ++this.lastId;
+    let timer: ReturnType<typeof setInterval> | undefined;
+    try {
+      signal?.throwIfAborted();
+      signal?.addEventListener("abort", cancel, { once: true });
+      timer = watch(slotWords);
+      return await new Promise<T>((resolve, reject) => {
+        this.pending.set(id, { slot, resolve, reject, onEvent });
+        worker.ref();
+        worker.postMessage({ ...message, id, slot } as WorkerRequest);
+      });
+    } catch (error) {
+      if (signal?.aborted) throw signal.reason;
+      throw error;
+    } finally {
+      clearInterval(timer);
+      signal?.removeEventListener("abort", cancel);
+      this.pending.delete(id);
+      if (this.pending.size === 0) worker.unref();
+      this.giveSlot(slot);
+    }
+  }
+
+  private start(): Promise<Worker> {
+    this.worker ??= this.launch().catch((error) => {
+      this.worker = undefined;
+      throw error;
+    });
+    return this.worker;
+  }
+
+  private async launch(): Promise<Worker> {
+    const libraries = await llamaLibraries();
+    const worker = new Worker(workerUrl("src/models/llamacpp/worker"), { name: "inference" });
+    await new Promise<void>((resolve, reject) => {
+      worker.onmessage = ({ data }: MessageEvent<WorkerReply>) => {
+        if (data.type === "ready") resolve();
+        else this.receive(data);
+      };
+      const lost = (reason: string) => {
+        const error = new SpellError(
+          "provider",
+          `Cannot run the model: the inference thread ended: ${reason}`,
+          {
+            hint: "The next call starts it again",
+          },
+        );
+        reject(error);
+        this.worker = undefined;
+        this.failAll(error);
+        worker.terminate();
+      };
+      worker.onerror = ({ message }) => lost(message);
+      worker.addEventListener("close", () => lost("it was closed"), { once: true });
+      worker.postMessage({ type: "start", libraries: libraries.directory, words: this.words });
+    });
+    await librariesLoaded(libraries);
+    return worker;
+  }
+
+  private receive(reply: Exclude<WorkerReply, { type: "ready" }>): void {
+    const pending = this.pending.get(reply.id);
+    if (reply.type === "event") pending?.onEvent?.(reply.event);
+    else if (reply.type === "done") pending?.resolve(reply.result as never);
+    else pending?.reject(errorFromJson(reply.error));
+  }
+
+  private failAll(error: unknown): void {
+    for (const pending of [...this.pending.values()]) pending.reject(error);
+  }
+
+  private wordsOf(slot: number): Int32Array {
+    return new Int32Array(this.words, slot * SLOT_WORDS * 4, SLOT_WORDS);
+  }
+
+  private async takeSlot(): Promise<number> {
+    while (this.freeSlots.length === 0)
+      await new Promise<void>((resolve) => this.waitingForSlot.push(resolve));
+    const slot = this.freeSlots.pop()!;
+    this.wordsOf(slot).fill(0);
+    return slot;
+  }
+
+  private giveSlot(slot: number): void {
+    this.freeSlots.push(slot);
+    this.waitingForSlot.shift()?.();
+  }
+}
+
+let shared: InferenceClient | undefined;
+
+/** The process's one inference thread. */
+export function inference(): InferenceClient {
+  shared ??= new InferenceClient();
+  return shared;
+}
+
+/** Ends the inference thread, where there is one. */
+export async function disposeInference(): Promise<void> {
+  await shared?.dispose();
+}

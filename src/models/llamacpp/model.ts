@@ -1,0 +1,193 @@
+import type {
+  LanguageModelV4CallOptions,
+  LanguageModelV4Content,
+  LanguageModelV4FinishReason,
+  LanguageModelV4GenerateResult,
+  LanguageModelV4StreamPart,
+  LanguageModelV4StreamResult,
+  LanguageModelV4Usage,
+  SharedV4Warning,
+} from "@ai-sdk/provider";
+import type { SpellModel } from "../service.ts";
+import { disposeInference, type InferenceClient, inference } from "./client.ts";
+import { chatRequest, llamaOptions, samplingRequest } from "./conversation.ts";
+import type { GenerateEvent, GenerateRequest, GenerateResult, ModelSpec } from "./protocol.ts";
+import { StreamParts } from "./stream-parts.ts";
+
+export interface LlamaModelOptions {
+  /** The GGUF file. */
+  path: string;
+  /** The name under which the model is known. */
+  id: string;
+  /** Default: what the model was trained for, at most 4096. */
+  contextTokens?: number;
+  /** Default: physical cores. */
+  threads?: number;
+  /** Layers on the GPU. Default: all. */
+  gpuLayers?: number;
+  /** Prompt tokens handed over at once. Default 2048. */
+  batchTokens?: number;
+  /** Prompt tokens computed at once. Default 512. */
+  ubatchTokens?: number;
+  /** Default "auto". */
+  flashAttention?: boolean | "auto";
+  /** Default: the process's inference thread. */
+  client?: InferenceClient;
+}
+
+/** A local GGUF model. Nothing is read or started before the first call. */
+export function createLlamaModel(options: LlamaModelOptions): SpellModel {
+  return new LlamaModel(options);
+}
+
+/** Paths of the models that are in memory. Starts nothing. */
+export async function loadedLlamaModels(): Promise<string[]> {
+  return (await inference().loaded()).map(({ path }) => path);
+}
+
+/** Frees a file's model, where it is loaded. Starts nothing. */
+export async function unloadLlamaModel(path: string): Promise<void> {
+  await inference().unload(path);
+}
+
+/** Cancels what runs, frees all models and ends the inference thread. */
+export const disposeLlama = disposeInference;
+
+class LlamaModel implements SpellModel {
+  readonly specificationVersion = "v4";
+  readonly provider = "llamacpp";
+  readonly supportedUrls = {};
+  readonly modelId: string;
+  readonly contextTokens?: number;
+  private readonly spec: ModelSpec;
+
+  constructor(private readonly options: LlamaModelOptions) {
+    this.modelId = options.id;
+    if (options.contextTokens) this.contextTokens = options.contextTokens;
+    this.spec = {
+      path: options.path,
+      contextTokens: options.contextTokens ?? 0,
+      threads: options.threads ?? 0,
+      gpuLayers: options.gpuLayers ?? -1,
+      batchTokens: options.batchTokens ?? 2048,
+      ubatchTokens: options.ubatchTokens ?? 512,
+      flashAttention: options.flashAttention ?? "auto",
+    };
+  }
+
+  async doGenerate(options: LanguageModelV4CallOptions): Promise<LanguageModelV4GenerateResult> {
+    const warnings: SharedV4Warning[] = [];
+    const result = await this.run(options, warnings);
+    return {
+      content: contentOf(result),
+      finishReason: finishReasonOf(result),
+      usage: usageOf(result),
+      providerMetadata: { llamacpp: { promptMs: result.promptMs, outputMs: result.outputMs } },
+      response: { modelId: this.modelId },
+      warnings,
+    };
+  }
+
+  /** The stream ends with exactly one `finish` or `error` part. */
+  async doStream(options: LanguageModelV4CallOptions): Promise<LanguageModelV4StreamResult> {
+    const cancel = new AbortController();
+    const { abortSignal } = options;
+    const signal = abortSignal === undefined ? cancel.signal : AbortSignal.any([abortSignal, cancel.signal]);
+    const stream = new ReadableStream<LanguageModelV4StreamPart>({
+      start: (controller) => {
+        void this.fill(controller, { ...options, abortSignal: signal }, cancel.signal);
+      },
+      cancel: (reason) => cancel.abort(reason),
+    });
+    return { stream };
+  }
+
+  countTokens(options: LanguageModelV4CallOptions): Promise<number> {
+    const warnings: SharedV4Warning[] = [];
+    const chat = chatRequest(options, llamaOptions(options, warnings), warnings);
+    const signal = options.abortSignal === undefined ? {} : { signal: options.abortSignal };
+    return this.client.count(this.spec, { chat }, signal);
+  }
+
+  private get client(): InferenceClient {
+    return this.options.client ?? inference();
+  }
+
+  private async run(
+    options: LanguageModelV4CallOptions,
+    warnings: SharedV4Warning[],
+    onEvent?: (event: GenerateEvent) => void,
+  ): Promise<GenerateResult> {
+    const llama = llamaOptions(options, warnings);
+    const request: GenerateRequest = {
+      prompt: { chat: chatRequest(options, llama, warnings) },
+      sampling: samplingRequest(options, llama),
+      stops: options.stopSequences ?? [],
+      reusePrefix: llama.reusePrefix ?? true,
+      ...(options.maxOutputTokens === undefined ? {} : { maxTokens: options.maxOutputTokens }),
+    };
+    return this.client.generate(this.spec, request, {
+      ...(options.abortSignal === undefined ? {} : { signal: options.abortSignal }),
+      ...(onEvent === undefined ? {} : { onEvent }),
+    });
+  }
+
+  private async fill(
+    controller: ReadableStreamDefaultController<LanguageModelV4StreamPart>,
+    options: LanguageModelV4CallOptions,
+    readerGone: AbortSignal,
+  ): Promise<void> {
+    const send = (part: LanguageModelV4StreamPart) => {
+      if (!readerGone.aborted) controller.enqueue(part);
+    };
+    const warnings: SharedV4Warning[] = [];
+    const parts = new StreamParts(send);
+    try {
+      send({ type: "stream-start", warnings });
+      send({ type: "response-metadata", modelId: this.modelId });
+      const result = await this.run(options, warnings, (event) => parts.add(event));
+      parts.end(contentOf(result));
+      send({ type: "finish", finishReason: finishReasonOf(result), usage: usageOf(result) });
+    } catch (error) {
+      send({ type: "error", error });
+    }
+    if (!readerGone.aborted) controller.close();
+  }
+}
+
+function contentOf({ answer }: GenerateResult): LanguageModelV4Content[] {
+  const content: LanguageModelV4Content[] = [];
+  if (answer.reasoning !== "") content.push({ type: "reasoning", text: answer.reasoning });
+  if (answer.content !== "") content.push({ type: "text", text: answer.content });
+  answer.toolCalls.forEach((call, index) => {
+    content.push({
+      type: "tool-call",
+      toolCallId: toolCallId(call.id, index),
+      toolName: call.name,
+      input: call.arguments,
+    });
+  });
+  return content;
+}
+
+/** Unique within a conversation: most templates name no id, and the next turn must not repeat this turn's. */
+function toolCallId(id: string, index: number): string {
+  return id !== "" ? id : `call_${Bun.randomUUIDv7("base64url")}_${index}`;
+}
+
+function finishReasonOf({ end, answer }: GenerateResult): LanguageModelV4FinishReason {
+  if (end === "limit" || end === "context") return { unified: "length", raw: end };
+  return { unified: answer.toolCalls.length > 0 ? "tool-calls" : "stop", raw: end };
+}
+
+function usageOf({ promptTokens, cachedTokens, outputTokens }: GenerateResult): LanguageModelV4Usage {
+  return {
+    inputTokens: {
+      total: promptTokens,
+      noCache: promptTokens - cachedTokens,
+      cacheRead: cachedTokens,
+      cacheWrite: undefined,
+    },
+    outputTokens: { total: outputTokens, text: undefined, reasoning: undefined },
+  };
+}

@@ -1,0 +1,104 @@
+/** What main and the inference worker say to each other. Plain, cloneable data. */
+import type { ErrorJson } from "../../core/errors.ts";
+import type { ChatRequest, ParsedAnswer } from "../../ffi/llama/chat.ts";
+import type { SamplerOptions } from "../../ffi/llama/sampler.ts";
+
+/** Which model, loaded how. Two requests with equal specs share one loaded model. */
+export interface ModelSpec {
+  path: string;
+  /** 0: what the model was trained for, at most `DEFAULT_CONTEXT_TOKENS`. */
+  contextTokens: number;
+  /** 0: physical cores. */
+  threads: number;
+  /** Negative: all layers. */
+  gpuLayers: number;
+  batchTokens: number;
+  ubatchTokens: number;
+  flashAttention: boolean | "auto";
+}
+
+export const DEFAULT_CONTEXT_TOKENS = 4096;
+
+/** Sampling as a caller states it; what is left out is the model's or the program's default. */
+export type SamplingRequest = Partial<Omit<SamplerOptions, "grammar">>;
+
+/** What is to be completed: a conversation, or text as it stands. */
+export type PromptRequest = { chat: ChatRequest } | { text: string; grammar?: string };
+
+export interface GenerateRequest {
+  prompt: PromptRequest;
+  sampling: SamplingRequest;
+  /** Undefined: the model's default. */
+  maxTokens?: number;
+  /** Texts that end the answer; they are not part of it. */
+  stops: readonly string[];
+  /** Start from what the context still holds of the same prompt. Default true. */
+  reusePrefix: boolean;
+}
+
+/** `slot`: the request's own part of the shared words, from sending to the last reply. */
+export type WorkerRequest = { id: number; slot: number } & (
+  | { type: "load"; spec: ModelSpec }
+  | { type: "generate"; spec: ModelSpec; request: GenerateRequest }
+  | { type: "count"; spec: ModelSpec; prompt: PromptRequest }
+  | { type: "tokenize"; spec: ModelSpec; text: string; special: boolean; parse: boolean }
+  | { type: "detokenize"; spec: ModelSpec; tokens: Int32Array; special: boolean }
+  | { type: "unload"; path: string }
+  | { type: "loaded" }
+);
+
+/** The first message: where the libraries are, and the shared words (`SLOT_WORDS` for each slot). */
+export interface WorkerStart {
+  type: "start";
+  libraries: string;
+  words: SharedArrayBuffer;
+}
+
+/** Requests that run or wait at the same time, each with shared words of its own. */
+export const SLOTS = 256;
+/** A slot's words: [0] nonzero cancels, [1] load progress in thousandths. */
+export const SLOT_WORDS = 2;
+
+export interface LoadedModel {
+  path: string;
+  description: string;
+  contextTokens: number;
+  trainedContextTokens: number;
+  vocabularySize: number;
+}
+
+export type GenerateEvent =
+  | { type: "prompt"; promptTokens: number; cachedTokens: number }
+  | { type: "text"; text: string }
+  | { type: "reasoning"; text: string };
+
+export interface GenerateResult {
+  answer: ParsedAnswer;
+  /** The answer's text before it was parsed. */
+  text: string;
+  /** `end`: an end token; `stop`: a stop text; `limit`: maxTokens; `context`: the context is full. */
+  end: "end" | "stop" | "limit" | "context";
+  promptTokens: number;
+  /** Of these, taken from an earlier call. */
+  cachedTokens: number;
+  /** Tokens the model chose, an end token included. */
+  outputTokens: number;
+  promptMs: number;
+  outputMs: number;
+}
+
+export interface WorkerResults {
+  load: LoadedModel;
+  generate: GenerateResult;
+  count: number;
+  tokenize: Int32Array;
+  detokenize: string;
+  unload: boolean;
+  loaded: LoadedModel[];
+}
+
+export type WorkerReply =
+  | { type: "ready" }
+  | { type: "event"; id: number; event: GenerateEvent }
+  | { type: "done"; id: number; result: WorkerResults[keyof WorkerResults] }
+  | { type: "failed"; id: number; error: ErrorJson };

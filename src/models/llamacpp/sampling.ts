@@ -1,0 +1,54 @@
+import type { Model } from "../../ffi/llama/model.ts";
+import type { SamplerOptions } from "../../ffi/llama/sampler.ts";
+import type { SamplingRequest } from "./protocol.ts";
+
+/** spec/agents-workflows-rag.md section 3.4. */
+const DEFAULTS: Omit<SamplerOptions, "seed"> = {
+  temperature: 0.7,
+  topK: 40,
+  topP: 0.9,
+  minP: 0,
+  repeatPenalty: 1.1,
+  repeatLastN: 64,
+  presencePenalty: 0,
+  frequencyPenalty: 0,
+};
+
+export const DEFAULT_MAX_TOKENS = 512;
+
+/** Models by `general.name` that are made for other settings than the usual ones. */
+const BY_NAME: Readonly<Record<string, Partial<SamplerOptions>>> = {
+  "spell-mini": { temperature: 0, repeatPenalty: 1 },
+};
+
+type NumericOption = "temperature" | "topK" | "topP" | "minP" | "repeatPenalty" | "repeatLastN";
+
+/** Keys under which a GGUF may recommend settings (llama.h: `LLAMA_MODEL_META_KEY_SAMPLING_*`). */
+const RECOMMENDED: Readonly<Record<string, NumericOption>> = {
+  "general.sampling.temp": "temperature",
+  "general.sampling.top_k": "topK",
+  "general.sampling.top_p": "topP",
+  "general.sampling.min_p": "minP",
+  "general.sampling.penalty_repeat": "repeatPenalty",
+  "general.sampling.penalty_last_n": "repeatLastN",
+};
+
+/** The defaults of a model: ours, then what its file recommends, then what is known of it by name. */
+export function defaultSampling(model: Model): Omit<SamplerOptions, "seed"> {
+  const recommended: Partial<Record<NumericOption, number>> = {};
+  for (const [key, option] of Object.entries(RECOMMENDED)) {
+    const value = Number(model.metadata(key) ?? Number.NaN);
+    if (Number.isFinite(value)) recommended[option] = value;
+  }
+  return { ...DEFAULTS, ...recommended, ...BY_NAME[model.metadata("general.name") ?? ""] };
+}
+
+/** A request's settings over a model's defaults. Without a seed, one is drawn. */
+export function samplingFor(
+  defaults: Omit<SamplerOptions, "seed">,
+  request: SamplingRequest,
+): SamplerOptions {
+  const seed = request.seed ?? crypto.getRandomValues(new Uint32Array(1))[0]!;
+  const stated = Object.fromEntries(Object.entries(request).filter(([, value]) => value !== undefined));
+  return { ...defaults, ...stated, seed: seed >>> 0 };
+}

@@ -1,0 +1,41 @@
+import { readFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
+
+/**
+ * Threads for computing: physical cores this process may use. A second thread on one core only makes llama.cpp slower
+ * (its own programs count the same way).
+ */
+export function computeThreads(): number {
+  const usable = availableParallelism();
+  if (process.platform !== "linux") return usable;
+  return Math.max(
+    1,
+    Math.min(usable, physicalCores(read("/proc/cpuinfo"), usable), quota(read("/sys/fs/cgroup/cpu.max"))),
+  );
+}
+
+/** Cores in the text of /proc/cpuinfo; `usable` where it names none. */
+export function physicalCores(cpuinfo: string, usable: number): number {
+  const cores = new Set<string>();
+  for (const processor of cpuinfo.split("\n\n")) {
+    const socket = /^physical id\s*:\s*(\d+)/m.exec(processor)?.[1];
+    const core = /^core id\s*:\s*(\d+)/m.exec(processor)?.[1];
+    if (socket !== undefined && core !== undefined) cores.add(`${socket}:${core}`);
+  }
+  return cores.size || usable;
+}
+
+/** Whole processors in the text of a cgroup's cpu.max ("200000 100000"); no bound where it has none. */
+export function quota(cpuMax: string): number {
+  const [limit, period] = cpuMax.trim().split(" ").map(Number);
+  if (!limit || !period) return Number.POSITIVE_INFINITY;
+  return Math.max(1, Math.ceil(limit / period));
+}
+
+function read(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return ""; // no such file in this container: no bound from it
+  }
+}
