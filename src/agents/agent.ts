@@ -100,9 +100,11 @@ export class ManagedAgent implements Agent {
     this.checkDepth();
     turns.add(task);
     const waiting = AbortSignal.any([run.signal, this.ended.signal]);
-    if (waiting.aborted) throw abortError(waiting);
-    const release = await this.lock.acquire(task, run.blockedTasks(), waiting);
+    const release = await this.lock.acquire(task, run.blockedTasks(), waiting).catch((error: unknown) => {
+      throw waiting.aborted ? abortError(waiting) : error;
+    });
     try {
+      if (run.signal.aborted) throw abortError(run.signal);
       return await this.turn(input, run, emit);
     } finally {
       release();

@@ -10,7 +10,7 @@ import type {
 } from "@ai-sdk/provider";
 import { messageOf, SpellError } from "../core/errors.ts";
 import type { SpellModel } from "../models/service.ts";
-import { abortable } from "./deadline.ts";
+import { abortable, abortError } from "./deadline.ts";
 import type { AgentEvent, AgentUsage } from "./service.ts";
 
 export interface ModelAnswer {
@@ -51,7 +51,7 @@ async function guard<T>(model: SpellModel, signal: AbortSignal, step: () => Prom
   try {
     return await abortable(Promise.resolve(step()), signal);
   } catch (error) {
-    signal.throwIfAborted();
+    if (signal.aborted) throw abortError(signal);
     throw providerError(model, error);
   }
 }

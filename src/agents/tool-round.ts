@@ -8,6 +8,7 @@ import { messageOf, SpellError } from "../core/errors.ts";
 import { didYouMean } from "../core/nearest.ts";
 import { isPlainObject } from "../core/values.ts";
 import type { ToolDefinition, ToolResult, ToolService } from "../tools/service.ts";
+import { abortError } from "./deadline.ts";
 import type { AgentEvent, AgentToolCall } from "./service.ts";
 
 const PARALLEL_CALLS = 4;
@@ -156,7 +157,7 @@ async function execute(
     if (!result.success) return failure(failureText(result));
     return { success: true, output: modelText(result) };
   } catch (error) {
-    ctx.signal.throwIfAborted();
+    if (ctx.signal.aborted) throw abortError(ctx.signal);
     const hint = error instanceof SpellError ? error.hint : undefined;
     return failure(hint === undefined ? messageOf(error) : `${messageOf(error)}. ${hint}`);
   }

@@ -177,7 +177,7 @@ export class MemoryTools implements ToolService {
     return {
       ...outcome,
       tool: tool.name,
-      style: tool.style,
+
       success,
       text,
       envelope,
