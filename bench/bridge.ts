@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { interleave, LLMSPELL, run, Scratch } from "./measure.ts";
+import { LLMSPELL, medians, run, Scratch } from "./measure.ts";
 import { type Row, row } from "./row.ts";
 
 const ROUNDS = 5;
@@ -11,7 +11,7 @@ export async function bridge(): Promise<Row[]> {
   const printed = async (command: readonly string[]) => Number((await run(command, scratch)).stdout);
   const ours = (kind: "wait" | "local", calls: number) =>
     printed([LLMSPELL, "run", script, "--", "--kind", kind, "--calls", String(calls)]);
-  const times = await interleave(ROUNDS, {
+  const times = await medians(ROUNDS, {
     wait: () => ours("wait", 500),
     local: () => ours("local", 5_000),
     peer: () => printed([process.execPath, join(import.meta.dir, "peer", "round-trip.ts"), "500"]),

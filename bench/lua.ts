@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { interleave, LLMSPELL, run, Scratch } from "./measure.ts";
+import { LLMSPELL, medians, run, Scratch } from "./measure.ts";
 import { program } from "./peers.ts";
 import { type Row, row, Unavailable } from "./row.ts";
 
@@ -22,8 +22,8 @@ export async function lua(): Promise<Row[]> {
     const ours = timed([LLMSPELL, "run", script]);
     const times: Record<string, number> =
       native instanceof Unavailable
-        ? await interleave(ROUNDS, { ours })
-        : await interleave(ROUNDS, { ours, peer: timed([native, script]) });
+        ? await medians(ROUNDS, { ours })
+        : await medians(ROUNDS, { ours, peer: timed([native, script]) });
     if (printed.size > 1)
       throw new Error(`${name}.lua printed different things: ${[...printed].join(" / ")}`);
     rows.push(

@@ -16,25 +16,33 @@ export function median(samples: readonly number[]): number {
   return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }
 
-type Sampler = () => Promise<number>;
-
 /**
- * Medians of several measurements taken in turns (A B, B A, A B …), so that a machine that slows down or speeds up in
+ * Samples of several measurements taken in turns (A B, B A, A B …), so that a machine that slows down or speeds up in
  * between does so for all of them. One round before the counted ones warms caches.
  */
-export async function interleave<K extends string>(
+export async function interleave<K extends string, T>(
   rounds: number,
-  samplers: Record<K, Sampler>,
-): Promise<Record<K, number>> {
+  samplers: Record<K, () => Promise<T>>,
+): Promise<Record<K, T[]>> {
   const names = Object.keys(samplers) as K[];
-  const samples = new Map<K, number[]>(names.map((name) => [name, []]));
+  const samples = Object.fromEntries(names.map((name) => [name, []])) as unknown as Record<K, T[]>;
   for (let round = -1; round < rounds; round++) {
     for (const name of round % 2 === 0 ? names : names.toReversed()) {
       const sample = await samplers[name]();
-      if (round >= 0) samples.get(name)!.push(sample);
+      if (round >= 0) samples[name].push(sample);
     }
   }
-  return Object.fromEntries(names.map((name) => [name, median(samples.get(name)!)])) as Record<K, number>;
+  return samples;
+}
+
+/** The medians of `interleave`. */
+export async function medians<K extends string>(
+  rounds: number,
+  samplers: Record<K, () => Promise<number>>,
+): Promise<Record<K, number>> {
+  const samples = await interleave(rounds, samplers);
+  const names = Object.keys(samples) as K[];
+  return Object.fromEntries(names.map((name) => [name, median(samples[name])])) as Record<K, number>;
 }
 
 /** A directory for one run: home and scratch. Removed by `using`. */

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { interleave, LLMSPELL, run, Scratch } from "./measure.ts";
+import { LLMSPELL, medians, run, Scratch } from "./measure.ts";
 import { compiledHello, program } from "./peers.ts";
 import { type Figure, type Row, row, Unavailable } from "./row.ts";
 
@@ -24,11 +24,11 @@ export async function startup(): Promise<Row[]> {
     path instanceof Unavailable ? [] : [[name, path]],
   );
 
-  const version = await interleave(ROUNDS, {
+  const version = await medians(ROUNDS, {
     ours: async () => (await run([LLMSPELL, "--version"], scratch)).totalMs,
     peer: async () => (await run([hello], scratch)).totalMs,
   });
-  const firstLine: Record<string, number> = await interleave(ROUNDS, {
+  const firstLine: Record<string, number> = await medians(ROUNDS, {
     ours: async () => (await run(script, scratch)).firstByteMs,
     ...Object.fromEntries(
       available.map(([name, path]) => [
@@ -41,7 +41,7 @@ export async function startup(): Promise<Row[]> {
   const time = program("time");
   const peak = async (command: readonly string[]): Promise<Figure> => {
     if (time instanceof Unavailable) return time;
-    return (await interleave(5, { only: () => peakMiB(time, command, scratch) })).only;
+    return (await medians(5, { only: () => peakMiB(time, command, scratch) })).only;
   };
 
   return [

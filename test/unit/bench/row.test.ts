@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { interleave, median } from "../../../bench/measure.ts";
+import { interleave, median, medians } from "../../../bench/measure.ts";
 import { type Measurement, row, table, Unavailable } from "../../../bench/row.ts";
 
 const start: Measurement = {
@@ -70,8 +70,13 @@ describe("interleave", () => {
       order.push(name);
       return ++n;
     };
-    const medians = await interleave(2, { a: sampler("a"), b: sampler("b") });
+    const samples = await interleave(2, { a: sampler("a"), b: sampler("b") });
     expect(order.join("")).toBe("baabba");
-    expect(medians).toEqual({ a: 4.5, b: 4.5 });
+    expect(samples).toEqual({ a: [3, 6], b: [4, 5] });
+  });
+
+  test("is summed up by medians", async () => {
+    const values = [9, 1, 5, 3];
+    expect(await medians(3, { only: async () => values.shift()! })).toEqual({ only: 3 });
   });
 });
