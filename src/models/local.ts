@@ -144,7 +144,7 @@ function engineOptions(settings: ProviderConfig, trainedContextTokens: number | 
     ...(Number.isFinite(contextTokens) ? { contextTokens } : {}),
     ...(cpu_threads === undefined ? {} : { threads: cpu_threads }),
     ...(batch_size === undefined ? {} : { batchTokens: batch_size }),
-    ...(use_flash_attention === undefined ? {} : { flashAttention: use_flash_attention }),
+    ...(use_flash_attention === false ? { flashAttention: false } : {}),
     ...(gpuLayers === undefined ? {} : { gpuLayers }),
   };
 }

@@ -88,8 +88,11 @@ export interface ModelService {
   providers(): readonly ProviderInfo[];
   /** A provider by key, by `factory/provider/model` or by type; `local` is there without configuration. */
   provider(name: string): ProviderInfo | undefined;
-  /** Every configured provider with its problem, where it has one (no key in the environment). */
-  providerProblem(key: string): string | undefined;
+  /**
+   * Why a provider cannot be used (no key in the environment, disabled); undefined where it can.
+   * @throws not_found with the nearest names
+   */
+  providerProblem(name: string): string | undefined;
   list(backend?: string): Promise<LocalModel[]>;
   info(model: string): Promise<LocalModelInfo>;
   status(backend?: string): Promise<BackendStatus[]>;
