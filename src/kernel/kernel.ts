@@ -69,7 +69,6 @@ class Kernel implements KernelClient, Services {
       return createAgentService({
         models: () => this.models(),
         tools: () => this.tools(),
-        config: this.config,
         log,
       });
     });
