@@ -92,11 +92,11 @@ function adviseOnAccess({ runtime, tools }: Config, cwd: string, sink: AdviceSin
   const { web_search, http_request } = tools;
   const open = (list: readonly string[]) => list.length === 0 || list.includes("*");
   if (
-    sink.explicit("tools.web_search") &&
+    sink.explicit("tools.web_search.allowed_domains") &&
     open(web_search.allowed_domains) &&
     web_search.blocked_domains.length === 0
   )
-    sink.warn("tools.web_search is open to all domains and blocks none", "tools.web_search");
+    sink.warn("tools.web_search is open to all domains and blocks none", "tools.web_search.blocked_domains");
   if (
     open(http_request.allowed_hosts) &&
     !http_request.blocked_hosts.some((host) => LOCAL_HOSTS.includes(host))

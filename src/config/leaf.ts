@@ -43,8 +43,8 @@ function rangeProblem(node: SchemaNode, value: number): Mismatch | undefined {
   const { minimum = -Infinity, maximum = Infinity, exclusiveMinimum = -Infinity } = node;
   if (value >= minimum && value <= maximum && value > exclusiveMinimum) return undefined;
   if (maximum !== Infinity) return new Mismatch(`must be between ${minimum} and ${maximum}: ${value}`);
-  if (minimum === 0) return new Mismatch(`must not be negative: ${value}`);
   if (minimum === 1 || exclusiveMinimum === 0) return new Mismatch(`must be greater than 0: ${value}`);
+  if (minimum === 0) return new Mismatch(`must not be negative: ${value}`);
   return new Mismatch(`must be at least ${minimum}: ${value}`);
 }
 

@@ -144,5 +144,5 @@ export function replaceWords(tree: Tree, warn: Warn): void {
 
 function completeProvider(name: string, provider: Tree): void {
   if (provider.provider_type === undefined && providerType(backendName(name))) provider.provider_type = name;
-  provider.provider_type = backendName(provider.provider_type) ?? provider.provider_type;
+  if (provider.provider_type === "candle") provider.provider_type = "llamacpp";
 }

@@ -31,14 +31,13 @@ async function write(record: string, content: object): Promise<void> {
   const directory = dirname(record);
   await mkdir(directory, { recursive: true, mode: 0o700 });
   await chmod(directory, 0o700);
-  const temporary = `${record}.${process.pid}`;
-  await writeFile(
-    temporary,
-    `${JSON.stringify(content)}
-`,
-    { mode: 0o600 },
-  );
-  await rename(temporary, record);
+  const temporary = `${record}.${crypto.randomUUID()}`;
+  try {
+    await writeFile(temporary, `${JSON.stringify(content)}\n`, { mode: 0o600 });
+    await rename(temporary, record);
+  } finally {
+    await rm(temporary, { force: true });
+  }
 }
 
 /** @returns whether the file was trusted */

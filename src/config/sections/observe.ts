@@ -62,6 +62,7 @@ export const Debug = section("The script-side Debug global.", {
       append: flag(true, "Append to an existing file"),
       max_size: integer(10_485_760, 'Size at which a new file is begun, in bytes or as "100MB"', {
         minimum: 1,
+        "x-size": true,
       }),
       max_files: integer(5, "Old files kept"),
     }),
