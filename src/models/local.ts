@@ -87,7 +87,7 @@ export class LocalModels {
   }
 
   private find(id: string, settings: ProviderConfig): Promise<StoredModel> {
-    return this.store(settings).find(id, settings.default_quantization);
+    return this.store(settings).find(id, settings.default_quantization, [EMBEDDED_MODEL]);
   }
 
   private store(settings: ProviderConfig): ModelStore {

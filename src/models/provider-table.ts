@@ -40,7 +40,7 @@ export class ProviderTable {
       key,
       providerType: type,
       enabled: settings.enabled,
-      isDefault: this.config.current.providers.default_provider === key,
+      isDefault: (this.config.current.providers.default_provider ?? LOCAL) === key,
       defaultModel: model,
       baseUrl: settings.base_url,
       keySource: this.apiKey({ key, type, settings })?.source,

@@ -57,9 +57,10 @@ export class ModelStore {
 
   /**
    * The model of an id in any case of letters. Without a variant: the only one, else the preferred, else `latest`.
+   * @param others ids that are known besides, for the hint
    * @throws not_found with the nearest ids, invalid_argument where several variants fit
    */
-  async find(id: string, preferredVariant?: string): Promise<StoredModel> {
+  async find(id: string, preferredVariant?: string, others: readonly string[] = []): Promise<StoredModel> {
     const models = await this.list();
     const wanted = id.trim().toLowerCase();
     const exact = models.find((model) => model.id.toLowerCase() === wanted);
@@ -82,10 +83,8 @@ export class ModelStore {
     throw new SpellError("not_found", `Model '${id}' not found in any backend`, {
       data: { model: id },
       hint:
-        didYouMean(
-          id,
-          models.map((model) => model.id),
-        ) ?? `Import its GGUF file: llmspell model import FILE --name ${id}`,
+        didYouMean(id, [...others, ...models.map((model) => model.id)]) ??
+        `Import its GGUF file: llmspell model import FILE --name ${id}`,
     });
   }
 }
