@@ -9,7 +9,7 @@ import { monitoringMethods } from "./agent/monitoring.ts";
 import { toolMethods } from "./agent/tools.ts";
 import type { GlobalDecl } from "./declare.ts";
 
-export const agent: GlobalDecl = {
+export const AgentGlobal: GlobalDecl = {
   name: "Agent",
   doc: "Agents: a model with a system prompt, a conversation and tools. Their names are unique in the process until they are destroyed.",
   functions: { ...creation, ...discovery, ...composition, ...contextFunctions },

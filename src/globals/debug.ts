@@ -4,7 +4,7 @@ import { timerClass, timing } from "./debug/timing.ts";
 import { traces } from "./debug/trace.ts";
 import type { GlobalDecl } from "./declare.ts";
 
-export const debug: GlobalDecl = {
+export const DebugGlobal: GlobalDecl = {
   name: "Debug",
   doc: "Logging, timing and looking at values.",
   functions: { ...logging, ...timing, ...dumps, ...traces },

@@ -52,7 +52,7 @@ return function(value)
   return yield(value)
 end`;
 
-export const streaming: GlobalDecl = {
+export const StreamingGlobal: GlobalDecl = {
   name: "Streaming",
   doc: "Values produced one at a time by a function, read when they are wanted.",
   functions: {

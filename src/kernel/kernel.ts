@@ -74,7 +74,7 @@ class Kernel implements KernelClient, Services {
     });
     this.debugService = once(async () => {
       const { createDebugService } = await import("../debug/create.ts");
-      return createDebugService({ config: this.config, log });
+      return createDebugService({ config: this.config, log, env });
     });
   }
 

@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import type { ScriptValue } from "../../../src/core/values.ts";
 import type { DebugOutput, DebugSettings } from "../../../src/debug/session.ts";
 import { checkArgs } from "../../../src/globals/check.ts";
-import { debug } from "../../../src/globals/debug.ts";
+import { DebugGlobal as debug } from "../../../src/globals/debug.ts";
 import type { FunctionDecl, LocalContext, StackFrame } from "../../../src/globals/declare.ts";
 
 const settings: DebugSettings = {
