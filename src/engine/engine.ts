@@ -42,6 +42,8 @@ export interface EngineHost {
   output(stream: "stdout" | "stderr", text: string | Uint8Array): void;
   /** A line of standard input without its end, or null at its end. */
   input(prompt: string): Promise<string | null>;
+  /** What `os.getenv` gives. Without it, the process's own environment. */
+  environment?(name: string): string | undefined;
 }
 
 export interface CallTarget {

@@ -1,0 +1,121 @@
+/** The open wait calls and running callbacks of a VM: what waits for what, and who is blocked by whom. */
+import { AsyncLocalStorage } from "node:async_hooks";
+import { type ErrorJson, errorFromJson, SpellError } from "../../core/errors.ts";
+import { currentTasks, type Task, withTasks } from "../../core/task.ts";
+import type { ScriptFunction, ScriptValue } from "../../core/values.ts";
+
+/** A script function that the VM was asked to run. */
+interface Callback {
+  id: number;
+  fn: ScriptFunction;
+  args: ScriptValue[];
+  tasks: readonly Task[];
+  /** It has made a call of its own, so it stands on the VM's stack. */
+  started: boolean;
+  resolve(value: ScriptValue): void;
+  reject(error: unknown): void;
+}
+
+interface OpenCall {
+  id: number;
+  abort: AbortController;
+}
+
+/** No callback: the call was made by the chunk itself. */
+const NO_CALLBACK: readonly Task[] = [];
+
+/**
+ * Callbacks that are not part of the innermost open call may nest this deep; more wait for their turn, so that many at
+ * once do not fill the stack.
+ */
+const MAX_UNRELATED_DEPTH = 12;
+
+const callOf = new AsyncLocalStorage<number>();
+
+export class Frames {
+  private readonly calls: OpenCall[] = [];
+  private readonly running = new Map<number, Callback>();
+  private waiting: Callback[] = [];
+  private nextId = 1;
+
+  constructor(private readonly start: (id: number, fn: ScriptFunction, args: ScriptValue[]) => void) {}
+
+  open(id: number): void {
+    this.calls.push({ id, abort: new AbortController() });
+  }
+
+  close(id: number): void {
+    const at = this.calls.findLastIndex((call) => call.id === id);
+    if (at !== -1) this.calls.splice(at, 1);
+  }
+
+  signalOf(id: number): AbortSignal {
+    const call = this.calls.findLast((open) => open.id === id);
+    return call?.abort.signal ?? AbortSignal.abort();
+  }
+
+  run(fn: ScriptFunction, args: ScriptValue[]): Promise<ScriptValue> {
+    return new Promise((resolve, reject) => {
+      const callback = {
+        id: this.nextId++,
+        fn,
+        args,
+        tasks: currentTasks(),
+        started: false,
+        resolve,
+        reject,
+      };
+      const innermost = this.calls.at(-1)?.id;
+      const related = innermost !== undefined && callOf.getStore() === innermost;
+      if (!related && this.running.size >= MAX_UNRELATED_DEPTH) this.waiting.push(callback);
+      else this.begin(callback);
+    });
+  }
+
+  private begin(callback: Callback): void {
+    this.running.set(callback.id, callback);
+    try {
+      this.start(callback.id, callback.fn, callback.args);
+    } catch (error) {
+      this.running.delete(callback.id);
+      callback.reject(error);
+    }
+  }
+
+  settle(id: number, ok: boolean, value: unknown): void {
+    const callback = this.running.get(id);
+    if (callback === undefined) return;
+    this.running.delete(id);
+    if (ok) callback.resolve(value as ScriptValue);
+    else callback.reject(errorFromJson(value as ErrorJson));
+    while (this.running.size < MAX_UNRELATED_DEPTH && this.waiting.length > 0) this.begin(this.waiting.shift()!);
+  }
+
+  /**
+   * Runs a handler for a call that the VM made within a callback (0: within the chunk itself): on behalf of the tasks
+   * that wait for the callback, and so that callbacks it starts are known to belong to the call.
+   */
+  within<T>(call: number, callback: number, body: () => T): T {
+    const running = this.running.get(callback);
+    if (running !== undefined) running.started = true;
+    return withTasks(running?.tasks ?? NO_CALLBACK, () => callOf.run(call, body));
+  }
+
+  /** All tasks that wait for a callback on the VM's stack, or for one that must wait for the stack to shrink. */
+  blocked(): ReadonlySet<Task> {
+    const tasks = new Set<Task>();
+    for (const callback of this.running.values())
+      if (callback.started) for (const task of callback.tasks) tasks.add(task);
+    for (const callback of this.waiting) for (const task of callback.tasks) tasks.add(task);
+    return tasks;
+  }
+
+  /** Fails whatever is open. */
+  endAll(error: SpellError): void {
+    for (const { abort } of this.calls.splice(0)) abort.abort(error);
+    const open = [...this.running.values(), ...this.waiting];
+    this.running.clear();
+    this.waiting = [];
+    for (const callback of open) callback.reject(error);
+  }
+}

@@ -1,0 +1,46 @@
+/** What a script's standard library needs of the kernel's side: input lines, the environment, child processes. */
+import { SpellError } from "../core/errors.ts";
+import type { EngineHost } from "./engine.ts";
+import type { SpawnResult } from "./lua/environment.ts";
+
+export function systemCall(
+  host: EngineHost,
+  operation: string,
+  argument: unknown,
+  signal: AbortSignal,
+): unknown {
+  switch (operation) {
+    case "input":
+      return host.input("");
+    case "getenv":
+      return host.environment === undefined ? process.env[argument as string] : host.environment(argument as string);
+    case "spawn":
+      return spawn(host, argument as SpawnRequest, signal);
+    default:
+      throw new SpellError("internal", `Cannot serve the script: unknown operation: ${operation}`);
+  }
+}
+
+interface SpawnRequest {
+  command: string;
+  input?: string | Uint8Array;
+  /** Give standard output back instead of passing it on. */
+  capture?: boolean;
+}
+
+async function spawn(host: EngineHost, request: SpawnRequest, signal: AbortSignal): Promise<SpawnResult> {
+  const shell = process.platform === "win32" ? ["cmd.exe", "/d", "/s", "/c"] : ["/bin/sh", "-c"];
+  const input = request.input === undefined ? "ignore" : new Blob([request.input as string]);
+  const child = Bun.spawn([...shell, request.command], { stdin: input, stdout: "pipe", stderr: "pipe", signal });
+  const chunks: Uint8Array[] = [];
+  const pass = async (stream: ReadableStream<Uint8Array>, to: (chunk: Uint8Array) => void) => {
+    for await (const chunk of stream) to(chunk);
+  };
+  await Promise.all([
+    pass(child.stdout, (chunk) => (request.capture ? chunks.push(chunk) : host.output("stdout", chunk))),
+    pass(child.stderr, (chunk) => host.output("stderr", chunk)),
+    child.exited,
+  ]);
+  const killedBy = child.signalCode === null ? null : String(child.signalCode);
+  return { code: child.exitCode, signal: killedBy, output: Buffer.concat(chunks) };
+}

@@ -1,0 +1,4 @@
+declare module "wasmoon/dist/glue.wasm" {
+  const path: string;
+  export default path;
+}

@@ -1,0 +1,318 @@
+/** The kernel's end of a Lua VM: starts its thread, answers its calls, runs its functions, stops it. */
+import { type ErrorJson, errorToJson, messageOf, SpellError } from "../../core/errors.ts";
+import { workerUrl } from "../../core/worker.ts";
+import type { GlobalDecl } from "../../globals/declare.ts";
+import { Reader, Writer } from "../bridge/codec.ts";
+import { Frames } from "../bridge/frames.ts";
+import { type Numbering, numberDeclarations } from "../bridge/numbering.ts";
+import { FrameReader } from "../bridge/pipe.ts";
+import { FromScript, SharedChannel, Stop, ToScript, type WorkerStart } from "../bridge/protocol.ts";
+import { References } from "../bridge/references.ts";
+import type { EngineHost, EnginePolicy, ExecuteInput, ExecuteOutcome, ScriptEngine } from "../engine.ts";
+import { systemCall } from "../host.ts";
+
+export interface LuaEngineOptions {
+  globals: readonly GlobalDecl[];
+  policy: EnginePolicy;
+  host: EngineHost;
+  /** The worker's entry file, where it is not the one that serves `src/globals/index.ts`. */
+  worker?: string | URL;
+}
+
+/** How long a script may go on after it was told to stop, before its thread is ended. */
+const GRACE_MS = 1500;
+
+export function createLuaEngine(options: LuaEngineOptions): ScriptEngine {
+  return new LuaEngine(options);
+}
+
+class LuaEngine implements ScriptEngine {
+  private thread: ScriptThread | undefined;
+  private disposed = false;
+
+  constructor(private readonly options: LuaEngineOptions) {
+    this.thread = this.start();
+  }
+
+  private start(): ScriptThread {
+    return new ScriptThread(this.options, () => {
+      this.thread = undefined;
+    });
+  }
+
+  async execute(input: ExecuteInput): Promise<ExecuteOutcome> {
+    if (this.disposed) throw new SpellError("internal", "Cannot run a script: its engine was disposed");
+    this.thread ??= this.start();
+    return this.thread.execute(input);
+  }
+
+  interrupt(): void {
+    this.thread?.stop(Stop.interrupted);
+  }
+
+  async dispose(): Promise<void> {
+    this.disposed = true;
+    await this.thread?.end(new SpellError("interrupted", "Script engine closed"));
+  }
+}
+
+interface Run {
+  finish(outcome: ExecuteOutcome): void;
+  timer: ReturnType<typeof setTimeout> | undefined;
+  grace: ReturnType<typeof setTimeout> | undefined;
+  reason: number;
+}
+
+/** One worker with one VM. It is not used again once it was ended. */
+class ScriptThread {
+  private readonly channel = new SharedChannel();
+  private readonly worker: Worker;
+  private readonly frames: FrameReader;
+  private readonly references: References;
+  private readonly writer: Writer;
+  private readonly calls: Frames;
+  private readonly numbering: Numbering;
+  private readonly outbox: Uint8Array[] = [];
+  private outboxOffset = 0;
+  private run: Run | undefined;
+  private ended = false;
+
+  constructor(
+    private readonly options: LuaEngineOptions,
+    private readonly onEnd: () => void,
+  ) {
+    this.numbering = numberDeclarations(options.globals);
+    this.references = new References(this.numbering, {
+      call: (fn, args) => this.calls.run(fn, args),
+      release: (pairs) => this.sendReleases(pairs),
+    });
+    this.writer = new Writer(this.references);
+    this.frames = new FrameReader(this.channel.toKernel);
+    this.calls = new Frames((id, fn, args) => {
+      this.writer.start(ToScript.run).uint32(id).uint32(this.references.idOf(fn)).value(args);
+      this.send();
+    });
+    this.worker = new Worker(options.worker ?? workerUrl("src/engine/lua/worker"));
+    this.worker.onmessage = () => this.answer();
+    this.worker.onerror = (event) => {
+      event.preventDefault();
+      void this.end(new SpellError("internal", `The script thread failed: ${event.message}`));
+    };
+    const start: WorkerStart = { memory: this.channel.memory, policy: options.policy };
+    this.worker.postMessage(start);
+  }
+
+  execute(input: ExecuteInput): Promise<ExecuteOutcome> {
+    if (this.run !== undefined)
+      return Promise.resolve({ error: errorToJson(new SpellError("internal", "Cannot run a script: one is running")) });
+    this.channel.stop = Stop.none;
+    const { timeoutMs } = this.options.policy;
+    return new Promise((resolve) => {
+      this.run = {
+        finish: resolve,
+        timer: timeoutMs === undefined ? undefined : setTimeout(() => this.stop(Stop.timeout), timeoutMs),
+        grace: undefined,
+        reason: Stop.none,
+      };
+      const code = typeof input.code === "string" ? new TextEncoder().encode(input.code) : input.code;
+      const { name, path, args } = input;
+      this.writer.start(ToScript.execute).value({ name, path: path ?? null, args, code });
+      this.send();
+    });
+  }
+
+  private finish(outcome: ExecuteOutcome): void {
+    const { run } = this;
+    if (run === undefined) return;
+    this.run = undefined;
+    clearTimeout(run.timer);
+    clearTimeout(run.grace);
+    this.channel.stop = Stop.none;
+    this.calls.endAll(new SpellError("interrupted", "The script has ended"));
+    run.finish(outcome);
+  }
+
+  stop(reason: number): void {
+    const { run } = this;
+    if (run === undefined || run.reason !== Stop.none) return;
+    run.reason = reason;
+    this.channel.stop = reason;
+    this.writer.start(ToScript.stop);
+    this.send();
+    run.grace = setTimeout(() => void this.end(stopError(reason, this.options.policy)), GRACE_MS);
+  }
+
+  /** Ends the thread at once; whatever waits for it fails with `error`. */
+  async end(error: SpellError): Promise<void> {
+    if (this.ended) return;
+    this.ended = true;
+    this.onEnd();
+    this.worker.terminate();
+    this.references.clear();
+    this.calls.endAll(error);
+    this.finish({ error: errorToJson(error) });
+  }
+
+  // ---- messages ----
+
+  private send(): void {
+    this.outbox.push(this.writer.frame().slice());
+    this.flush();
+  }
+
+  private flush(): void {
+    while (this.outbox.length > 0) {
+      const frame = this.outbox[0]!;
+      this.outboxOffset += this.channel.toScript.write(frame, this.outboxOffset);
+      if (this.outboxOffset < frame.length) {
+        this.channel.wantRoom();
+        this.outboxOffset += this.channel.toScript.write(frame, this.outboxOffset);
+        if (this.outboxOffset < frame.length) return;
+      }
+      this.outboxOffset = 0;
+      this.outbox.shift();
+    }
+  }
+
+  private sendReleases(pairs: readonly (readonly [number, number])[]): void {
+    if (this.ended) return;
+    const writer = this.writer.start(ToScript.releaseFunctions).uint32(pairs.length);
+    for (const [id, crossings] of pairs) writer.uint32(id).uint32(crossings);
+    this.send();
+  }
+
+  /** The script thread rang. */
+  private answer(): void {
+    this.channel.answered();
+    for (let frame = this.frames.next(); frame !== undefined && !this.ended; frame = this.frames.next())
+      this.handle(new Reader(frame, this.references));
+    if (this.outbox.length > 0) this.flush();
+  }
+
+  private handle(reader: Reader): void {
+    switch (reader.byte()) {
+      case FromScript.call: {
+        const id = reader.uint32();
+        this.reply(id, () => this.dispatch(reader, id));
+        break;
+      }
+      case FromScript.post:
+        this.post(reader);
+        break;
+      case FromScript.result:
+        this.calls.settle(reader.uint32(), reader.byte() === 1, reader.value());
+        break;
+      case FromScript.outcome:
+        this.outcome(reader.value() as Record<string, unknown>);
+        break;
+      case FromScript.releaseHandles:
+        for (let left = reader.uint32(); left > 0; left--)
+          this.references.releaseHandle(reader.uint32(), reader.uint32());
+        break;
+      case FromScript.output: {
+        const stream = reader.byte() === 1 ? "stdout" : "stderr";
+        this.options.host.output(stream, textOrBytes(reader.raw()));
+        break;
+      }
+      case FromScript.system: {
+        const id = reader.uint32();
+        const [operation, argument] = [reader.value(), reader.value()];
+        this.reply(id, () =>
+          systemCall(this.options.host, operation as string, argument, this.calls.signalOf(id)),
+        );
+        break;
+      }
+    }
+  }
+
+  private dispatch(reader: Reader, id: number): unknown {
+    const callback = reader.uint32();
+    const fn = this.numbering.functions[reader.uint32()]!;
+    const handle = reader.uint32();
+    const args = reader.value() as unknown[];
+    const target = { global: fn.owner, fn: fn.name, ...(handle === 0 ? {} : { object: this.references.objectOf(handle) }) };
+    return this.calls.within(id, callback, () =>
+      this.options.host.call(target, args, () => this.calls.blocked()),
+    );
+  }
+
+  private post(reader: Reader): void {
+    try {
+      const done = this.dispatch(reader, 0);
+      if (done instanceof Promise) done.catch((error: unknown) => this.postFailed(error));
+    } catch (error) {
+      this.postFailed(error);
+    }
+  }
+
+  private postFailed(error: unknown): void {
+    this.options.host.output("stderr", `${messageOf(error)}\n`);
+  }
+
+  private reply(id: number, work: () => unknown): void {
+    const ok = (value: unknown) => {
+      if (this.ended) return;
+      this.calls.close(id);
+      try {
+        this.writer.start(ToScript.reply).uint32(id).byte(1).value(value);
+      } catch (error) {
+        failed(error);
+        return;
+      }
+      this.send();
+    };
+    const failed = (error: unknown) => {
+      if (this.ended) return;
+      this.calls.close(id);
+      this.writer.start(ToScript.reply).uint32(id).byte(0).value(errorToJson(error));
+      this.send();
+    };
+    let result: unknown;
+    this.calls.open(id);
+    try {
+      result = work();
+    } catch (error) {
+      failed(error);
+      return;
+    }
+    if (result instanceof Promise) result.then(ok, failed);
+    else ok(result);
+  }
+
+  private outcome(message: Record<string, unknown>): void {
+    const { broken, error, exitCode, value } = message as {
+      broken?: boolean;
+      error?: ErrorJson;
+      exitCode?: number;
+      value?: unknown;
+    };
+    if (error !== undefined) this.finish({ error });
+    else if (exitCode !== undefined) this.finish({ exitCode });
+    else this.finish({ value });
+    if (broken) void this.end(new SpellError("interrupted", "The script VM was replaced"));
+  }
+}
+
+function stopError(reason: number, policy: EnginePolicy): SpellError {
+  if (reason === Stop.timeout) {
+    return new SpellError("limit", `Script stopped: it may run at most ${policy.timeoutMs} ms`, {
+      data: { limit: "time", maxMs: policy.timeoutMs, replaced: true },
+      hint: "The script did not react, so its VM was replaced: its globals are gone",
+    });
+  }
+  return new SpellError("interrupted", "Script interrupted", {
+    data: { replaced: true },
+    hint: "The script did not react, so its VM was replaced: its globals are gone",
+  });
+}
+
+const strictDecoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+function textOrBytes(bytes: Uint8Array): string | Uint8Array {
+  try {
+    return strictDecoder.decode(bytes);
+  } catch (error) {
+    if (error instanceof TypeError) return bytes;
+    throw error;
+  }
+}

@@ -1,0 +1,86 @@
+/** The script thread: one VM that serves the kernel until it is terminated. */
+import { errorToJson, SpellError } from "../../core/errors.ts";
+import type { GlobalDecl } from "../../globals/declare.ts";
+import { SharedChannel, type WorkerStart } from "../bridge/protocol.ts";
+import { Bindings } from "./bind.ts";
+import { Environment, fileAccessAllowed, skipShebang } from "./environment.ts";
+import { ScriptFiles } from "./files.ts";
+import { type ExecuteMessage, KernelLink } from "./link.ts";
+import { LuaVm } from "./vm.ts";
+
+declare const self: { onmessage: ((event: { data: WorkerStart }) => void) | null; postMessage(value: unknown): void };
+
+/** Serves one VM with these globals; a worker's entry file calls it and does nothing else. */
+export function startLuaWorker(globals: readonly GlobalDecl[]): void {
+  self.onmessage = ({ data }) => serve(globals, data);
+}
+
+function serve(globals: readonly GlobalDecl[], { memory, policy }: WorkerStart): void {
+  const channel = new SharedChannel(memory);
+  const names = { scriptName: "" };
+  const link = new KernelLink(channel, () => self.postMessage(0), {
+    runFunction: (id, args) => vm.runFunction(id, args),
+    releaseFunctions: (pairs) => {
+      for (const [id, crossings] of pairs) vm.releaseFunction(id, crossings);
+    },
+    execute: (message) => link.outcome(execute(message)),
+    checkStop: () => vm.checkStop(),
+    crossed: (ref) => vm.crossed(ref),
+  });
+  const files = new ScriptFiles(fileAccessAllowed(policy), {
+    output: (stream, bytes) => link.output(stream, bytes),
+    inputLine: () => {
+      const line = link.system("input", null);
+      if (line === null) return null;
+      return new TextEncoder().encode(`${line}\n`);
+    },
+  });
+  const vm: LuaVm = new LuaVm({
+    policy,
+    files,
+    stop: () => channel.stop,
+    handleCollected: (id, crossings) => link.releaseHandle(id, crossings),
+    makeObject: (L, object) => bindings.pushObjectTable(L, object),
+  });
+  const environment = new Environment(
+    vm,
+    policy,
+    (operation, argument) => link.system(operation, argument),
+    (bytes) => link.output(1, bytes),
+  );
+  const bindings = new Bindings(globals, vm, link, names, (source, name) =>
+    environment.pushFunctionOf(source, name),
+  );
+
+  const execute = (message: ExecuteMessage): Record<string, unknown> => {
+    vm.reset();
+    names.scriptName = message.args.script;
+    try {
+      environment.prepare(message);
+      environment.loadChunk(skipShebang(message.code), `@${message.name}`);
+      return { value: environment.runChunk() };
+    } catch (error) {
+      if (!(error instanceof SpellError)) return { broken: true, error: errorToJson(vmFailure(error)) };
+      if (vm.exitCode !== undefined) return { exitCode: vm.exitCode };
+      return { error: errorToJson(error) };
+    } finally {
+      vm.collectGarbage();
+    }
+  };
+
+  environment.install();
+  bindings.install();
+  link.serve();
+}
+
+/** What got past Lua's own error handling: the VM cannot be used any more. */
+function vmFailure(error: unknown): SpellError {
+  if (error instanceof RangeError) {
+    return new SpellError("limit", "Script stopped: the stack is full", {
+      data: { limit: "stack" },
+      hint: "Look for recursion without an end",
+      cause: error,
+    });
+  }
+  return new SpellError("internal", `The script VM failed: ${String(error)}`, { cause: error });
+}
