@@ -17,11 +17,30 @@ const NAMED_OFFSETS: Readonly<Record<string, number>> = {
   PDT: -420,
 };
 
-/**
- * Locales whose own users abbreviate a zone's name; a zone that none of them abbreviates shows its offset, as in the
- * tz database.
- */
-const ABBREVIATING_LOCALES = ["en-US", "en-GB", "en-AU", "en-NZ", "en-IN", "en-ZA", "ja", "ko", "zh-Hant-HK"];
+/** Locales whose own users abbreviate a zone's name. */
+const ABBREVIATING_LOCALES = ["en-US", "en-GB", "en-AU", "en-NZ", "en-IN", "en-ZA", "ja"];
+
+/** Names of the tz database that no locale of ICU abbreviates so: standard time, and summer time where there is one. */
+const TZ_NAMES: Readonly<Record<string, string>> = {
+  "HST HDT": "America/Adak",
+  MST: "America/Dawson America/Hermosillo America/Mazatlan America/Whitehorse",
+  "CST CDT": "America/Havana",
+  "NST NDT": "America/St_Johns",
+  CST: "Asia/Macau Asia/Shanghai Asia/Taipei",
+  HKT: "Asia/Hong_Kong",
+  WIB: "Asia/Jakarta Asia/Pontianak",
+  WITA: "Asia/Makassar",
+  WIT: "Asia/Jayapura",
+  "IST IDT": "Asia/Jerusalem",
+  PKT: "Asia/Karachi",
+  PST: "Asia/Manila",
+  KST: "Asia/Pyongyang Asia/Seoul",
+  "GMT IST": "Europe/Dublin",
+  "GMT BST": "Europe/Guernsey Europe/Isle_of_Man Europe/Jersey",
+  MSK: "Europe/Kirov Europe/Moscow Europe/Simferopol Europe/Volgograd",
+  ChST: "Pacific/Guam Pacific/Saipan",
+  SST: "Pacific/Midway Pacific/Pago_Pago",
+};
 
 /** @param name IANA name, `UTC`, `local`, or an offset such as +02:00; case does not matter */
 export function zoneId(name: string): string {
@@ -55,6 +74,8 @@ export function offsetId(minutes: number): string {
 /** `CET`, `UTC`, or `+0530` and `-03` where there is no name. */
 export function abbreviation(time: Temporal.ZonedDateTime): string {
   if (time.timeZoneId === "UTC") return "UTC";
+  const known = tzName(time);
+  if (known !== undefined) return known;
   if (!/^[+-]/.test(time.timeZoneId)) {
     for (const locale of ABBREVIATING_LOCALES) {
       const name = shortName(locale, time);
@@ -62,6 +83,13 @@ export function abbreviation(time: Temporal.ZonedDateTime): string {
     }
   }
   return time.offset.replace(/:00$/, "").replaceAll(":", "");
+}
+
+function tzName(time: Temporal.ZonedDateTime): string | undefined {
+  const names = Object.entries(TZ_NAMES).find(([, zones]) => zones.split(" ").includes(time.timeZoneId))?.[0];
+  const [standard, summer = standard] = names?.split(" ") ?? [];
+  const offsets = [1, 7].map((month) => time.with({ month, day: 1 }).offsetNanoseconds);
+  return time.offsetNanoseconds === Math.min(...offsets) ? standard : summer;
 }
 
 const formatters = new Map<string, Intl.DateTimeFormat>();
