@@ -6,7 +6,7 @@ import type { Environment } from "./layer.ts";
 import { PROVIDER_TYPES, providerType } from "./provider-types.ts";
 import { isHttpUrl } from "./rules.ts";
 import { type Config, providerEntries } from "./schema.ts";
-import { getPath, splitPath } from "./tree.ts";
+import { getPath, joinPath, splitPath } from "./tree.ts";
 
 export interface AdviceSink {
   warn(message: string, path: string): void;
@@ -45,13 +45,14 @@ export function adviseOn(config: Config, env: Environment, cwd: string, sink: Ad
 
 function adviseOnProviders(config: Config, env: Environment, sink: AdviceSink): void {
   for (const [name, provider] of providerEntries(config)) {
-    const path = `providers.${name}`;
+    const path = joinPath(["providers", name]);
+    const shown = joinPath([name]);
     if (!provider.enabled) continue;
     const type = providerType(provider.provider_type);
     if (type === undefined) {
       const hint = didYouMean(provider.provider_type, Object.keys(PROVIDER_TYPES));
       sink.warn(
-        `Provider '${name}' has an unknown provider_type: "${provider.provider_type}"${hint === undefined ? "" : `. ${hint}`}`,
+        `Provider '${shown}' has an unknown provider_type: ${JSON.stringify(provider.provider_type)}${hint === undefined ? "" : `. ${hint}`}`,
         `${path}.provider_type`,
       );
     }
@@ -59,7 +60,7 @@ function adviseOnProviders(config: Config, env: Environment, sink: AdviceSink): 
     const missing = named !== undefined ? !env[named] : provider.base_url === undefined;
     const variable = named ?? type?.keyVariables[0];
     if (provider.api_key === undefined && variable !== undefined && missing)
-      sink.warn(`Provider '${name}' is not configured: environment variable ${variable} is not set`, path);
+      sink.warn(`Provider '${shown}' is not configured: environment variable ${variable} is not set`, path);
     if ((provider.timeout_seconds ?? 0) > 600)
       sink.warn(
         `${path}.timeout_seconds is above 600: ${provider.timeout_seconds}`,
@@ -84,9 +85,9 @@ function adviseOnAccess({ runtime, tools }: Config, cwd: string, sink: AdviceSin
   if (sink.explicit(paths)) {
     for (const entry of tools.file_operations.allowed_paths) {
       if (entry === "*" || SYSTEM_DIRECTORIES.some((dir) => entry === dir || entry.startsWith(`${dir}/`)))
-        sink.warn(`${paths} gives access to system files: "${entry}"`, paths);
+        sink.warn(`${paths} gives access to system files: ${JSON.stringify(entry)}`, paths);
       else if (!existsSync(resolve(cwd, entry)))
-        sink.warn(`${paths} names a missing path: "${entry}"`, paths);
+        sink.warn(`${paths} names a missing path: ${JSON.stringify(entry)}`, paths);
     }
   }
   const { web_search, http_request } = tools;
@@ -115,5 +116,5 @@ function adviseOnEvents({ events }: Config, cwd: string, sink: AdviceSink): void
       sink.warn("events.export.webhook sends events unencrypted", "events.export.webhook");
   }
   if (file && !existsSync(dirname(resolve(cwd, file))))
-    sink.warn(`events.export.file is in a missing directory: "${file}"`, "events.export.file");
+    sink.warn(`events.export.file is in a missing directory: ${JSON.stringify(file)}`, "events.export.file");
 }

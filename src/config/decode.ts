@@ -2,24 +2,25 @@
 
 import { decodeLeaf, describe, Mismatch } from "./leaf.ts";
 import { childNode, type SchemaNode } from "./node.ts";
-import { isTree, type Tree } from "./tree.ts";
+import { isTree, joinPath, type Tree } from "./tree.ts";
 
 export interface DecodeSink {
-  /** A key that the configuration set, with its decoded value. */
-  set(keys: readonly string[], node: SchemaNode): void;
-  problem(keys: readonly string[], reason: string): void;
+  /** A key that the configuration sets. */
+  set(path: string): void;
+  problem(path: string, reason: string): void;
   /** A key that no schema names; `known` are the names at its place. */
-  unknown(keys: readonly string[], known: string[]): void;
-  expand(text: string, keys: readonly string[]): string;
+  unknown(path: string, key: string, known: string[]): void;
+  expand(text: string, path: string): string;
 }
 
 /** @returns the decoded value, or `undefined` where a problem was reported */
 export function decode(node: SchemaNode, raw: unknown, keys: readonly string[], sink: DecodeSink): unknown {
   if (node.type === "object") return decodeTable(node, raw, keys, sink);
-  sink.set(keys, node);
-  const result = decodeLeaf(node, raw, (text) => sink.expand(text, keys));
+  const path = joinPath(keys);
+  sink.set(path);
+  const result = decodeLeaf(node, raw, (text) => sink.expand(text, path));
   if (result instanceof Mismatch) {
-    sink.problem(keys, result.reason);
+    sink.problem(path, result.reason);
     return undefined;
   }
   return result;
@@ -45,7 +46,7 @@ function copyOf(value: unknown): unknown {
 
 function decodeTable(node: SchemaNode, raw: unknown, keys: readonly string[], sink: DecodeSink): unknown {
   if (!isTree(raw)) {
-    sink.problem(keys, `expected a table, got ${describe(raw)}`);
+    sink.problem(joinPath(keys), `expected a table, got ${describe(raw)}`);
     return undefined;
   }
   const table = (node.default === undefined ? {} : copyOf(node.default)) as Tree;
@@ -57,13 +58,13 @@ function decodeTable(node: SchemaNode, raw: unknown, keys: readonly string[], si
     } else if (node.required?.includes(key)) {
       const value = defaultOf(child);
       if (value !== undefined) table[key] = value;
-      else sink.problem([...keys, key], "is required");
+      else sink.problem(joinPath([...keys, key]), "is required");
     }
   }
   for (const key of Object.keys(raw)) {
     if (Object.hasOwn(properties, key)) continue;
     const child = key === "__proto__" ? undefined : childNode(node, key);
-    if (child === undefined) sink.unknown([...keys, key], Object.keys(properties));
+    if (child === undefined) sink.unknown(joinPath([...keys, key]), key, Object.keys(properties));
     else {
       const value = decode(child, raw[key], [...keys, key], sink);
       if (value !== undefined) table[key] = value;

@@ -5,7 +5,7 @@ import { messageOf, SpellError } from "../core/errors.ts";
 import { dataDirectory } from "../core/paths.ts";
 import type { Environment } from "./layer.ts";
 
-const LARGEST_FILE_BYTES = 10_000_000;
+const LARGEST_FILE_BYTES = 1_000_000;
 
 export interface ConfigFile {
   /** As it is shown: what the user gave, or an absolute path. */
@@ -66,7 +66,7 @@ function isFile(path: string): boolean {
 function readConfigFile(path: string): Omit<ConfigFile, "stranger"> {
   const sizeBytes = statSync(path).size;
   if (sizeBytes > LARGEST_FILE_BYTES) {
-    throw new SpellError("config", `Configuration error: file is larger than 10 MB: ${path}`, {
+    throw new SpellError("config", `Configuration error: file is larger than 1 MB: ${path}`, {
       data: { path, sizeBytes },
     });
   }

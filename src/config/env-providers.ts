@@ -4,7 +4,7 @@
  */
 import { type Environment, type LayerSink, setFromText } from "./layer.ts";
 import { PROVIDER_TYPES, providerType } from "./provider-types.ts";
-import { isTree, type Tree } from "./tree.ts";
+import { isTree, joinPath, type Tree } from "./tree.ts";
 
 /** Endings of `LLMSPELL_<NAME>_…` and the provider key each sets. */
 export const PROVIDER_ENDINGS = {
@@ -61,7 +61,7 @@ export function applyProviderVariables(
     const table = findOrCreate(providers, setting.provider, typed);
     if (table === undefined) unknown.push(setting.variable);
     else if (setting.key !== "api_key") {
-      const paths = [`providers.${table.name}.${setting.key}`];
+      const paths = [joinPath(["providers", table.name, setting.key])];
       setFromText(tree, { name: setting.variable, paths }, env[setting.variable]!, sink);
     }
   }
@@ -104,7 +104,7 @@ function fillKeys(providers: Tree, env: Environment, settings: readonly Setting[
     const variable = candidates.find((candidate) => env[candidate]);
     if (variable === undefined) continue;
     provider.api_key = env[variable]!;
-    sink.origin(`providers.${name}.api_key`, variable);
+    sink.origin(joinPath(["providers", name, "api_key"]), variable);
   }
 }
 
@@ -115,7 +115,7 @@ function fillAddresses(providers: Tree, env: Environment, sink: LayerSink): void
   for (const [name, provider] of Object.entries(providers)) {
     if (!isTree(provider) || provider.provider_type !== "ollama" || provider.base_url) continue;
     provider.base_url = ollamaAddress(env[variable]!);
-    sink.origin(`providers.${name}.base_url`, variable);
+    sink.origin(joinPath(["providers", name, "base_url"]), variable);
   }
 }
 

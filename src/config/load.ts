@@ -1,6 +1,5 @@
 /** Puts the configuration together: one source, the environment over it, then checks. Spec/cli.md section 3. */
 import { SpellError } from "../core/errors.ts";
-import { didYouMean } from "../core/nearest.ts";
 import { dataDirectory } from "../core/paths.ts";
 import { adviseOn } from "./advice.ts";
 import { decode } from "./decode.ts";
@@ -9,10 +8,11 @@ import { applyEnvironment } from "./environment.ts";
 import type { Environment } from "./layer.ts";
 import { ROOT } from "./node.ts";
 import { providerType } from "./provider-types.ts";
+import { type ConfigProblem, type ConfigWarning, Report } from "./report.ts";
 import { checkRules } from "./rules.ts";
 import { type Config, providerEntries } from "./schema.ts";
 import { moveSpellings, replaceWords } from "./spellings.ts";
-import { joinPath, splitPath, type Tree } from "./tree.ts";
+import { splitPath, type Tree } from "./tree.ts";
 import { removeUntrusted } from "./trust-rule.ts";
 import { isTrusted } from "./trust-store.ts";
 
@@ -25,18 +25,6 @@ export interface LoadOptions {
   cwd: string;
   /** The user's home directory. */
   home: string;
-}
-
-export interface ConfigWarning {
-  /** The key it is about. */
-  path?: string;
-  message: string;
-}
-
-export interface ConfigProblem {
-  path: string;
-  /** The whole text, with the field and what is wrong. */
-  message: string;
 }
 
 export interface LoadedConfig {
@@ -91,78 +79,42 @@ export async function selectSource(options: LoadOptions): Promise<Source> {
 export async function examine(
   source: Source,
   { env, cwd, home }: LoadOptions,
-): Promise<LoadedConfig & { problems: ConfigProblem[] }> {
-  const warnings: ConfigWarning[] = [];
-  const problems: ConfigProblem[] = [];
-  const origins = new Map<string, string>();
-  const explicit = new Map<string, string>();
-  const warn = (message: string, path?: string) => {
-    warnings.push(path === undefined ? { message } : { path, message });
-  };
-
-  const toml = source.text === undefined ? undefined : await import("./toml.ts");
-  const tree: Tree = toml === undefined ? {} : toml.parseToml(source.text!, source.label);
-  moveSpellings(tree);
-  const ignoredUntrusted = distrust(tree, source.file, dataDirectory(env));
-  if (ignoredUntrusted.length > 0) {
-    warn(
-      `Ignored in ${source.label}, because the file was found and not named: ${ignoredUntrusted.join(", ")}. ` +
-        `Read the file, then run \`llmspell config trust ${source.label}\` to use it whole`,
-    );
-  }
-  applyEnvironment(tree, env, {
-    warn,
-    fail: (message, path) => problems.push({ path, message }),
-    origin: (path, variable) => origins.set(path, variable),
+): Promise<LoadedConfig & { problems: readonly ConfigProblem[] }> {
+  const { label, text, file } = source;
+  const toml = text === undefined ? undefined : await import("./toml.ts");
+  const tree: Tree = toml === undefined ? {} : toml.parseToml(text!, label);
+  const report = new Report({
+    source: label,
+    env,
+    home,
+    lineOf: (path) => toml?.lineOfKey(text!, splitPath(path)),
   });
-  replaceWords(tree, (path, message) => warn(message, path));
 
-  const problem = (path: string, reason: string) => {
-    const variable = origins.get(path);
-    const line = variable === undefined ? toml?.lineOfKey(source.text!, splitPath(path)) : undefined;
-    const where = line === undefined ? "" : ` (${source.label}:${line})`;
-    const by = variable === undefined ? "" : `Environment variable ${variable}: `;
-    problems.push({
-      path,
-      message: `Configuration validation failed in field '${path}': ${by}${reason}${where}`,
-    });
-  };
-  const config = decode(ROOT, tree, [], {
-    set(keys) {
-      const path = joinPath(keys);
-      explicit.set(path, origins.get(path) ?? source.label);
-    },
-    problem: (keys, reason) => problem(joinPath(keys), reason),
-    unknown(keys, known) {
-      const hint = didYouMean(keys.at(-1)!, known);
-      warn(
-        `Unknown key ${joinPath(keys)} is ignored${hint === undefined ? "" : `. ${hint}`}`,
-        joinPath(keys),
-      );
-    },
-    expand(text, keys) {
-      const path = joinPath(keys);
-      const expanded = text.replace(/^~(?=$|[/\\])/, home);
-      if (origins.has(path)) return expanded;
-      return expanded.replace(/\$\{([A-Za-z_]\w*)\}/g, (_, name: string) => {
-        const value = name === "HOME" ? (env.HOME ?? home) : env[name];
-        if (value === undefined) warn(`Environment variable ${name} is not set; it counts as empty`, path);
-        return value ?? "";
-      });
-    },
-  }) as Config;
+  moveSpellings(tree);
+  const ignoredUntrusted = file === undefined ? [] : distrust(tree, file, dataDirectory(env), report);
+  applyEnvironment(tree, env, report);
+  replaceWords(tree, report);
+  const config = decode(ROOT, tree, [], report) as Config;
   // Values that did not decode are missing: rules would stumble over them.
-  if (problems.length === 0) {
+  if (report.problems.length === 0) {
     completeProviders(config);
-    checkRules(config, { problem });
-    adviseOn(config, env, cwd, { warn, explicit: (path) => isSet(explicit, path) });
+    checkRules(config, report);
+    adviseOn(config, env, cwd, report);
   }
-  return { config, source: source.label, explicit, warnings, ignoredUntrusted, problems };
+  const { keysSet: explicit, warnings, problems } = report;
+  return { config, source: label, explicit, warnings, ignoredUntrusted, problems };
 }
 
-function distrust(tree: Tree, file: ConfigFile | undefined, dataDir: string): string[] {
-  if (file === undefined || !file.stranger || isTrusted(dataDir, file.realPath, file.text)) return [];
-  return removeUntrusted(tree);
+function distrust(tree: Tree, file: ConfigFile, dataDir: string, report: Report): string[] {
+  if (!file.stranger || isTrusted(dataDir, file.realPath, file.text)) return [];
+  const removed = removeUntrusted(tree);
+  if (removed.length > 0) {
+    report.warn(
+      `Ignored in ${file.path}, because the file was found and not named: ${removed.join(", ")}. ` +
+        `Read the file, then run \`llmspell config trust ${file.path}\` to use it whole`,
+    );
+  }
+  return removed;
 }
 
 /** Fills in what depends on a provider's name and type. */
@@ -172,11 +124,4 @@ export function completeProviders(config: Config): void {
     for (const [key, value] of Object.entries(providerType(provider.provider_type)?.defaults ?? {}))
       provider[key] ??= value;
   }
-}
-
-/** Whether a key, or any key below a table, is among the set ones. */
-export function isSet(explicit: ReadonlyMap<string, string>, path: string): boolean {
-  if (explicit.has(path)) return true;
-  for (const key of explicit.keys()) if (key.startsWith(`${path}.`)) return true;
-  return false;
 }

@@ -1,6 +1,7 @@
 /** Rules that the schema cannot say: keys that depend on each other, URLs, empty texts. */
 import { didYouMean } from "../core/nearest.ts";
 import { type Config, providerEntries } from "./schema.ts";
+import { joinPath } from "./tree.ts";
 
 export interface RuleSink {
   problem(path: string, reason: string): void;
@@ -14,11 +15,12 @@ export function checkRules(config: Config, sink: RuleSink): void {
     const hint = didYouMean(wanted, [...names, "local"]);
     sink.problem(
       "providers.default_provider",
-      `names no provider: "${wanted}"${hint === undefined ? "" : `. ${hint}`}`,
+      `names no provider: ${JSON.stringify(wanted)}${hint === undefined ? "" : `. ${hint}`}`,
     );
   }
   for (const [name, provider] of providerEntries(config))
-    if (provider.provider_type === "") sink.problem(`providers.${name}.provider_type`, "must not be empty");
+    if (provider.provider_type === "")
+      sink.problem(joinPath(["providers", name, "provider_type"]), "must not be empty");
   if (config.tools.file_operations.allowed_paths.length === 0) {
     sink.problem(
       "tools.file_operations.allowed_paths",
@@ -37,7 +39,7 @@ function checkEngine(config: Config, sink: RuleSink): void {
     const hint = didYouMean(engine, engines);
     sink.problem(
       "default_engine",
-      `engine is not configured: "${engine}"${hint === undefined ? "" : `. ${hint}`}`,
+      `engine is not configured: ${JSON.stringify(engine)}${hint === undefined ? "" : `. ${hint}`}`,
     );
   }
 }
@@ -50,13 +52,16 @@ function checkEvents({ events }: Config, sink: RuleSink): void {
   ] as const) {
     const both = included.find((pattern) => excluded.includes(pattern));
     if (both !== undefined)
-      sink.problem("events.filtering", `pattern is both in include_${kind} and exclude_${kind}: "${both}"`);
+      sink.problem(
+        "events.filtering",
+        `pattern is both in include_${kind} and exclude_${kind}: ${JSON.stringify(both)}`,
+      );
   }
   if (events.export.file === "") sink.problem("events.export.file", "must not be empty");
   const { webhook } = events.export;
   if (webhook === "") sink.problem("events.export.webhook", "must not be empty");
   else if (webhook !== undefined && !isHttpUrl(webhook))
-    sink.problem("events.export.webhook", `must be an http or https URL: "${webhook}"`);
+    sink.problem("events.export.webhook", `must be an http or https URL: ${JSON.stringify(webhook)}`);
 }
 
 export function isHttpUrl(text: string): boolean {

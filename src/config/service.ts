@@ -1,12 +1,13 @@
 import { SpellError } from "../core/errors.ts";
 import type { ConfigService } from "../kernel/services.ts";
 import { decode } from "./decode.ts";
-import { completeProviders, isSet, type LoadedConfig } from "./load.ts";
+import { completeProviders, type LoadedConfig } from "./load.ts";
 import { ROOT } from "./node.ts";
+import { isSet } from "./report.ts";
 import { checkRules } from "./rules.ts";
 import type { Config } from "./schema.ts";
 import { replaceWords } from "./spellings.ts";
-import { getPath, joinPath, splitPath, type Tree } from "./tree.ts";
+import { getPath, splitPath, type Tree } from "./tree.ts";
 
 /** The configuration of one process; changes live as long as it does. */
 export function createConfigService(loaded: LoadedConfig): ConfigService {
@@ -42,11 +43,11 @@ function validated(draft: Config): { config: Config; set: string[] } {
     });
   };
   const tree = draft as unknown as Tree;
-  replaceWords(tree, () => {});
+  replaceWords(tree, { warn: () => {} });
   const config = decode(ROOT, tree, [], {
-    set: (keys) => set.push(joinPath(keys)),
-    problem: (keys, reason) => problem(joinPath(keys), reason),
-    unknown: (keys) => problem(joinPath(keys), "is no configuration key"),
+    set: (path) => set.push(path),
+    problem,
+    unknown: (path) => problem(path, "is no configuration key"),
     expand: (text) => text,
   }) as Config;
   completeProviders(config);

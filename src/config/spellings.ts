@@ -1,8 +1,7 @@
 /** Other spellings that files may use, turned into the one spelling the schema knows. */
+import type { LayerSink } from "./layer.ts";
 import { providerType } from "./provider-types.ts";
 import { deletePath, getPath, isTree, setPath, splitPath, type Tree } from "./tree.ts";
-
-type Warn = (path: string, message: string) => void;
 
 /** Keys that stand elsewhere in documents of the reference. A value at the place on the right wins. */
 const MOVES: readonly (readonly [from: string, to: string])[] = [
@@ -126,7 +125,7 @@ const WORDS: readonly { path: string; means: Record<string, string>; fallback?: 
 ];
 
 /** Replaces words by the ones the schema knows, and fills in what provider tables leave open. */
-export function replaceWords(tree: Tree, warn: Warn): void {
+export function replaceWords(tree: Tree, sink: Pick<LayerSink, "warn">): void {
   for (const { path, means, fallback } of WORDS) {
     const keys = splitPath(path);
     const value = getPath(tree, keys);
@@ -134,7 +133,7 @@ export function replaceWords(tree: Tree, warn: Warn): void {
     const word = means[value.toLowerCase()] ?? fallback;
     if (word === undefined) continue;
     if (!Object.hasOwn(means, value.toLowerCase()))
-      warn(path, `Unknown ${keys.at(-1)} "${value}": "${word}" is used instead of it`);
+      sink.warn(`Unknown ${keys.at(-1)} ${JSON.stringify(value)}: "${word}" is used instead of it`, path);
     setPath(tree, keys, word);
   }
   for (const [name, provider] of Object.entries(isTree(tree.providers) ? tree.providers : {})) {

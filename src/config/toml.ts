@@ -4,6 +4,8 @@ import { SpellError } from "../core/errors.ts";
 import { getPath, type Tree } from "./tree.ts";
 
 const OPTIONS = { useLegacyDate: true } as const;
+/** The search for a line takes quadratic time. */
+const LONGEST_SEARCHED = 100_000;
 
 /** @throws config, with `data: {file, line, column}`; without the text itself, which may hold keys */
 export function parseToml(text: string, file: string): Tree {
@@ -26,9 +28,10 @@ export function parseToml(text: string, file: string): Tree {
 
 /**
  * The line (from 1) that sets a key: the first after which the text, cut there, parses and holds the key. Parsing
- * prefixes needs no second grammar; only lines that name the key are tried.
+ * prefixes needs no second grammar; only lines that name the key are tried. Undefined also for very long texts.
  */
 export function lineOfKey(text: string, keys: readonly string[]): number | undefined {
+  if (text.length > LONGEST_SEARCHED) return undefined;
   const lines = text.split("\n");
   const name = keys.at(-1)!;
   for (const [index, line] of lines.entries()) {

@@ -26,7 +26,7 @@ const BLOCKED_COMMANDS =
 const PASSED_VARIABLES = "PATH HOME USER SHELL TERM LANG LC_ALL TZ".split(" ");
 
 const FileOperations = section("Tools that read or write files.", {
-  enabled: flag(true, "Offer file tools", NOT_RAISED),
+  enabled: flag(true, "Offer file tools"),
   allowed_paths: list(["/tmp"], "Directories below which tools may work; `*`: everywhere", {
     ...NOT_RAISED,
     "x-path": true,
@@ -43,7 +43,7 @@ const FileOperations = section("Tools that read or write files.", {
 const WebSearch = section("The web search tool.", {
   enabled: flag(true, "Offer web search"),
   rate_limit_per_minute: integer(30, "Searches a minute", POSITIVE),
-  allowed_domains: list(["*"], "Domains whose results are kept: exact, `*.example.com` or `*`", NOT_RAISED),
+  allowed_domains: list(["*"], "Domains whose results are kept: exact, `*.example.com` or `*`", TRUSTED),
   blocked_domains: list([], "Domains whose results are dropped", NOT_LOWERED),
   max_results: integer(10, "Results of one search", POSITIVE),
   timeout_seconds: integer(30, "Time for one search, in seconds", POSITIVE),
@@ -52,7 +52,7 @@ const WebSearch = section("The web search tool.", {
 
 const HttpRequest = section("Tools that send HTTP requests.", {
   enabled: flag(true, "Offer HTTP tools"),
-  allowed_hosts: list(["*"], "Hosts allowed: exact, `*.example.com`, `*`, or a CIDR block", NOT_RAISED),
+  allowed_hosts: list(["*"], "Hosts allowed: exact, `*.example.com`, `*`, or a CIDR block", TRUSTED),
   blocked_hosts: list(["localhost", "127.0.0.1", "0.0.0.0"], "Hosts refused; looked at first", NOT_LOWERED),
   max_request_size: integer(10_000_000, "Largest request and answer, in bytes", POSITIVE),
   timeout_seconds: integer(30, "Time for one request, in seconds", POSITIVE),
@@ -149,11 +149,11 @@ export const Tools = section(
       timeout_seconds: integer(30, "Time for one connection, in seconds", POSITIVE),
       max_retries: integer(3, "Attempts after a failed connection"),
       verify_ssl: flag(true, "Check certificates", NOT_LOWERED),
-      allowed_domains: list(["*"], "Domains tools may reach", NOT_RAISED),
+      allowed_domains: list(["*"], "Domains tools may reach", TRUSTED),
     }),
     web_tools: section("Tools that fetch pages.", {
       user_agent: text("llmspell-web/1.0", "User-Agent header"),
-      allowed_domains: list(["*"], "Domains they may fetch from", NOT_RAISED),
+      allowed_domains: list(["*"], "Domains they may fetch from", TRUSTED),
       blocked_domains: list([], "Domains they may not fetch from", NOT_LOWERED),
       max_redirects: integer(5, "Redirects followed"),
       scraping_delay_ms: integer(1000, "Wait between two fetches from one host, in milliseconds"),

@@ -101,9 +101,9 @@ describe("a file that cannot be used", () => {
     await expect(place.load()).rejects.toThrow("Configuration error: cannot read");
   });
 
-  test("is an error when it is larger than 10 MB", async () => {
+  test("is an error when it is larger than 1 MB", async () => {
     using place = new Place();
-    place.write("work/llmspell.toml", "#".repeat(10_000_001));
-    await expect(place.load()).rejects.toThrow("larger than 10 MB");
+    place.write("work/llmspell.toml", "#".repeat(1_000_001));
+    await expect(place.load()).rejects.toThrow("larger than 1 MB");
   });
 });

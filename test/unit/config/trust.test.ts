@@ -98,6 +98,7 @@ const WIDENING = [
   "tools.anything",
   "tools.file_operations.allowed_paths",
   "tools.file_operations.blocked_extensions",
+  "tools.http_request.allowed_hosts",
   "tools.http_request.blocked_hosts",
   "tools.http_request.verify_ssl",
   "tools.permissions",
@@ -140,7 +141,6 @@ describe("a file planted in the current directory", () => {
       ["runtime.security.allow_network_access", false],
       ["runtime.security.max_execution_time_ms", 1000],
       ["tools.file_operations.max_depth", 3],
-      ["tools.http_request.allowed_hosts", ["api.example"]],
       ["kernel.port", 9000],
     ] as const)
       expect(valueAt(loaded, path)).toEqual(value as never);
