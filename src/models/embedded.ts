@@ -13,7 +13,7 @@ export const EMBEDDED_INFO: Readonly<Omit<LocalModelInfo, "loaded" | "path">> = 
   architecture: "llama",
   parameterCount: 4_517_120,
   contextLength: 1024,
-  licence: "mit",
+  licence: "MIT",
 };
 
 type Environment = Record<string, string | undefined>;

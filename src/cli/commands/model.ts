@@ -1,4 +1,5 @@
 import { resolve } from "node:path";
+import { SpellError } from "../../core/errors.ts";
 import { ask, type ReplyFields, showObject } from "../ask.ts";
 import type { ArgValues, CommandDecl, CommandIo, OptionValues } from "../command.ts";
 import { EXIT } from "../exit-codes.ts";
@@ -118,6 +119,11 @@ async function remove(io: CommandIo, args: ArgValues, options: OptionValues): Pr
   const name = args.model as string;
   if (options.yes !== true) {
     const { id } = await modelInfo(io, "Model remove error", name);
+    if (!io.isTty.stdin) {
+      throw new SpellError("usage", `Cannot ask whether to remove '${id}': standard input is no terminal`, {
+        hint: "Add --yes to remove it without asking",
+      });
+    }
     const answer = await io.prompt(`Remove model '${id}'? [y/N]: `);
     if (answer?.trim().toLowerCase() !== "y") {
       if (io.mode === "json") io.json({ model: name, removed: false });
