@@ -13,7 +13,9 @@ export function systemCall(
     case "input":
       return host.input("");
     case "getenv":
-      return host.environment === undefined ? process.env[argument as string] : host.environment(argument as string);
+      return host.environment === undefined
+        ? process.env[argument as string]
+        : host.environment(argument as string);
     case "spawn":
       return spawn(host, argument as SpawnRequest, signal);
     default:
@@ -31,7 +33,12 @@ interface SpawnRequest {
 async function spawn(host: EngineHost, request: SpawnRequest, signal: AbortSignal): Promise<SpawnResult> {
   const shell = process.platform === "win32" ? ["cmd.exe", "/d", "/s", "/c"] : ["/bin/sh", "-c"];
   const input = request.input === undefined ? "ignore" : new Blob([request.input as string]);
-  const child = Bun.spawn([...shell, request.command], { stdin: input, stdout: "pipe", stderr: "pipe", signal });
+  const child = Bun.spawn([...shell, request.command], {
+    stdin: input,
+    stdout: "pipe",
+    stderr: "pipe",
+    signal,
+  });
   const chunks: Uint8Array[] = [];
   const pass = async (stream: ReadableStream<Uint8Array>, to: (chunk: Uint8Array) => void) => {
     for await (const chunk of stream) to(chunk);

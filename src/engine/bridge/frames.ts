@@ -1,12 +1,14 @@
 /** The open wait calls and running callbacks of a VM: what waits for what, and who is blocked by whom. */
 import { AsyncLocalStorage } from "node:async_hooks";
-import { type ErrorJson, errorFromJson, SpellError } from "../../core/errors.ts";
+import { type ErrorJson, errorFromJson, type SpellError } from "../../core/errors.ts";
 import { currentTasks, type Task, withTasks } from "../../core/task.ts";
 import type { ScriptFunction, ScriptValue } from "../../core/values.ts";
 
 /** A script function that the VM was asked to run. */
 interface Callback {
   id: number;
+  /** The open call whose handler asked for it. */
+  call: number | undefined;
   fn: ScriptFunction;
   args: ScriptValue[];
   tasks: readonly Task[];
@@ -25,17 +27,18 @@ interface OpenCall {
 const NO_CALLBACK: readonly Task[] = [];
 
 /**
- * Callbacks that are not part of the innermost open call may nest this deep; more wait for their turn, so that many at
- * once do not fill the stack.
+ * Callbacks nest this deep as they come; beyond it only one that the innermost open call needs may begin, and the
+ * others wait for their turn, so that many at once do not fill the stack.
  */
-const MAX_UNRELATED_DEPTH = 12;
+const MAX_FREE_DEPTH = 12;
 
 const callOf = new AsyncLocalStorage<number>();
 
 export class Frames {
   private readonly calls: OpenCall[] = [];
   private readonly running = new Map<number, Callback>();
-  private waiting: Callback[] = [];
+  /** In order of arrival. */
+  private readonly waiting = new Map<number, Callback>();
   private nextId = 1;
 
   constructor(private readonly start: (id: number, fn: ScriptFunction, args: ScriptValue[]) => void) {}
@@ -58,6 +61,7 @@ export class Frames {
     return new Promise((resolve, reject) => {
       const callback = {
         id: this.nextId++,
+        call: callOf.getStore(),
         fn,
         args,
         tasks: currentTasks(),
@@ -65,11 +69,24 @@ export class Frames {
         resolve,
         reject,
       };
-      const innermost = this.calls.at(-1)?.id;
-      const related = innermost !== undefined && callOf.getStore() === innermost;
-      if (!related && this.running.size >= MAX_UNRELATED_DEPTH) this.waiting.push(callback);
-      else this.begin(callback);
+      if (this.mayBegin(callback)) this.begin(callback);
+      else this.waiting.set(callback.id, callback);
     });
+  }
+
+  private mayBegin({ call }: Callback): boolean {
+    if (this.running.size < MAX_FREE_DEPTH) return true;
+    if (call === undefined || call !== this.calls.at(-1)?.id) return false;
+    for (const other of this.running.values()) if (other.call === call) return false;
+    return true;
+  }
+
+  private beginWaiting(): void {
+    for (const callback of this.waiting.values()) {
+      if (!this.mayBegin(callback)) return;
+      this.waiting.delete(callback.id);
+      this.begin(callback);
+    }
   }
 
   private begin(callback: Callback): void {
@@ -88,7 +105,7 @@ export class Frames {
     this.running.delete(id);
     if (ok) callback.resolve(value as ScriptValue);
     else callback.reject(errorFromJson(value as ErrorJson));
-    while (this.running.size < MAX_UNRELATED_DEPTH && this.waiting.length > 0) this.begin(this.waiting.shift()!);
+    this.beginWaiting();
   }
 
   /**
@@ -106,16 +123,16 @@ export class Frames {
     const tasks = new Set<Task>();
     for (const callback of this.running.values())
       if (callback.started) for (const task of callback.tasks) tasks.add(task);
-    for (const callback of this.waiting) for (const task of callback.tasks) tasks.add(task);
+    for (const callback of this.waiting.values()) for (const task of callback.tasks) tasks.add(task);
     return tasks;
   }
 
   /** Fails whatever is open. */
   endAll(error: SpellError): void {
     for (const { abort } of this.calls.splice(0)) abort.abort(error);
-    const open = [...this.running.values(), ...this.waiting];
+    const open = [...this.running.values(), ...this.waiting.values()];
     this.running.clear();
-    this.waiting = [];
+    this.waiting.clear();
     for (const callback of open) callback.reject(error);
   }
 }

@@ -80,7 +80,9 @@ export class SharedChannel {
   }
 
   takeRoomWish(): boolean {
-    return Atomics.load(this.control, WANTS_ROOM) === 1 && Atomics.exchange(this.control, WANTS_ROOM, 0) === 1;
+    return (
+      Atomics.load(this.control, WANTS_ROOM) === 1 && Atomics.exchange(this.control, WANTS_ROOM, 0) === 1
+    );
   }
 }
 

@@ -62,7 +62,8 @@ export class References implements SpecialCodec {
   /** @throws SpellError not_found when the function was released */
   idOf(fn: ScriptFunction): number {
     const held = this.held.get(fn);
-    if (held === undefined) throw new SpellError("not_found", "Cannot run the script function: it was released");
+    if (held === undefined)
+      throw new SpellError("not_found", "Cannot run the script function: it was released");
     return held.id;
   }
 

@@ -32,6 +32,10 @@ export interface LuaExports {
   lua_createtable(L: number, array: number, fields: number): void;
   lua_error(L: number): never;
   lua_getglobal(L: number, name: number): number;
+  lua_getinfo(L: number, what: number, record: number): number;
+  lua_getlocal(L: number, record: number, n: number): number;
+  lua_getstack(L: number, level: number, record: number): number;
+  lua_getupvalue(L: number, index: number, n: number): number;
   lua_getmetatable(L: number, index: number): number;
   lua_gettop(L: number): number;
   lua_isinteger(L: number, index: number): number;

@@ -11,6 +11,7 @@ import {
   numberDeclarations,
 } from "../bridge/numbering.ts";
 import { LuaType, REGISTRY, upvalue } from "./api.ts";
+import { Inspection } from "./inspect.ts";
 import type { KernelLink } from "./link.ts";
 import { type HandleRef, LocalObject } from "./objects.ts";
 import type { LuaVm } from "./vm.ts";
@@ -20,8 +21,12 @@ type LocalHandler = (ctx: LocalContext<unknown>, ...args: unknown[]) => unknown;
 export class Bindings {
   private readonly numbering: Numbering;
   private readonly natives = new Map<number, number>();
+  /** Registry references of functions written in Lua. */
+  private readonly luaFunctions = new Map<number, number>();
   private readonly metatables = new Map<number, number>();
   private readonly classNumbers: ReadonlyMap<string, NumberedClass>;
+  private readonly inspection: Inspection;
+  private readonly byName: ReadonlyMap<string, NumberedFunction>;
   private readonly contextOfGlobals: LocalContext<unknown>;
 
   constructor(
@@ -29,11 +34,13 @@ export class Bindings {
     private readonly vm: LuaVm,
     private readonly link: KernelLink,
     private readonly environment: LocalEnvironment,
-    /** Pushes the function that a Lua chunk returns. */
-    private readonly pushChunk: (source: string, name: string) => void,
+    /** Replaces the table at the top of the main thread's stack by what the chunk returns when called with it. */
+    private readonly callChunk: (source: string, name: string) => void,
   ) {
     this.numbering = numberDeclarations(declared);
     this.classNumbers = new Map(this.numbering.classes.map((c) => [c.decl.name, c]));
+    this.inspection = new Inspection(vm);
+    this.byName = new Map(this.numbering.functions.map((f) => [`${f.owner}.${f.name}`, f]));
     this.contextOfGlobals = this.context(undefined);
   }
 
@@ -44,12 +51,27 @@ export class Bindings {
   private installGlobal(global: NumberedGlobal): void {
     const { vm } = this;
     const { lua, stack, main: L } = vm;
+    this.pushInternals(L, global);
     lua.lua_createtable(L, 0, global.functions.size);
-    for (const [name, fn] of global.functions) vm.setField(L, name, () => this.pushFunction(L, fn));
+    for (const [name, fn] of global.functions)
+      if (!fn.decl.internal) vm.setField(L, name, () => this.pushFunction(L, fn));
+    lua.lua_rotate(L, -2, 1);
+    lua.lua_settop(L, -2);
     if (global.index !== undefined) this.setIndex(L, () => this.pushIndex(L, global.index!));
     else if (global.decl.bothSpellings) this.setIndex(L, () => this.pushOtherSpellings(L, global));
     stack.withText(global.decl.name, (name) => lua.lua_setglobal(L, name));
   }
+
+  /** Pushes the private table that the global's Lua functions are given: its other functions. */
+  private pushInternals(L: number, { functions }: NumberedGlobal): void {
+    this.vm.lua.lua_createtable(L, 0, functions.size);
+    for (const [name, fn] of functions)
+      if (fn.decl.crossing !== "lua") this.vm.setField(L, name, () => this.pushNativeOf(L, fn));
+    this.internals = this.vm.lua.lua_gettop(L);
+  }
+
+  /** Where on the stack the private table of the global that is being installed lies. */
+  private internals = 0;
 
   /** Gives the table at the top a metatable with only `__index`. */
   private setIndex(L: number, push: () => void): void {
@@ -73,8 +95,23 @@ export class Bindings {
 
   private pushFunction(L: number, fn: NumberedFunction): void {
     const { decl } = fn;
-    if (decl.crossing === "lua") this.pushChunk(decl.source, `${fn.owner}.${fn.name}`);
-    else this.vm.pushNative(L, this.nativeOf(fn));
+    if (decl.crossing !== "lua") {
+      this.pushNativeOf(L, fn);
+      return;
+    }
+    const known = this.luaFunctions.get(fn.number);
+    if (known !== undefined) {
+      this.vm.lua.lua_rawgeti(L, REGISTRY, BigInt(known));
+      return;
+    }
+    this.vm.lua.lua_pushvalue(L, this.internals);
+    this.callChunk(decl.source, `${fn.owner}.${fn.name}`);
+    this.vm.lua.lua_pushvalue(L, -1);
+    this.luaFunctions.set(fn.number, this.vm.lua.luaL_ref(L, REGISTRY));
+  }
+
+  private pushNativeOf(L: number, fn: NumberedFunction): void {
+    this.vm.pushNative(L, this.nativeOf(fn));
   }
 
   private nativeOf(fn: NumberedFunction): number {
@@ -90,7 +127,9 @@ export class Bindings {
     const { stack, lua } = this.vm;
     const args = stack.values(L, from, lua.lua_gettop(L));
     const result = this.cross(fn, self, args);
-    if (self instanceof LocalObject && result === self.state) lua.lua_pushvalue(L, upvalue(2));
+    const state = result instanceof LocalObject ? result.state : result;
+    // A builder's methods give back the builder: the same table, not one more for the same state.
+    if (self instanceof LocalObject && state === self.state) lua.lua_pushvalue(L, upvalue(2));
     else stack.push(L, result);
     return 1;
   }
@@ -122,6 +161,7 @@ export class Bindings {
     return {
       self,
       env: this.environment,
+      vm: this.inspection,
       wait: (global, fn, ...args) => this.link.call(this.find(global, fn).number, 0, args) as ScriptValue,
       post: (global, fn, ...args) => this.link.post(this.find(global, fn).number, 0, args),
       create: (className, state) => new LocalObject(className, state) as unknown as ScriptValue,
@@ -129,7 +169,7 @@ export class Bindings {
   }
 
   private find(global: string, name: string): NumberedFunction {
-    const fn = this.numbering.functions.find((f) => f.owner === global && f.name === name);
+    const fn = this.byName.get(`${global}.${name}`);
     if (fn === undefined)
       throw new SpellError("internal", `Cannot call ${global}.${name}: no such function is declared`);
     return fn;
@@ -144,7 +184,8 @@ export class Bindings {
       object instanceof LocalObject
         ? this.classNumbers.get(object.className)
         : this.numbering.classes[object.classNumber];
-    if (cls === undefined) throw new SpellError("internal", "Cannot give an object to a script: unknown class");
+    if (cls === undefined)
+      throw new SpellError("internal", "Cannot give an object to a script: unknown class");
     lua.lua_createtable(L, 0, 8);
     if (!(object instanceof LocalObject)) stack.fillFields(L, object.fields);
     this.pushMetatable(L, cls);
@@ -176,12 +217,8 @@ export class Bindings {
     const fn = typeof key === "string" ? cls.methods.get(key) : undefined;
     if (fn === undefined) return 0;
     lua.lua_settop(L, 2);
-    if (fn.decl.crossing === "lua") {
-      this.pushChunk(fn.decl.source, `${fn.owner}:${fn.name}`);
-    } else {
-      lua.lua_pushvalue(L, 1);
-      vm.pushNative(L, this.methodNative(fn), 1);
-    }
+    lua.lua_pushvalue(L, 1);
+    vm.pushNative(L, this.methodNative(fn), 1);
     lua.lua_pushvalue(L, 2);
     lua.lua_pushvalue(L, 3);
     lua.lua_rawset(L, 1);

@@ -5,6 +5,7 @@ import type { GlobalDecl } from "../../globals/declare.ts";
 import { Reader, Writer } from "../bridge/codec.ts";
 import { Frames } from "../bridge/frames.ts";
 import { type Numbering, numberDeclarations } from "../bridge/numbering.ts";
+import { Outbox } from "../bridge/outbox.ts";
 import { FrameReader } from "../bridge/pipe.ts";
 import { FromScript, SharedChannel, Stop, ToScript, type WorkerStart } from "../bridge/protocol.ts";
 import { References } from "../bridge/references.ts";
@@ -72,8 +73,7 @@ class ScriptThread {
   private readonly writer: Writer;
   private readonly calls: Frames;
   private readonly numbering: Numbering;
-  private readonly outbox: Uint8Array[] = [];
-  private outboxOffset = 0;
+  private readonly outbox = new Outbox();
   private run: Run | undefined;
   private ended = false;
 
@@ -104,7 +104,9 @@ class ScriptThread {
 
   execute(input: ExecuteInput): Promise<ExecuteOutcome> {
     if (this.run !== undefined)
-      return Promise.resolve({ error: errorToJson(new SpellError("internal", "Cannot run a script: one is running")) });
+      return Promise.resolve({
+        error: errorToJson(new SpellError("internal", "Cannot run a script: one is running")),
+      });
     this.channel.stop = Stop.none;
     const { timeoutMs } = this.options.policy;
     return new Promise((resolve) => {
@@ -156,22 +158,8 @@ class ScriptThread {
   // ---- messages ----
 
   private send(): void {
-    this.outbox.push(this.writer.frame().slice());
-    this.flush();
-  }
-
-  private flush(): void {
-    while (this.outbox.length > 0) {
-      const frame = this.outbox[0]!;
-      this.outboxOffset += this.channel.toScript.write(frame, this.outboxOffset);
-      if (this.outboxOffset < frame.length) {
-        this.channel.wantRoom();
-        this.outboxOffset += this.channel.toScript.write(frame, this.outboxOffset);
-        if (this.outboxOffset < frame.length) return;
-      }
-      this.outboxOffset = 0;
-      this.outbox.shift();
-    }
+    this.outbox.add(this.writer.frame());
+    this.outbox.flush(this.channel);
   }
 
   private sendReleases(pairs: readonly (readonly [number, number])[]): void {
@@ -186,7 +174,7 @@ class ScriptThread {
     this.channel.answered();
     for (let frame = this.frames.next(); frame !== undefined && !this.ended; frame = this.frames.next())
       this.handle(new Reader(frame, this.references));
-    if (this.outbox.length > 0) this.flush();
+    this.outbox.flush(this.channel);
   }
 
   private handle(reader: Reader): void {
@@ -230,7 +218,11 @@ class ScriptThread {
     const fn = this.numbering.functions[reader.uint32()]!;
     const handle = reader.uint32();
     const args = reader.value() as unknown[];
-    const target = { global: fn.owner, fn: fn.name, ...(handle === 0 ? {} : { object: this.references.objectOf(handle) }) };
+    const target = {
+      global: fn.owner,
+      fn: fn.name,
+      ...(handle === 0 ? {} : { object: this.references.objectOf(handle) }),
+    };
     return this.calls.within(id, callback, () =>
       this.options.host.call(target, args, () => this.calls.blocked()),
     );

@@ -6,7 +6,7 @@ import { SpellError } from "../../core/errors.ts";
 import type { EnginePolicy } from "../engine.ts";
 import { type LuaExports, LuaType } from "./api.ts";
 import type { ExecuteMessage } from "./link.ts";
-import { PRELUDE, PRELUDE_NAME } from "./prelude.ts";
+import { OWN_CHUNK, PRELUDE } from "./prelude.ts";
 import type { LuaVm, Native } from "./vm.ts";
 
 type Library = Extract<keyof LuaExports, `luaopen_${string}`>;
@@ -61,7 +61,7 @@ export class Environment {
     const level = this.policy.stdlib;
     for (const [name, open] of LEVELS[level]) this.openLibrary(name, open);
     this.vm.keepCollector();
-    this.loadChunk(new TextEncoder().encode(PRELUDE), PRELUDE_NAME);
+    this.loadChunk(new TextEncoder().encode(PRELUDE), `=${OWN_CHUNK}`);
     lua.lua_createtable(L, 0, 16);
     for (const [name, native] of Object.entries(this.hostFunctions()))
       this.vm.setField(L, name, () => this.vm.pushNative(L, native));
@@ -77,10 +77,11 @@ export class Environment {
     lua.lua_settop(L, -2);
   }
 
-  /** Pushes the function that a chunk of ours returns. */
-  pushFunctionOf(source: string, name: string): void {
-    this.loadChunk(new TextEncoder().encode(source), `=[llmspell] ${name}`);
-    this.vm.protectedCall(this.vm.main, 0, 1);
+  /** Replaces the table at the top of the main thread's stack by what a chunk of ours returns when called with it. */
+  callOwnChunk(source: string, name: string): void {
+    this.loadChunk(new TextEncoder().encode(source), `=${OWN_CHUNK} ${name}`);
+    this.vm.lua.lua_rotate(this.vm.main, -2, 1);
+    this.vm.protectedCall(this.vm.main, 1, 1);
   }
 
   /** Pushes the compiled chunk. @throws SpellError script_syntax */
@@ -142,7 +143,10 @@ export class Environment {
     const real = realpathSync(path);
     const roots = [this.scriptDirectory, process.cwd(), ...this.policy.modulePaths];
     if (!fileAccessAllowed(this.policy) && !roots.some((root) => root !== undefined && isBelow(root, real))) {
-      throw new SpellError("permission_denied", `cannot open ${path}: it lies outside the script's directory`);
+      throw new SpellError(
+        "permission_denied",
+        `cannot open ${path}: it lies outside the script's directory`,
+      );
     }
     if (!statSync(real).isFile()) throw new SpellError("io", `cannot read ${path}: it is no file`);
     return real;
@@ -226,7 +230,8 @@ export class Environment {
         return 1 + ended(L, result);
       },
       tmpname: (L) => {
-        if (!fileAccessAllowed(this.policy)) return failed(L, "unable to generate a unique filename: Permission denied");
+        if (!fileAccessAllowed(this.policy))
+          return failed(L, "unable to generate a unique filename: Permission denied");
         const path = join(tmpdir(), `lua_${crypto.randomUUID().slice(0, 8)}`);
         closeSync(openSync(path, "wx", 0o600));
         stack.pushText(L, path);
@@ -325,7 +330,16 @@ function openFailure(path: string, error: unknown): string {
   return `cannot open ${path}: ${code ?? "read failed"}`;
 }
 
-const SIGNALS: Record<string, number> = { SIGHUP: 1, SIGINT: 2, SIGQUIT: 3, SIGABRT: 6, SIGKILL: 9, SIGSEGV: 11, SIGPIPE: 13, SIGTERM: 15 };
+const SIGNALS: Record<string, number> = {
+  SIGHUP: 1,
+  SIGINT: 2,
+  SIGQUIT: 3,
+  SIGABRT: 6,
+  SIGKILL: 9,
+  SIGSEGV: 11,
+  SIGPIPE: 13,
+  SIGTERM: 15,
+};
 function signalNumber(name: string): number {
   return SIGNALS[name] ?? 0;
 }

@@ -3,6 +3,7 @@
  * `tostring` work; what the message stood for is remembered here and found again when the string comes back.
  */
 import { type ErrorCode, errorFromJson, errorToJson, messageOf, SpellError } from "../../core/errors.ts";
+import { OWN_CHUNK } from "./prelude.ts";
 
 const REMEMBERED = 64;
 
@@ -59,7 +60,7 @@ export function toSpellError(raised: Raised, memory: ErrorMemory, code: ErrorCod
 
 /** The lines of a Lua traceback that belong to the script: our own chunks and C frames at the end are left out. */
 export function scriptTraceback(text: string): string {
-  const lines = text.split("\n").filter((line) => !line.includes("[llmspell]"));
+  const lines = text.split("\n").filter((line) => !line.includes(OWN_CHUNK));
   while (lines.length > 1 && lines.at(-1)?.trim() === "[C]: in ?") lines.pop();
   return lines.join("\n");
 }

@@ -125,7 +125,8 @@ export class ScriptFiles implements FileSystem {
 
 function hostFlags(flags: number): number {
   const { constants } = fs;
-  let result = (flags & O_RDWR) !== 0 ? constants.O_RDWR : flags & O_WRONLY ? constants.O_WRONLY : constants.O_RDONLY;
+  let result =
+    (flags & O_RDWR) !== 0 ? constants.O_RDWR : flags & O_WRONLY ? constants.O_WRONLY : constants.O_RDONLY;
   if (flags & O_CREAT) result |= constants.O_CREAT;
   if (flags & O_EXCL) result |= constants.O_EXCL;
   if (flags & O_TRUNC) result |= constants.O_TRUNC;

@@ -42,7 +42,17 @@ export function calendarImports(
 ) {
   const write = (pointer: number, date: Date, utc: boolean) => {
     const t = brokenDown(date, utc);
-    const fields = [t.second, t.minute, t.hour, t.day, t.month, t.year - 1900, t.weekday, t.yearday, t.daylight];
+    const fields = [
+      t.second,
+      t.minute,
+      t.hour,
+      t.day,
+      t.month,
+      t.year - 1900,
+      t.weekday,
+      t.yearday,
+      t.daylight,
+    ];
     for (const [i, field] of [...fields, t.offset].entries()) words().setInt32(pointer + i * 4, field, true);
   };
   const read = (pointer: number): BrokenDownTime => {
@@ -62,7 +72,8 @@ export function calendarImports(
   };
   return {
     _gmtime_js: (seconds: bigint, result: number) => write(result, new Date(Number(seconds) * 1000), true),
-    _localtime_js: (seconds: bigint, result: number) => write(result, new Date(Number(seconds) * 1000), false),
+    _localtime_js: (seconds: bigint, result: number) =>
+      write(result, new Date(Number(seconds) * 1000), false),
     _mktime_js(pointer: number): bigint {
       const t = read(pointer);
       const date = new Date(t.year, t.month, t.day, t.hour, t.minute, t.second);
@@ -183,7 +194,8 @@ const CONVERSIONS: Record<string, (t: BrokenDownTime) => string> = {
   X: (t) => formatTime("%H:%M:%S", t),
   y: (t) => pad(t.year % 100, 2),
   Y: (t) => String(t.year),
-  z: (t) => `${t.offset < 0 ? "-" : "+"}${pad(Math.floor(Math.abs(t.offset) / 3600), 2)}${pad((Math.abs(t.offset) / 60) % 60, 2)}`,
+  z: (t) =>
+    `${t.offset < 0 ? "-" : "+"}${pad(Math.floor(Math.abs(t.offset) / 3600), 2)}${pad((Math.abs(t.offset) / 60) % 60, 2)}`,
   Z: zoneName,
   "%": () => "%",
 };

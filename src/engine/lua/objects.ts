@@ -6,7 +6,10 @@ export class FunctionRef implements ScriptFunction {
   readonly kind = "function";
   constructor(
     readonly id: number,
-    private readonly vm?: { runFunction(id: number, args: unknown[]): unknown; dropFunction(id: number): void },
+    private readonly vm?: {
+      runFunction(id: number, args: unknown[]): unknown;
+      dropFunction(id: number): void;
+    },
   ) {}
 
   async call(...args: ScriptValue[]): Promise<ScriptValue> {

@@ -2,7 +2,9 @@
  * The part of the script environment that is written in Lua (spec/lua-api.md section 20). The chunk gets a table of host
  * functions and the standard-library level.
  */
-export const PRELUDE_NAME = "=[llmspell]";
+
+/** Every chunk of ours is named so; its frames are left out of what scripts and users see. */
+export const OWN_CHUNK = "[llmspell]";
 
 export const PRELUDE = `
 local host, level = ...

@@ -25,6 +25,13 @@ export interface ObjectTables {
  */
 export type Mode = "argument" | "result";
 
+/** The way from the value that is read to where the reading stands. */
+interface Path {
+  names: string[];
+  /** Addresses of the tables on the way. */
+  tables: number[];
+}
+
 export class Stack {
   readonly lua: LuaExports;
   private readonly memory: () => Uint8Array;
@@ -49,7 +56,9 @@ export class Stack {
   withBytes<T>(bytes: Uint8Array, use: (pointer: number, length: number) => T): T {
     const pointer = this.lua.malloc(bytes.length + 1);
     if (pointer === 0)
-      throw new SpellError("limit", "Cannot pass the value: not enough memory", { data: { limit: "memory" } });
+      throw new SpellError("limit", "Cannot pass the value: not enough memory", {
+        data: { limit: "memory" },
+      });
     this.memory().set(bytes, pointer);
     this.memory()[pointer + bytes.length] = 0;
     try {
@@ -86,13 +95,19 @@ export class Stack {
   /** The bytes of the string at `index`, valid until the VM runs again. Only for strings. */
   bytesView(L: number, index: number): Uint8Array {
     const from = this.lua.lua_tolstring(L, index, this.lengthAt);
-    return this.memory().subarray(from, from + this.scratchLength());
+    return this.memory().subarray(from, from + this.word(this.lengthAt));
   }
 
-  private scratchLength(): number {
+  /** The 32-bit integer at an address. */
+  word(at: number): number {
     const m = this.memory();
-    const at = this.lengthAt;
     return m[at]! | (m[at + 1]! << 8) | (m[at + 2]! << 16) | (m[at + 3]! << 24);
+  }
+
+  /** The zero-terminated text at an address. */
+  textAt(at: number): string {
+    const m = this.memory();
+    return new TextDecoder().decode(m.subarray(at, m.indexOf(0, at)));
   }
 
   /** Text, or a copy of the bytes when they are not UTF-8. */
@@ -127,10 +142,10 @@ export class Stack {
 
   /** @param index absolute */
   value(L: number, index: number, mode: Mode = "argument"): unknown {
-    return this.read(L, index, mode, []);
+    return this.read(L, index, mode, { names: [], tables: [] });
   }
 
-  private read(L: number, index: number, mode: Mode, path: string[]): unknown {
+  private read(L: number, index: number, mode: Mode, path: Path): unknown {
     const type = this.lua.lua_type(L, index);
     switch (type) {
       case LuaType.none:
@@ -149,7 +164,7 @@ export class Stack {
         if (type === LuaType.function) return this.objects.functionAt(L, index);
         throw new SpellError(
           "invalid_argument",
-          `Cannot pass a ${TYPE_NAMES[type]} to the kernel${place(path)}`,
+          `Cannot pass a ${TYPE_NAMES[type]} to the kernel${place(path.names)}`,
           { hint: "Pass plain values, tables or functions" },
         );
     }
@@ -162,20 +177,38 @@ export class Stack {
     return Number.isFinite(number) ? number : null;
   }
 
-  private table(L: number, index: number, mode: Mode, path: string[]): unknown {
+  private table(L: number, index: number, mode: Mode, path: Path): unknown {
     const { lua } = this;
     const object = this.objects.objectAt(L, index);
     if (object !== undefined) return mode === "result" ? describeObject(object) : object;
-    if (path.length >= MAX_DEPTH || lua.lua_checkstack(L, 4) === 0) throw tooDeep(path);
+    if (path.names.length >= MAX_DEPTH || lua.lua_checkstack(L, 4) === 0) throw tooDeep(path.names);
+    const address = lua.lua_topointer(L, index);
+    if (path.tables.includes(address)) {
+      throw new SpellError(
+        "invalid_argument",
+        `Cannot pass a table that contains itself${place(path.names)}`,
+        {
+          hint: "Pass a table without cycles",
+        },
+      );
+    }
+    path.tables.push(address);
+    const value = this.contents(L, index, mode, path);
+    path.tables.pop();
+    return value;
+  }
+
+  private contents(L: number, index: number, mode: Mode, path: Path): unknown {
+    const { lua } = this;
     const length = lua.lua_rawlen(L, index);
     const top = lua.lua_gettop(L);
     if (length > 0 && !(mode === "result" && this.hasTextKey(L, index))) {
       const items: unknown[] = [];
       for (let i = 1; i <= length; i++) {
         lua.lua_rawgeti(L, index, BigInt(i));
-        path.push(`[${i}]`);
+        path.names.push(`[${i}]`);
         items.push(this.read(L, top + 1, mode, path));
-        path.pop();
+        path.names.pop();
         lua.lua_settop(L, top);
       }
       return items;
@@ -185,9 +218,9 @@ export class Stack {
     while (lua.lua_next(L, index) !== 0) {
       const key = this.key(L, top + 1, mode, length > 0, path);
       if (key !== undefined) {
-        path.push(`.${key}`);
+        path.names.push(`.${key}`);
         setField(fields, key, this.read(L, top + 2, mode, path));
-        path.pop();
+        path.names.pop();
       }
       lua.lua_settop(L, top + 1);
     }
@@ -195,14 +228,17 @@ export class Stack {
   }
 
   /** The object key for a table key; undefined for a key that is left out. */
-  private key(L: number, index: number, mode: Mode, mixed: boolean, path: string[]): string | undefined {
+  private key(L: number, index: number, mode: Mode, mixed: boolean, path: Path): string | undefined {
     const type = this.lua.lua_type(L, index);
     if (type === LuaType.number && !mixed) return this.display(L, index);
     if (type !== LuaType.string) return undefined;
     const text = this.string(L, index);
     if (typeof text === "string") return text;
     if (mode === "result") return new TextDecoder().decode(text);
-    throw new SpellError("invalid_argument", `Cannot pass a table${place(path)}: its keys must be valid UTF-8`);
+    throw new SpellError(
+      "invalid_argument",
+      `Cannot pass a table${place(path.names)}: its keys must be valid UTF-8`,
+    );
   }
 
   private hasTextKey(L: number, index: number): boolean {
@@ -304,7 +340,11 @@ export class Stack {
       lua.lua_rawset(L, -3);
       for (const event of ["__tostring", "__concat"]) {
         this.pushText(L, event);
-        lua.lua_rawgeti(L, REGISTRY_INDEX, BigInt(event === "__tostring" ? this.textFunction : this.concatFunction));
+        lua.lua_rawgeti(
+          L,
+          REGISTRY_INDEX,
+          BigInt(event === "__tostring" ? this.textFunction : this.concatFunction),
+        );
         lua.lua_rawset(L, -3);
       }
     }

@@ -8,7 +8,10 @@ import { ScriptFiles } from "./files.ts";
 import { type ExecuteMessage, KernelLink } from "./link.ts";
 import { LuaVm } from "./vm.ts";
 
-declare const self: { onmessage: ((event: { data: WorkerStart }) => void) | null; postMessage(value: unknown): void };
+declare const self: {
+  onmessage: ((event: { data: WorkerStart }) => void) | null;
+  postMessage(value: unknown): void;
+};
 
 /** Serves one VM with these globals; a worker's entry file calls it and does nothing else. */
 export function startLuaWorker(globals: readonly GlobalDecl[]): void {
@@ -49,7 +52,7 @@ function serve(globals: readonly GlobalDecl[], { memory, policy }: WorkerStart):
     (bytes) => link.output(1, bytes),
   );
   const bindings = new Bindings(globals, vm, link, names, (source, name) =>
-    environment.pushFunctionOf(source, name),
+    environment.callOwnChunk(source, name),
   );
 
   const execute = (message: ExecuteMessage): Record<string, unknown> => {

@@ -5,6 +5,7 @@ import type { EnginePolicy } from "../engine.ts";
 import { LUA_ERRMEM, LUA_MASKCOUNT, LUA_OK, type LuaExports, LuaType, REGISTRY, upvalue } from "./api.ts";
 import { ErrorMemory, type Raised, scriptTraceback, toSpellError } from "./errors.ts";
 import { FunctionRef, HandleRef, LocalObject } from "./objects.ts";
+import { OWN_CHUNK } from "./prelude.ts";
 import { Stack } from "./stack.ts";
 import { type FileSystem, instantiateLua, isLuaUnwind, type LuaInstance } from "./wasm.ts";
 
@@ -166,11 +167,16 @@ export class LuaVm {
         hint: "Raise engines.lua.timeout_ms or runtime.security.max_execution_time_ms",
       });
     } else if (maxInstructions !== undefined && this.instructions > maxInstructions) {
-      this.stopped ??= new SpellError("limit", `Script stopped: it may run at most ${maxInstructions} instructions`, {
-        data: { limit: "instructions", max: maxInstructions },
-      });
+      this.stopped ??= new SpellError(
+        "limit",
+        `Script stopped: it may run at most ${maxInstructions} instructions`,
+        {
+          data: { limit: "instructions", max: maxInstructions },
+        },
+      );
     }
-    if (this.exitCode !== undefined) this.stopped ??= new SpellError("interrupted", "Script left through os.exit");
+    if (this.exitCode !== undefined)
+      this.stopped ??= new SpellError("interrupted", "Script left through os.exit");
     if (this.stopped !== undefined) throw this.stopped;
   }
 
@@ -241,7 +247,7 @@ export class LuaVm {
     for (let level = 1; level < 40 && where === ""; level++) {
       lua.luaL_where(L, level);
       const text = this.textAt(L, -1);
-      if (!text.startsWith("[llmspell]")) where = text;
+      if (!text.startsWith(OWN_CHUNK)) where = text;
       lua.lua_settop(L, -2);
     }
     lua.luaL_traceback(L, L, 0, 1);
@@ -274,7 +280,9 @@ export class LuaVm {
     const { lua, stack } = this;
     const L = this.current;
     if (lua.lua_checkstack(L, args.length + ARGUMENT_SLOTS) === 0)
-      throw new SpellError("limit", "Cannot run a script function: the stack is full", { data: { limit: "stack" } });
+      throw new SpellError("limit", "Cannot run a script function: the stack is full", {
+        data: { limit: "stack" },
+      });
     const top = lua.lua_gettop(L);
     try {
       this.pushFunction(L, id);
@@ -298,6 +306,17 @@ export class LuaVm {
   /** The registry reference of Lua's own `collectgarbage`, which a script may have replaced. */
   private collectgarbage = 0;
 
+  heapBytes(): { usedBytes: number; allocatedBytes: number } {
+    const { lua, stack, main: L } = this;
+    const top = lua.lua_gettop(L);
+    lua.lua_rawgeti(L, REGISTRY, BigInt(this.collectgarbage));
+    stack.pushText(L, "count");
+    const counted = lua.lua_pcallk(L, 1, 1, 0, 0, 0) === LUA_OK;
+    const usedBytes = counted ? Math.round(lua.lua_tonumberx(L, -1, 0) * 1024) : 0;
+    lua.lua_settop(L, top);
+    return { usedBytes, allocatedBytes: lua.memory.buffer.byteLength };
+  }
+
   /** Called once the base library stands. */
   keepCollector(): void {
     this.stack.withText("collectgarbage", (name) => this.lua.lua_getglobal(this.main, name));
@@ -319,7 +338,12 @@ export class LuaVm {
     let id = lua.lua_tonumberx(L, -1, 0);
     if (id === 0) {
       id = this.nextFunction++;
-      this.setPair(L, this.tables.numbers, () => lua.lua_pushvalue(L, index), () => lua.lua_pushnumber(L, id));
+      this.setPair(
+        L,
+        this.tables.numbers,
+        () => lua.lua_pushvalue(L, index),
+        () => lua.lua_pushnumber(L, id),
+      );
       this.setNumbered(L, id, () => lua.lua_pushvalue(L, index));
     }
     lua.lua_settop(L, -3);
@@ -366,7 +390,12 @@ export class LuaVm {
     this.lua.lua_rawgeti(L, REGISTRY, BigInt(this.tables.functions));
     const known = this.lua.lua_rawgeti(L, -1, BigInt(id)) === LuaType.function;
     if (known)
-      this.setPair(L, this.tables.numbers, () => this.lua.lua_pushvalue(L, -2), () => this.lua.lua_pushnil(L));
+      this.setPair(
+        L,
+        this.tables.numbers,
+        () => this.lua.lua_pushvalue(L, -2),
+        () => this.lua.lua_pushnil(L),
+      );
     this.lua.lua_settop(L, -3);
     this.setNumbered(L, id, () => this.lua.lua_pushnil(L));
   }

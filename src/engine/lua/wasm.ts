@@ -1,6 +1,7 @@
 /** Instantiates Lua's WebAssembly module with our own system interface: what it can reach is listed here. */
-import gluePath from "wasmoon/dist/glue.wasm" with { type: "file" };
+
 import { readFileSync } from "node:fs";
+import gluePath from "wasmoon/dist/glue.wasm" with { type: "file" };
 import type { LuaExports } from "./api.ts";
 import { calendarImports } from "./libc.ts";
 
@@ -95,7 +96,8 @@ export function instantiateLua(
     const end = memory().indexOf(0, pointer);
     return new TextDecoder("latin1").decode(memory().subarray(pointer, end));
   };
-  const path = (pointer: number) => new TextDecoder().decode(memory().subarray(pointer, memory().indexOf(0, pointer)));
+  const path = (pointer: number) =>
+    new TextDecoder().decode(memory().subarray(pointer, memory().indexOf(0, pointer)));
   const vectors = (pointer: number, count: number, each: (part: Uint8Array) => number) => {
     let total = 0;
     for (let i = 0; i < count; i++) {
@@ -153,18 +155,27 @@ export function instantiateLua(
       __syscall_fcntl64: () => 0,
       __syscall_ioctl: () => -ERRNO.EINVAL,
       __syscall_dup3: () => -ERRNO.EBADF,
-      __syscall_unlinkat: (_dir: number, name: number, flags: number) => files.remove(path(name), flags !== 0),
+      __syscall_unlinkat: (_dir: number, name: number, flags: number) =>
+        files.remove(path(name), flags !== 0),
       __syscall_rmdir: (name: number) => files.remove(path(name), true),
       __syscall_renameat: (_from: number, from: number, _to: number, to: number) =>
         files.rename(path(from), path(to)),
       __syscall_readlinkat: () => -ERRNO.ENOENT,
-      ...calendarImports(words, memory, text, (value) => words().setInt32(lua.__errno_location(), value, true)),
+      ...calendarImports(words, memory, text, (value) =>
+        words().setInt32(lua.__errno_location(), value, true),
+      ),
     },
     wasi_snapshot_preview1: {
       fd_write: (fd: number, pointer: number, count: number, result: number) =>
-        counted(vectors(pointer, count, (part) => files.write(fd, part)), result),
+        counted(
+          vectors(pointer, count, (part) => files.write(fd, part)),
+          result,
+        ),
       fd_read: (fd: number, pointer: number, count: number, result: number) =>
-        counted(vectors(pointer, count, (part) => files.read(fd, part)), result),
+        counted(
+          vectors(pointer, count, (part) => files.read(fd, part)),
+          result,
+        ),
       fd_close: (fd: number) => -files.close(fd),
       fd_seek(fd: number, offset: bigint, whence: number, result: number) {
         const position = files.seek(fd, Number(offset), whence);

@@ -1,7 +1,8 @@
 /** Globals that exercise every way a call can cross. */
-import { SpellError } from "../../../src/core/errors.ts";
-import { Handle, ScriptTable, type ScriptFunction, type ScriptValue } from "../../../src/core/values.ts";
+
 import { Type } from "typebox";
+import { SpellError } from "../../../src/core/errors.ts";
+import { Handle, type ScriptFunction, ScriptTable, type ScriptValue } from "../../../src/core/values.ts";
 import {
   AnyTable,
   AnyValue,
@@ -95,7 +96,12 @@ export const globals: readonly GlobalDecl[] = [
           return value;
         },
       }),
-      never: wait({ doc: "Never answers.", params: [], returns: "nil", handler: () => new Promise(() => {}) }),
+      never: wait({
+        doc: "Never answers.",
+        params: [],
+        returns: "nil",
+        handler: () => new Promise(() => {}),
+      }),
       fail: wait({
         doc: "Fails.",
         params: [param("message", Type.String(), "text")],
@@ -110,7 +116,10 @@ export const globals: readonly GlobalDecl[] = [
       }),
       apply: wait({
         doc: "Calls a function of the script.",
-        params: [param("fn", LuaFunction, "function"), { ...optional("args", AnyValue, "arguments"), rest: true }],
+        params: [
+          param("fn", LuaFunction, "function"),
+          { ...optional("args", AnyValue, "arguments"), rest: true },
+        ],
         returns: "any",
         handler: (_ctx, fn: ScriptFunction, args: unknown) => fn.call(...((args ?? []) as ScriptValue[])),
       }),
@@ -170,7 +179,12 @@ export const globals: readonly GlobalDecl[] = [
         returns: "number",
         handler: (_ctx, t) => Object.keys(t).length,
       }),
-      triple: lua({ doc: "Written in Lua.", params: [], returns: "number", source: "return function(n) return n * 3 end" }),
+      triple: lua({
+        doc: "Written in Lua.",
+        params: [],
+        returns: "number",
+        source: "return function(n) return n * 3 end",
+      }),
     },
   },
   {

@@ -18,7 +18,10 @@ export const openPolicy: EnginePolicy = {
 
 export interface Harness {
   engine: ScriptEngine;
-  run(code: string | Uint8Array, options?: { name?: string; path?: string; args?: string[] }): Promise<ExecuteOutcome>;
+  run(
+    code: string | Uint8Array,
+    options?: { name?: string; path?: string; args?: string[] },
+  ): Promise<ExecuteOutcome>;
   /** What was written to standard output since the last look. */
   output(): string;
   bytes(): Uint8Array;
@@ -39,7 +42,8 @@ export function harness(policy: Partial<EnginePolicy> = {}, input: string[] = []
         blockedAtLastCall = [...blocked()];
         return dispatcher.call(target, args, {} as RunContext);
       },
-      output: (_stream, text) => chunks.push(typeof text === "string" ? new TextEncoder().encode(text) : text),
+      output: (_stream, text) =>
+        chunks.push(typeof text === "string" ? new TextEncoder().encode(text) : text),
       input: async () => input.shift() ?? null,
     },
   });
