@@ -135,6 +135,8 @@ export const unset = {
   text: (doc: string, flags: FieldFlags = {}) => withoutDefault<TString>({ type: "string" }, doc, flags),
   choice: <const W extends string>(words: readonly W[], doc: string, flags: FieldFlags = {}) =>
     withoutDefault<TUnsafe<W>>({ type: "string", enum: words }, doc, flags),
+  anything: (doc: string, flags: FieldFlags = {}) =>
+    node<TOptional<TUnknown>>({}, doc, undefined, { "x-unset": true, ...flags }),
   section: <P extends TProperties>(doc: string, properties: P) =>
     ({ ...section(doc, properties), "x-unset": true }) as unknown as TOptional<TObject<P>>,
 };

@@ -65,6 +65,7 @@ export const Provider = section(
     health_check_interval_seconds: unset.integer(
       "ollama: how long a health answer is remembered, in seconds",
     ),
+    responses: unset.anything("test: the answers it gives, in order; never expanded"),
     default_backend: unset.text("Backend for model names that do not say one"),
   },
   anything("An option of the provider, kept as it is", { ...TRUSTED, "x-expand": true }),

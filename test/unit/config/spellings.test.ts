@@ -161,6 +161,14 @@ allowed_paths = ["~/work", "/tmp"]
     expect(messages(loaded)).toEqual(["Environment variable NOWHERE is not set; it counts as empty"]);
   });
 
+  test("scripted answers of a test provider are left alone", async () => {
+    const { config, warnings } = await load(
+      `[providers.p]\nprovider_type = "test"\nresponses = ["costs \${PRICE}", { text = "~" }]`,
+    );
+    expect(config.providers.p).toMatchObject({ responses: [`costs \${PRICE}`, { text: "~" }] });
+    expect(warnings).toEqual([]);
+  });
+
   test("other texts and values from the environment are left alone", async () => {
     const { config } = await load(`[protocols.repl]\nprompt = "\${X}~ "`, { OPENAI_API_KEY: `a\${X}b` });
     expect(config.protocols.repl.prompt).toBe(`\${X}~ `);
