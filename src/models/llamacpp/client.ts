@@ -38,6 +38,7 @@ export class InferenceClient {
   private readonly words = new SharedArrayBuffer(SLOTS * SLOT_WORDS * 4);
   private readonly freeSlots = Array.from({ length: SLOTS }, (_, i) => i);
   private readonly waitingForSlot: (() => void)[] = [];
+  private readonly stopping = new WeakSet<Worker>();
   private lastId = 0;
 
   /** @param onProgress share of the file that has been read, 0 to 1 */
@@ -83,11 +84,18 @@ export class InferenceClient {
   /** Cancels what runs, frees the models and ends the thread. The next call starts it anew. */
   async dispose(): Promise<void> {
     const starting = this.worker;
-    this.worker = undefined;
+    if (starting === undefined) return;
     for (const { slot } of this.pending.values()) Atomics.store(this.wordsOf(slot), 0, 1);
-    this.failAll(new SpellError("interrupted", "The model call was cancelled: the program ends"));
-    const worker = await starting?.catch(() => undefined);
-    await worker?.terminate();
+    const stopped = this.call({ type: "stop" }, {});
+    this.worker = undefined;
+    try {
+      await stopped;
+      const worker = await starting;
+      this.stopping.add(worker);
+      await worker.terminate();
+    } catch {
+      // it could not start, or is gone already
+    }
   }
 
   private async call<T extends WorkerResults[keyof WorkerResults]>(
@@ -140,6 +148,7 @@ export class InferenceClient {
         else this.receive(data);
       };
       const lost = (reason: string) => {
+        if (this.stopping.has(worker)) return;
         const error = new SpellError(
           "provider",
           `Cannot run the model: the inference thread ended: ${reason}`,

@@ -51,7 +51,7 @@ export async function generate(
     end,
     promptTokens: prompt.tokens.length,
     cachedTokens,
-    outputTokens: run.outputTokens,
+    tokens: run.chosen,
     promptMs: readMs - startedMs,
     outputMs: performance.now() - readMs,
   };
@@ -72,7 +72,7 @@ export function refuseOverflow(promptTokens: number, contextTokens: number): voi
 }
 
 class Run {
-  outputTokens = 0;
+  readonly chosen: number[] = [];
   private position = 0;
   /** The batch entry whose logits give the next token. */
   private outputIndex = 0;
@@ -123,16 +123,16 @@ class Run {
     try {
       context.sequences[0] = SEQUENCE;
       context.outputs[0] = 1;
-      while (this.outputTokens < maxTokens) {
+      while (this.chosen.length < maxTokens) {
         this.sampler.next(context, this.outputIndex);
-        this.outputTokens++;
+        this.chosen.push(this.sampler.token);
         answer.push(stops.push(decoder.decode(this.sampler.piece, { stream: true })));
         if (this.sampler.isEnd) {
           finish();
           return "end";
         }
         if (stops.stopped) return "stop";
-        if (this.outputTokens === maxTokens) break;
+        if (this.chosen.length === maxTokens) break;
         if (this.position === context.contextTokens) {
           finish();
           return "context";

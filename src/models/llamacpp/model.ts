@@ -180,7 +180,7 @@ function finishReasonOf({ end, answer }: GenerateResult): LanguageModelV4FinishR
   return { unified: answer.toolCalls.length > 0 ? "tool-calls" : "stop", raw: end };
 }
 
-function usageOf({ promptTokens, cachedTokens, outputTokens }: GenerateResult): LanguageModelV4Usage {
+function usageOf({ promptTokens, cachedTokens, tokens }: GenerateResult): LanguageModelV4Usage {
   return {
     inputTokens: {
       total: promptTokens,
@@ -188,6 +188,6 @@ function usageOf({ promptTokens, cachedTokens, outputTokens }: GenerateResult): 
       cacheRead: cachedTokens,
       cacheWrite: undefined,
     },
-    outputTokens: { total: outputTokens, text: undefined, reasoning: undefined },
+    outputTokens: { total: tokens.length, text: undefined, reasoning: undefined },
   };
 }

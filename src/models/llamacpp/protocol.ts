@@ -45,6 +45,8 @@ export type WorkerRequest = { id: number; slot: number } & (
   | { type: "detokenize"; spec: ModelSpec; tokens: Int32Array; special: boolean }
   | { type: "unload"; path: string }
   | { type: "loaded" }
+  /** Frees all models; the last request of a thread. */
+  | { type: "stop" }
 );
 
 /** The first message: where the libraries are, and the shared words (`SLOT_WORDS` for each slot). */
@@ -81,8 +83,8 @@ export interface GenerateResult {
   promptTokens: number;
   /** Of these, taken from an earlier call. */
   cachedTokens: number;
-  /** Tokens the model chose, an end token included. */
-  outputTokens: number;
+  /** What the model chose, an end token included. */
+  tokens: number[];
   promptMs: number;
   outputMs: number;
 }
@@ -95,6 +97,7 @@ export interface WorkerResults {
   detokenize: string;
   unload: boolean;
   loaded: LoadedModel[];
+  stop: undefined;
 }
 
 export type WorkerReply =

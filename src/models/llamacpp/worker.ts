@@ -17,6 +17,8 @@ import { Residents } from "./residents.ts";
 /** How long steps may run before messages are looked at. */
 const PAUSE_EVERY_MS = 8;
 
+const USES_CONTEXT: ReadonlySet<WorkerRequest["type"]> = new Set(["generate", "load", "unload", "stop"]);
+
 declare const self: Worker;
 
 let residents: Residents | undefined;
@@ -33,7 +35,7 @@ self.onmessage = ({ data }: MessageEvent<WorkerStart | WorkerRequest>) => {
     return;
   }
   // what uses the context waits its turn, the rest does not
-  if (data.type === "generate" || data.type === "load" || data.type === "unload")
+  if (USES_CONTEXT.has(data.type))
     answering = answering.then(() => reply(data));
   else void reply(data);
 };
@@ -81,6 +83,9 @@ async function handle(
       return models.unload(request.path);
     case "loaded":
       return models.describe();
+    case "stop":
+      models.dispose();
+      return undefined;
   }
 }
 

@@ -155,10 +155,11 @@ export class TestScript {
 function readResponses(provider: string, responses: unknown): ScriptedResponse[] {
   if (responses === undefined) return [];
   if (Value.Check(Responses, responses)) return responses;
-  const first = Value.Errors(Responses, responses)[0]!;
-  const path = first.instancePath.replace(/\/(\d+)/g, "[$1]").replaceAll("/", ".");
-  const unknown = (first.params as { additionalProperties?: string[] }).additionalProperties?.[0];
-  const reason = unknown === undefined ? first.message : `unknown key "${unknown}"`;
+  const { instancePath, keyword, message } = Value.Errors(Responses, responses)[0]!;
+  const path = instancePath.replace(/\/(\d+)/g, "[$1]").replaceAll("/", ".");
+  // A key that the schema does not list fails the schema "false".
+  const unknown = keyword === "boolean" ? instancePath.slice(instancePath.lastIndexOf("/") + 1) : undefined;
+  const reason = unknown === undefined ? message : "unknown key";
   throw new SpellError("config", `Cannot use providers.${provider}.responses${path}: ${reason}`, {
     hint:
       (unknown === undefined ? undefined : didYouMean(unknown, Object.keys(Response.properties))) ??
