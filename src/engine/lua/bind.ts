@@ -187,7 +187,8 @@ export class Bindings {
     if (cls === undefined)
       throw new SpellError("internal", "Cannot give an object to a script: unknown class");
     lua.lua_createtable(L, 0, 8);
-    if (!(object instanceof LocalObject)) stack.fillFields(L, object.fields);
+    const fields = object instanceof LocalObject ? cls.decl.fields?.(object.state as never) : object.fields;
+    if (fields !== undefined) stack.fillFields(L, fields);
     this.pushMetatable(L, cls);
     lua.lua_setmetatable(L, -2);
   }
