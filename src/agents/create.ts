@@ -170,7 +170,7 @@ function allowedTools(config: ResolvedConfig, tools: ToolService): Map<string, T
     if (tool === undefined) {
       const hint = didYouMean(
         name,
-        tools.list().flatMap((t) => [t.name, ...t.aliases]),
+        tools.list().flatMap((t) => [t.name, ...t.aliases.filter((alias) => !alias.includes("_"))]),
       );
       throw new SpellError("not_found", `Cannot build agent "${config.name}": no such tool: ${name}`, {
         data: { tool: name },

@@ -174,5 +174,5 @@ function failureText(result: ToolResult): string {
   const { error, message } = result.envelope as { error?: unknown; message?: unknown };
   if (isPlainObject(error) && typeof error.message === "string") return error.message;
   if (typeof error === "string") return error;
-  return typeof message === "string" ? message : modelText(result);
+  return typeof message === "string" ? message : "The tool failed and gave no reason";
 }

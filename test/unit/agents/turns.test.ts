@@ -337,7 +337,7 @@ describe("The registry", () => {
     [{ model: "m", temperature: 3 }, "invalid_argument", '"temperature" must be between 0 and 2: 3'],
     [{ model: "m", maxTokens: 0 }, "invalid_argument", '"max_tokens" must be at least 1: 0'],
     [{ model: "m", name: " " }, "invalid_argument", "name must not be empty"],
-  ] as const)("refuses to build from %p", async (config, code, message) => {
+  ] as const)("refuses to build from settings %#", async (config, code, message) => {
     const { agents } = world({ m: new ScriptedModel([]) }, [testTool("calculator", () => 0)]);
     const failure = await failureOf(agents.create({ ...config } as never));
     expect(failure.code).toBe(code);
