@@ -106,12 +106,12 @@ async function isComplete(files: readonly LibraryFile[], directory: string): Pro
   try {
     await refuseShared(directory);
     await refuseShared(dirname(directory));
-    const sizes = files.map(async ({ name, path }) => {
+    const checks = files.map(async ({ name, path }) => {
       const info = await lstat(join(directory, name));
       return info.isFile() && info.size === Bun.file(path).size && isOurs(info);
     });
-    const found = await readdir(directory);
-    return found.length === files.length && (await Promise.all(sizes)).every(Boolean);
+    const isWhole = (await Promise.all(checks)).every(Boolean);
+    return isWhole && (await readdir(directory)).length === files.length;
   } catch {
     return false; // absent, or not ours to trust: extracted anew
   }

@@ -1,7 +1,7 @@
 import { type Pointer, ptr } from "bun:ffi";
 import { SpellError } from "../../core/errors.ts";
 import { type Address, NativeHandle } from "./handle.ts";
-import { lastLine } from "./library.ts";
+import { reasonIn } from "./library.ts";
 import type { Model } from "./model.ts";
 
 export interface ContextOptions {
@@ -33,7 +33,8 @@ export class Context extends NativeHandle {
   private readonly tokensPointer: Pointer;
   private readonly positionsPointer: Pointer;
   private readonly outputsPointer: Pointer;
-  private abortWord: Int32Array | undefined;
+  /** Native code reads it during `decode`. */
+  protected abortWord: Int32Array | undefined;
 
   /** @throws SpellError limit where memory does not suffice */
   static create(model: Model, options: ContextOptions): Context {
@@ -55,7 +56,7 @@ export class Context extends NativeHandle {
       `Cannot make a context of ${options.contextTokens} tokens: llama.cpp refuses it`,
       {
         data: { contextTokens: options.contextTokens, reason: log.trim() },
-        hint: lastLine(log) ?? "Lower the context size",
+        hint: reasonIn(log) ?? "Lower the context size",
       },
     );
   }
@@ -109,9 +110,9 @@ export class Context extends NativeHandle {
     if (status === 1) return "full";
     if (status === 2) return "aborted";
     const log = this.model.library.takeLog();
-    throw new SpellError("provider", `Cannot run the model: llama.cpp failed with ${status}`, {
-      data: { status, reason: log.trim(), aborting: this.abortWord?.[0] !== 0 },
-      ...(log.trim() === "" ? {} : { hint: lastLine(log)! }),
+    const reason = reasonIn(log) ?? "llama.cpp gives no reason";
+    throw new SpellError("provider", `Cannot run the model: ${reason}`, {
+      data: { status, log: log.trim() },
     });
   }
 

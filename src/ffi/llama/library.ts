@@ -116,11 +116,9 @@ export function cString(text: string): Uint8Array {
   return Buffer.from(`${text}\0`, "utf8");
 }
 
-/** The last error line of a log, without the function name that llama.cpp puts in front. */
-export function lastLine(log: string): string | undefined {
-  const line = log
-    .trim()
-    .split("\n")
-    .findLast((l) => l.trim() !== "");
-  return line?.replace(/^\w+: (error: )?/, "").trim();
+/** The line of a log that says why something failed, without the function names that llama.cpp puts in front. */
+export function reasonIn(log: string): string | undefined {
+  const lines = log.split("\n").filter((line) => line.trim() !== "");
+  const line = lines.find((l) => /error|fail/i.test(l)) ?? lines.at(-1);
+  return line?.replace(/^((\w+|error loading model\w*): )+/, "").trim();
 }

@@ -1,7 +1,7 @@
 import { ptr } from "bun:ffi";
 import { SpellError } from "../../core/errors.ts";
 import { type Address, NativeHandle } from "./handle.ts";
-import { cString, type LlamaLibrary, lastLine } from "./library.ts";
+import { cString, type LlamaLibrary, reasonIn } from "./library.ts";
 
 export interface ModelLoadOptions {
   /** Layers on the GPU; negative for all. */
@@ -35,9 +35,10 @@ export class Model extends NativeHandle {
     if (pointer !== null) return new Model(library, pointer);
     if (words !== undefined && Atomics.load(words, 0) !== 0)
       throw new SpellError("interrupted", `Loading the model was cancelled: ${path}`);
-    throw new SpellError("model_invalid", `Cannot load the model: llama.cpp refuses it: ${path}`, {
-      data: { path, reason: log.trim() },
-      hint: lastLine(log) ?? "Check that the file is complete",
+    const reason = reasonIn(log) ?? "llama.cpp gives no reason";
+    throw new SpellError("model_invalid", `Cannot load the model: ${reason}: ${path}`, {
+      data: { path, log: log.trim() },
+      hint: "Fetch or convert the model again",
     });
   }
 

@@ -46,13 +46,9 @@ export function checkHyperparameters(
   if (heads.length === 1 && heads[0]! > embedding)
     throw fail(`"${architecture}.attention.head_count" is above the embedding length: ${heads[0]}`);
   const kvHeads = numbers("attention.head_count_kv");
-  if (
-    heads.length === 1 &&
-    kvHeads.length === 1 &&
-    (kvHeads[0] === 0 ? heads[0] !== 0 : heads[0]! % kvHeads[0]! !== 0)
-  )
+  if (heads.length === 1 && kvHeads.length === 1 && heads[0] !== 0 && !(heads[0]! % kvHeads[0]! === 0))
     throw fail(
-      `"${architecture}.attention.head_count" is no multiple of the key-value heads: ${heads[0]}, ${kvHeads[0]}`,
+      `"${architecture}.attention.head_count_kv" does not divide the heads, ${heads[0]}: ${kvHeads[0]}`,
     );
 
   const experts = numbers("expert_count")[0] ?? 0;

@@ -12,14 +12,10 @@ export class StopTexts {
   push(text: string): string {
     if (this.stopped) return "";
     this.held += text;
-    let first = -1;
-    for (const stop of this.stops) {
-      const at = this.held.indexOf(stop);
-      if (at >= 0 && (first < 0 || at < first)) first = at;
-    }
-    if (first >= 0) {
+    const found = this.firstStop();
+    if (found >= 0) {
       this.stopped = true;
-      return this.release(first);
+      return this.release(found);
     }
     return this.release(this.held.length - this.openLength());
   }
@@ -33,6 +29,20 @@ export class StopTexts {
     const text = this.held.slice(0, length);
     this.held = this.stopped ? "" : this.held.slice(length);
     return text;
+  }
+
+  /** Where the stop text begins that is complete first, however the text was cut; -1 for none. */
+  private firstStop(): number {
+    let first = -1;
+    let firstEnd = Number.POSITIVE_INFINITY;
+    for (const stop of this.stops) {
+      const at = this.held.indexOf(stop);
+      const end = at + stop.length;
+      if (at < 0 || end > firstEnd || (end === firstEnd && at > first)) continue;
+      first = at;
+      firstEnd = end;
+    }
+    return first;
   }
 
   /** Length of the longest end of the held text that a stop text begins with. */

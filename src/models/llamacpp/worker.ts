@@ -35,8 +35,7 @@ self.onmessage = ({ data }: MessageEvent<WorkerStart | WorkerRequest>) => {
     return;
   }
   // what uses the context waits its turn, the rest does not
-  if (USES_CONTEXT.has(data.type))
-    answering = answering.then(() => reply(data));
+  if (USES_CONTEXT.has(data.type)) answering = answering.then(() => reply(data));
   else void reply(data);
 };
 

@@ -1,0 +1,78 @@
+import { describe, expect, test } from "bun:test";
+import { StopTexts } from "../../src/models/llamacpp/stop-texts.ts";
+import { physicalCores, quota } from "../../src/models/llamacpp/threads.ts";
+import { uniform } from "../support/gguf-models.ts";
+
+describe("StopTexts", () => {
+  const run = (stops: string[], pieces: string[]) => {
+    const found = new StopTexts(stops);
+    const passed = pieces.map((piece) => found.push(piece));
+    return { passed, rest: found.end(), stopped: found.stopped };
+  };
+
+  test("holds back only what may become a stop text", () => {
+    expect(run(["</end>"], ["a<", "/e", "x", "b"])).toEqual({
+      passed: ["a", "", "</ex", "b"],
+      rest: "",
+      stopped: false,
+    });
+    expect(run(["</end>"], ["a</e", "nd>b"])).toEqual({ passed: ["a", ""], rest: "", stopped: true });
+    expect(run(["aab"], ["a", "a", "a", "b"])).toEqual({
+      passed: ["", "", "a", ""],
+      rest: "",
+      stopped: true,
+    });
+    expect(run(["ab"], ["xa"])).toEqual({ passed: ["x"], rest: "a", stopped: false });
+  });
+
+  test("passes everything on where there are no stop texts, or empty ones", () => {
+    expect(run([""], ["a", "b"])).toEqual({ passed: ["a", "b"], rest: "", stopped: false });
+  });
+
+  test("passes on what stands before the stop text that is complete first, however the text is cut", () => {
+    const random = uniform(5);
+    const pick = (letters: string, length: number) =>
+      Array.from({ length }, () => letters[Math.floor(random() * letters.length)]).join("");
+    for (let i = 0; i < 2000; i++) {
+      const text = pick("ab漢", 30);
+      const stops = [pick("ab漢", 1 + Math.floor(random() * 5)), pick("ab漢", 1 + Math.floor(random() * 5))];
+      const pieces: string[] = [];
+      for (let at = 0; at < text.length; ) {
+        const length = 1 + Math.floor(random() * 4);
+        pieces.push(text.slice(at, at + length));
+        at += length;
+      }
+      const { passed, rest, stopped } = run(stops, pieces);
+      const found = stops
+        .map((stop) => ({ at: text.indexOf(stop), end: text.indexOf(stop) + stop.length }))
+        .filter(({ at }) => at >= 0)
+        .sort((a, b) => a.end - b.end || a.at - b.at);
+      expect(passed.join("") + rest).toBe(text.slice(0, found[0]?.at));
+      expect(stopped).toBe(found.length > 0);
+    }
+  });
+});
+
+describe("threads", () => {
+  const processor = (socket: number, core: number) =>
+    `processor\t: 0\nphysical id\t: ${socket}\ncore id\t\t: ${core}\n`;
+
+  test("are counted by physical cores", () => {
+    const cpuinfo = [
+      processor(0, 0),
+      processor(0, 1),
+      processor(0, 0),
+      processor(0, 1),
+      processor(1, 0),
+    ].join("\n");
+    expect(physicalCores(cpuinfo, 8)).toBe(3);
+    expect(physicalCores("processor : 0\n\nprocessor : 1\n", 8)).toBe(8);
+  });
+
+  test("respect a container's quota", () => {
+    expect(quota("200000 100000\n")).toBe(2);
+    expect(quota("50000 100000\n")).toBe(1);
+    expect(quota("max 100000\n")).toBe(Number.POSITIVE_INFINITY);
+    expect(quota("")).toBe(Number.POSITIVE_INFINITY);
+  });
+});
