@@ -51,8 +51,8 @@ class Ours {
         },
       },
     );
-    if (result.outputTokens !== maxTokens)
-      throw new Error(`the model made ${result.outputTokens} tokens of ${maxTokens}`);
+    if (result.tokens.length !== maxTokens)
+      throw new Error(`the model made ${result.tokens.length} tokens of ${maxTokens}`);
     return { promptMs: readMs - startedMs, outputMs: performance.now() - readMs };
   }
 
