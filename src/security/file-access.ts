@@ -72,12 +72,15 @@ export class SandboxedFiles implements FileAccess {
     const real = this.locateFile(path);
     await attempt("Cannot append to", path, async () => {
       using anchor = Anchor.of(real);
+      const old = lstatSync(anchor.path, { throwIfNoEntry: false });
+      if (old !== undefined) regular(path, old);
+      this.checkSize("Cannot append to", path, (old?.size ?? 0) + bytes.length);
+      if (old === undefined) this.checkType(path, real, bytes);
+      else await this.checkHead(path, real, anchor, bytes);
       const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND;
       await using file = await this.open(anchor, flags);
       const before = regular(path, await file.stat());
       refuseHardLink(path, before);
-      this.checkSize("Cannot append to", path, before.size + bytes.length);
-      if (before.size === 0) this.checkType(path, real, bytes);
       try {
         await writeAll(file, bytes);
         await file.sync();
@@ -247,12 +250,19 @@ export class SandboxedFiles implements FileAccess {
     }
   }
 
-  private async checkHead(path: string, real: string, anchor: Anchor): Promise<void> {
+  /** Looks at the first bytes the file would have with `added` at its end. */
+  private async checkHead(
+    path: string,
+    real: string,
+    anchor: Anchor,
+    added: Uint8Array = new Uint8Array(),
+  ): Promise<void> {
     if (!this.options.validateTypes) return;
     await using file = await this.open(anchor, constants.O_RDONLY);
     const head = new Uint8Array(PROGRAM_HEADER_BYTES);
     const { bytesRead } = await file.read(head, 0, head.length, 0);
-    this.checkType(path, real, head.subarray(0, bytesRead));
+    head.set(added.subarray(0, head.length - bytesRead), bytesRead);
+    this.checkType(path, real, head.subarray(0, bytesRead + added.length));
   }
 
   private checkType(path: string, real: string, head: Uint8Array): void {

@@ -45,7 +45,9 @@ function existing(anchor: Anchor): Stats | undefined {
 }
 
 async function keepAttributes(file: FileHandle, old: Stats): Promise<void> {
-  if (process.getuid?.() === 0) await file.chown(old.uid, old.gid);
+  const { uid, gid } = await file.stat();
+  const isRoot = process.getuid?.() === 0;
+  if (isRoot && (uid !== old.uid || gid !== old.gid)) await file.chown(old.uid, old.gid);
   await file.chmod(old.mode & 0o777);
 }
 

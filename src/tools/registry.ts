@@ -7,6 +7,7 @@ import { tool as base64Encoder } from "./utility/base64-encoder.ts";
 import { tool as calculator } from "./utility/calculator.ts";
 import { tool as datetimeHandler } from "./utility/datetime-handler.ts";
 import { tool as hashCalculator } from "./utility/hash-calculator.ts";
+import { tool as templateCreator } from "./utility/template-creator.ts";
 import { tool as textManipulator } from "./utility/text-manipulator.ts";
 import { tool as uuidGenerator } from "./utility/uuid-generator.ts";
 
@@ -18,6 +19,7 @@ export const builtinTools: readonly ToolDefinition[] = [
   fileOperations,
   hashCalculator,
   jsonProcessor,
+  templateCreator,
   textManipulator,
   uuidGenerator,
 ];

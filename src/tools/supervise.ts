@@ -1,6 +1,9 @@
 /** Bounds of one tool call: its time, and the size of what goes in and comes out. */
 import { messageOf, SpellError } from "../core/errors.ts";
 
+/** Beyond it a timer fires at once. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
 /**
  * Runs `body` until it ends, its time is up or the caller gives up; then its signal is aborted and nobody waits for it.
  * @throws SpellError timeout, interrupted
@@ -18,7 +21,7 @@ export async function runWithin<T>(
     inner.abort(error);
   };
   const interrupt = () => stop(interruptedBy(outer?.reason));
-  const timer = setTimeout(() => stop(timeoutError(tool, timeoutMs)), timeoutMs);
+  const timer = setTimeout(() => stop(timeoutError(tool, timeoutMs)), Math.min(timeoutMs, LONGEST_TIMER_MS));
   outer?.addEventListener("abort", interrupt, { once: true });
   try {
     if (outer?.aborted) throw interruptedBy(outer.reason);

@@ -33,11 +33,18 @@ const FileOperations = section("Tools that read or write files.", {
   }),
   max_file_size: integer(50_000_000, "Largest file, in bytes", { ...POSITIVE, ...NOT_RAISED }),
   atomic_writes: flag(true, "Write to a temporary file and rename it"),
-  max_depth: integer(10, "Directory levels a recursive operation goes down", { ...POSITIVE, ...NOT_RAISED }),
+  max_depth: integer(10, "Directory levels below an allowed path that tools may reach", {
+    ...POSITIVE,
+    ...NOT_RAISED,
+  }),
   allowed_extensions: list([], "File name endings allowed; none: all"),
   blocked_extensions: list(["exe", "dll", "so", "dylib"], "File name endings refused", NOT_LOWERED),
   validate_file_types: flag(true, "Refuse files whose content does not fit their ending", NOT_LOWERED),
-  follow_symlinks: flag(false, "Follow links in recursive operations", NOT_RAISED),
+  follow_symlinks: flag(
+    false,
+    "Let links lead from one allowed path into another; outside all of them never",
+    NOT_RAISED,
+  ),
 });
 
 const WebSearch = section("The web search tool.", {

@@ -8,7 +8,6 @@ import {
   readdirSync,
   readFileSync,
   renameSync,
-  rmSync,
   statSync,
   symlinkSync,
   truncateSync,
@@ -194,11 +193,13 @@ describe("files", () => {
     expect((await failure(files.append("notes.txt", program.subarray(0, 100)))).code).toBe(
       "permission_denied",
     );
-    rmSync(join(home, "notes.txt"), { force: true });
     await files.write("true.bin", program);
     expect((await failure(files.copy("true.bin", "notes.txt"))).code).toBe("permission_denied");
     expect((await failure(files.move("true.bin", "notes.txt"))).code).toBe("permission_denied");
     expect(readdirSync(home)).toEqual(["true.bin"]);
+    await files.write("parts.txt", program.subarray(0, 2));
+    expect((await failure(files.append("parts.txt", program.subarray(2)))).code).toBe("permission_denied");
+    expect(statSync(join(home, "parts.txt")).size).toBe(2);
     await files.write("story.txt", "MZ was a letter pair long before it was a file format. ".repeat(3));
     await filesIn(home, { validate_file_types: false }).write("notes.txt", program);
     expect(statSync(join(home, "notes.txt")).size).toBe(program.length);

@@ -177,6 +177,17 @@ describe("time", () => {
     expect(await allowed({ default: 0.003 }, undefined, 60_000)).toBe(3);
   });
 
+  test("of many years does not end at once", async () => {
+    const later = probe(async () => {
+      await Bun.sleep(2);
+      return ok();
+    });
+    const { tools } = bench((draft) => Object.assign(draft.tools.timeouts, { default: 1e10 }), {
+      tools: [later],
+    });
+    expect((await tools.execute("probe-tool", {})).success).toBe(true);
+  });
+
   test("ends when the caller gives up, before and during the call", async () => {
     const controller = new AbortController();
     const { tools } = withTools(waiting(() => {}));
