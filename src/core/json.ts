@@ -5,6 +5,14 @@
 import { SpellError } from "./errors.ts";
 import { jsonErrorOffset } from "./json-error.ts";
 
+declare global {
+  /** ECMAScript 2026, in the runtime already and not yet in the compiler's library. */
+  interface JSON {
+    rawJSON(text: string): object;
+    isRawJSON(value: unknown): boolean;
+  }
+}
+
 const INT64_MIN = -(2n ** 63n);
 const INT64_MAX = 2n ** 63n - 1n;
 const INTEGER = /^-?[0-9]+$/;
