@@ -155,10 +155,14 @@ export class ManagedAgent implements Agent {
     );
   }
 
-  /** Hands events on one after another, so that a listener never sees two at once. */
+  /** Hands events on one after another, so that a listener never sees two at once, and nothing after the last. */
   private emitter(run: RunContext, listener: AgentListener | undefined): Emit {
     let last = Promise.resolve();
+    let over = false;
     return (event) => {
+      // A tool that does not heed the signal of a cancelled turn may come back much later.
+      if (over) return last;
+      over = event.type === "end" || event.type === "error";
       if (event.type === "tool-start") this.metrics.toolInvocations++;
       if (event.type === "text" && this.kind !== "composite") {
         run.emit({ type: "token", agent: this.name, text: event.text });

@@ -48,6 +48,7 @@ export async function callModel(
 }
 
 async function guard<T>(model: SpellModel, signal: AbortSignal, step: () => PromiseLike<T>): Promise<T> {
+  if (signal.aborted) throw abortError(signal);
   try {
     return await abortable(Promise.resolve(step()), signal);
   } catch (error) {

@@ -102,6 +102,28 @@ describe("A cancelled turn", () => {
     expect(toolSignal!.aborted).toBe(true);
   });
 
+  test("tells its listener nothing more when a tool comes back later, and calls no model again", async () => {
+    const started = gate();
+    const held = gate();
+    const slow = testTool("slow", async () => {
+      started.resolve();
+      await held.promise;
+    });
+    const model = new ScriptedModel([calls(["slow", {}]), says("too late")]);
+    const { agents } = world({ m: model }, [slow]);
+    const agent = await agents.create({ model: "m", allowedTools: ["slow"] });
+    const run = testRun();
+    const heard: string[] = [];
+    const turn = agent.execute({ text: "go" }, run, (event) => void heard.push(event.type));
+    await started.promise;
+    run.abort();
+    await failureOf(turn);
+    held.resolve();
+    await Bun.sleep(0);
+    expect(heard).toEqual(["tool-start", "error"]);
+    expect(model.requests).toHaveLength(1);
+  });
+
   test("does not wait for its agent any longer", async () => {
     const { agents } = world({ m: new ScriptedModel([() => neverEnding(), says("free")]) });
     const agent = await agents.create({ model: "m" });

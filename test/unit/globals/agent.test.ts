@@ -3,7 +3,7 @@ import type { Agent } from "../../../src/agents/service.ts";
 import { SpellError } from "../../../src/core/errors.ts";
 import { silentLog } from "../../../src/core/log.ts";
 import type { Handle, ScriptFunction, ScriptTable, ScriptValue } from "../../../src/core/values.ts";
-import { agent as AgentGlobal } from "../../../src/globals/agent.ts";
+import { AgentGlobal } from "../../../src/globals/agent.ts";
 import type { ClassDecl, LocalContext } from "../../../src/globals/declare.ts";
 import { Dispatcher } from "../../../src/globals/dispatch.ts";
 import type { Services } from "../../../src/kernel/services.ts";
