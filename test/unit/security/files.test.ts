@@ -1,5 +1,5 @@
 /** Expected behaviour: spec/tools.md sections 5.1 and 7.2; POSIX for modes and links. */
-import { describe, expect, test } from "bun:test";
+import { afterAll, describe, expect, test } from "bun:test";
 import {
   chmodSync,
   existsSync,
@@ -20,7 +20,9 @@ import type { FileAccess } from "../../../src/security/capabilities.ts";
 import { createCapabilities } from "../../../src/security/create.ts";
 import { limitsOf, ResourceBudget } from "../../../src/security/limits.ts";
 import { configWith } from "../../support/config.ts";
-import { failure, temporaryDirectory } from "../tools/support.ts";
+import { failure, removeDirectories, temporaryDirectory } from "../tools/support.ts";
+
+afterAll(removeDirectories);
 
 const root = join(import.meta.dir, "../../..");
 

@@ -1,9 +1,11 @@
 /** Expected behaviour: spec/tools.md section 5.1. */
-import { describe, expect, test } from "bun:test";
+import { afterAll, describe, expect, test } from "bun:test";
 import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { extensionOf, type FileRules, PathPolicy } from "../../../src/security/path-policy.ts";
-import { failure, temporaryDirectory } from "../tools/support.ts";
+import { failure, removeDirectories, temporaryDirectory } from "../tools/support.ts";
+
+afterAll(removeDirectories);
 
 function world(rules: Partial<FileRules> = {}) {
   const base = temporaryDirectory();

@@ -1,8 +1,10 @@
 /** Expected texts: RFC 4648 section 10, and coreutils (`base64 -w0`, `basenc --base64url -w0`) on the same bytes. */
-import { describe, expect, test } from "bun:test";
+import { afterAll, describe, expect, test } from "bun:test";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { bench, failure } from "./support.ts";
+import { bench, failure, removeDirectories } from "./support.ts";
+
+afterAll(removeDirectories);
 
 async function base64(params: Record<string, unknown>): Promise<Record<string, unknown>> {
   return (await bench().tools.execute("base64-encoder", params)).result as Record<string, unknown>;

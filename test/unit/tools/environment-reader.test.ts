@@ -1,6 +1,8 @@
 /** Expected lists: spec/tools.md section 7.6. */
-import { describe, expect, test } from "bun:test";
-import { bench, failure } from "./support.ts";
+import { afterAll, describe, expect, test } from "bun:test";
+import { bench, failure, removeDirectories } from "./support.ts";
+
+afterAll(removeDirectories);
 
 const ENV = {
   PATH: "/bin",

@@ -1,8 +1,10 @@
 /** Expected behaviour: spec/tools.md section 7.2 and the examples' reads in section 10. */
-import { describe, expect, test } from "bun:test";
+import { afterAll, describe, expect, test } from "bun:test";
 import { existsSync, mkdirSync, readFileSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { bench, failure } from "./support.ts";
+import { bench, failure, removeDirectories } from "./support.ts";
+
+afterAll(removeDirectories);
 
 function world() {
   const { tools, home } = bench();

@@ -2,10 +2,12 @@
  * Expected hashes: coreutils (`md5sum`, `sha1sum`, …) run on the same bytes; for BLAKE3 the official test vectors of
  * BLAKE3-team/BLAKE3, test_vectors.json (first 32 bytes).
  */
-import { describe, expect, test } from "bun:test";
+import { afterAll, describe, expect, test } from "bun:test";
 import { truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { bench, failure } from "./support.ts";
+import { bench, failure, removeDirectories } from "./support.ts";
+
+afterAll(removeDirectories);
 
 const TEXTS = ["", "abc", "Grüße, 世界 🌍\n", "x".repeat(1_000_003)];
 

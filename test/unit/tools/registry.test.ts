@@ -1,8 +1,10 @@
 /** Expected names, categories, levels and aliases: the table of spec/tools.md section 1. */
-import { describe, expect, test } from "bun:test";
+import { afterAll, describe, expect, test } from "bun:test";
 import { checkParameters } from "../../../src/tools/parameters.ts";
 import { builtinTools } from "../../../src/tools/registry.ts";
-import { bench } from "./support.ts";
+import { bench, removeDirectories } from "./support.ts";
+
+afterAll(removeDirectories);
 
 const TABLE: [name: string, category: string, level: string, otherNames: string[]][] = [
   ["base64-encoder", "utility", "safe", []],

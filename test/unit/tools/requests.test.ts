@@ -1,5 +1,5 @@
 /** Expected fields: spec/kernel.md section 3.1; output: spec/cli.md section 15.2. */
-import { describe, expect, test } from "bun:test";
+import { afterAll, describe, expect, test } from "bun:test";
 import type { CommandDecl, CommandIo, OptionValues, OutputMode } from "../../../src/cli/command.ts";
 import { command } from "../../../src/cli/commands/tool.ts";
 import { errorToJson } from "../../../src/core/errors.ts";
@@ -7,7 +7,9 @@ import { silentLog } from "../../../src/core/log.ts";
 import type { KernelClient, KernelReply, ToolRequest } from "../../../src/kernel/api.ts";
 import { answerToolRequest } from "../../../src/kernel/requests/tool.ts";
 import type { Services } from "../../../src/kernel/services.ts";
-import { type Bench, bench, failure } from "./support.ts";
+import { type Bench, bench, failure, removeDirectories } from "./support.ts";
+
+afterAll(removeDirectories);
 
 function services({ tools, config }: Bench): Services {
   const none = () => Promise.reject(new Error("not part of this test"));

@@ -1,10 +1,12 @@
 /** Expected behaviour: spec/tools.md sections 1 to 6. */
-import { describe, expect, test } from "bun:test";
+import { afterAll, describe, expect, test } from "bun:test";
 import { Type } from "typebox";
 import { SpellError } from "../../../src/core/errors.ts";
 import { defineTool, type ToolDefinition, type ToolOutcome } from "../../../src/tools/tool.ts";
 import { configWith } from "../../support/config.ts";
-import { bench, failure } from "./support.ts";
+import { bench, failure, removeDirectories } from "./support.ts";
+
+afterAll(removeDirectories);
 
 interface ProbeParams {
   text?: string;

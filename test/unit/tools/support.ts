@@ -1,5 +1,4 @@
 /** A tools service over a temporary directory, with the default configuration. */
-import { afterAll } from "bun:test";
 import { mkdtempSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -13,13 +12,14 @@ import { configWith } from "../../support/config.ts";
 
 const made: string[] = [];
 
-afterAll(() => {
+/** For `afterAll` of every test file that makes directories: hooks belong to files, this module is shared by them. */
+export function removeDirectories(): void {
   for (const directory of made.splice(0)) rmSync(directory, { recursive: true, force: true });
-});
+}
 
 /** A fresh directory, links resolved. */
 export function temporaryDirectory(): string {
-  const directory = realpathSync(mkdtempSync(join(tmpdir(), "llmspell-test-")));
+  const directory = realpathSync(mkdtempSync(join(tmpdir(), "llmspell-tools-")));
   made.push(directory);
   return directory;
 }

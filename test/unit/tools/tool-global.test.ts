@@ -1,5 +1,5 @@
 /** Expected behaviour: spec/lua-api.md sections 0.3 and 2, spec/tools.md sections 2 to 4. Handlers are called without a VM. */
-import { describe, expect, test } from "bun:test";
+import { afterAll, describe, expect, test } from "bun:test";
 import { SpellError } from "../../../src/core/errors.ts";
 import { silentLog } from "../../../src/core/log.ts";
 import { Handle, type ScriptFunction, type ScriptTable, type ScriptValue } from "../../../src/core/values.ts";
@@ -7,7 +7,9 @@ import { Dispatcher, INDEX } from "../../../src/globals/dispatch.ts";
 import { ToolGlobal } from "../../../src/globals/tool.ts";
 import type { RunContext, Services } from "../../../src/kernel/services.ts";
 import type { ToolDefinition } from "../../../src/tools/tool.ts";
-import { bench, failure } from "./support.ts";
+import { bench, failure, removeDirectories } from "./support.ts";
+
+afterAll(removeDirectories);
 
 type Table = Record<string, ScriptValue>;
 
