@@ -51,7 +51,7 @@ export const Events = section("The event bus.", {
 });
 
 export const Debug = section("The script-side Debug global.", {
-  enabled: flag(false, "Write debug output"),
+  enabled: flag(false, "Whether scripts may log; they may unless this is set to false"),
   level: choice(LOG_LEVEL_WORDS, "info", "Least severe level written"),
   output: section("Where debug output goes.", {
     stdout: flag(true, "Write to the terminal"),
@@ -76,16 +76,16 @@ export const Debug = section("The script-side Debug global.", {
     disabled: list([], "Modules that do not write"),
     levels: table(choice(LOG_LEVEL_WORDS, "info", "Level"), "Level of single modules"),
   }),
-  performance: section("Timers.", {
-    enabled: flag(false, "Measure"),
+  performance: section("Reports of timers, logged now and then.", {
+    enabled: flag(false, "Log reports"),
     auto_report_interval: integer(0, "Seconds between reports; 0: none"),
-    include_children: flag(true, "Count the time of nested timers"),
-    min_duration_ms: integer(1, "Shortest time reported, in milliseconds"),
+    include_children: flag(true, "Show timers that ran inside others"),
+    min_duration_ms: integer(1, "Shortest total shown, in milliseconds"),
   }),
   stack_trace: section("Stack traces.", {
-    enabled: flag(false, "Add a stack trace to every entry"),
-    on_error: flag(true, "Add one to errors"),
+    enabled: flag(false, "Add stack traces to entries"),
+    on_error: flag(true, "To errors only; false: to every entry"),
     max_depth: integer(50, "Frames shown"),
-    include_source: flag(true, "Show source lines"),
+    include_source: flag(true, "Show file and line"),
   }),
 });
