@@ -3,10 +3,8 @@ import { existsSync } from "node:fs";
 import { link, mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { PROVIDER_TYPES } from "../../config/provider-types.ts";
-import { SpellError } from "../../core/errors.ts";
+import { messageOf, SpellError } from "../../core/errors.ts";
 import { dataDirectory } from "../../core/paths.ts";
-import { EMBEDDED_MODEL } from "../../models/service.ts";
-import { errnoOf, ioError } from "../../security/io-error.ts";
 import type { ArgValues, CommandDecl, CommandIo, OptionValues } from "../command.ts";
 import { EXIT } from "../exit-codes.ts";
 
@@ -25,6 +23,9 @@ const KEYS: Readonly<Record<string, { label: string; prefix: string; moreThan: n
   openai: { label: "OpenAI", prefix: "sk-", moreThan: 20 },
   anthropic: { label: "Anthropic", prefix: "sk-ant-", moreThan: 30 },
 };
+
+/** Models of providers that need no key, as they are suggested. */
+const SUGGESTED: Readonly<Record<string, string>> = { llamacpp: "spell-mini", ollama: "llama3.1:8b" };
 
 const ATTEMPTS = 3;
 
@@ -96,7 +97,7 @@ async function insist<T>(
 async function askSettings(io: CommandIo, provider: string): Promise<Settings | undefined> {
   const key = KEYS[provider];
   if (key === undefined) {
-    const suggested = provider === "llamacpp" ? EMBEDDED_MODEL : "llama3.1:8b";
+    const suggested = SUGGESTED[provider]!;
     const model = await io.prompt(`Default model [${suggested}]: `);
     return model === null ? undefined : { provider_type: provider, default_model: model.trim() || suggested };
   }
@@ -119,9 +120,9 @@ async function writePrivate(path: string, text: string, replace: boolean): Promi
     await writeFile(temporary, text, { mode: 0o600, flag: "wx", flush: true });
     if (replace) await rename(temporary, path);
     else await link(temporary, path);
-  } catch (error) {
-    if (errnoOf(error) === "EEXIST") throw alreadyExists(path);
-    throw ioError("Cannot write the configuration file", path, error);
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === "EEXIST") throw alreadyExists(path);
+    throw new SpellError("io", `Cannot write configuration file: ${path}: ${messageOf(cause)}`, { cause });
   } finally {
     await rm(temporary, { force: true });
   }
