@@ -7,7 +7,7 @@ import type { SamplerOptions } from "../../ffi/llama/sampler.ts";
 import { readGguf } from "./gguf.ts";
 import { DEFAULT_CONTEXT_TOKENS, type LoadedModel, type ModelSpec, type PromptRequest } from "./protocol.ts";
 import { defaultSampling } from "./sampling.ts";
-import { computeThreads } from "./threads.ts";
+import { threadsFor } from "./threads.ts";
 
 /** A prompt in tokens. `chat` says how its answer is constrained and read; its owner disposes of it. */
 export interface Prompt {
@@ -50,7 +50,7 @@ export class Loaded implements Disposable {
         batchTokens: Math.min(spec.batchTokens, wanted),
         ubatchTokens: spec.ubatchTokens,
         sequences: 1,
-        threads: spec.threads || computeThreads(),
+        threads: spec.threads || threadsFor(header.parameterCount),
         flashAttention: spec.flashAttention,
       });
       return new Loaded(spec, header.sizeBytes, model, context);

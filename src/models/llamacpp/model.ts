@@ -21,7 +21,7 @@ export interface LlamaModelOptions {
   id: string;
   /** Default: what the model was trained for, at most 4096. */
   contextTokens?: number;
-  /** Default: physical cores. */
+  /** Default: physical cores; one for a small model. */
   threads?: number;
   /** Layers on the GPU. Default: all. */
   gpuLayers?: number;

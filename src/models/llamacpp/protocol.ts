@@ -8,7 +8,7 @@ export interface ModelSpec {
   path: string;
   /** 0: what the model was trained for, at most `DEFAULT_CONTEXT_TOKENS`. */
   contextTokens: number;
-  /** 0: physical cores. */
+  /** 0: as `threadsFor` chooses. */
   threads: number;
   /** Negative: all layers. */
   gpuLayers: number;

@@ -1,9 +1,17 @@
 import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 
+/** Below this, threads wait for each other longer than they compute, and on a busy machine for whole time slices. */
+const SMALL_MODEL_PARAMETERS = 30_000_000;
+
+/** Threads for a model: one for a small one, else every physical core. */
+export function threadsFor(parameterCount: number): number {
+  return parameterCount < SMALL_MODEL_PARAMETERS ? 1 : computeThreads();
+}
+
 /**
- * Threads for computing: physical cores this process may use. A second thread on one core only makes llama.cpp slower
- * (its own programs count the same way).
+ * Physical cores this process may use. A second thread on one core only makes llama.cpp slower (its own programs count
+ * the same way).
  */
 export function computeThreads(): number {
   const usable = availableParallelism();
