@@ -11,14 +11,16 @@ import type { LuaVm, Native } from "./vm.ts";
 
 type Library = Extract<keyof LuaExports, `luaopen_${string}`>;
 const LEVELS: Record<EnginePolicy["stdlib"], readonly (readonly [name: string, open: Library])[]> = (() => {
-  const none = [["_G", "luaopen_base"]] as const;
+  const none = [
+    ["_G", "luaopen_base"],
+    ["coroutine", "luaopen_coroutine"],
+  ] as const;
   const basic = [
     ...none,
     ["string", "luaopen_string"],
     ["table", "luaopen_table"],
     ["math", "luaopen_math"],
     ["utf8", "luaopen_utf8"],
-    ["coroutine", "luaopen_coroutine"],
     ["os", "luaopen_os"],
     ["io", "luaopen_io"],
   ] as const;

@@ -8,7 +8,8 @@ export const OWN_CHUNK = "[llmspell]";
 
 export const PRELUDE = `
 local host, level = ...
-local load, select, type, error, tostring, setmetatable = load, select, type, error, tostring, setmetatable
+local load, select, type, error, tostring = load, select, type, error, tostring
+local setmetatable, rawget, rawset = setmetatable, rawget, rawset
 local find, gmatch, gsub, concat = string.find, string.gmatch, string.gsub, table.concat
 
 -- Text chunks only.
@@ -38,6 +39,20 @@ function _G.dofile(path)
 end
 
 _G.print = host.print
+
+-- Lua runs finalizers without hooks, so an endless one could not be stopped. On a coroutine of its own it can be.
+local wrap, bounded = coroutine.wrap, setmetatable({}, { __mode = "k" })
+function _G.setmetatable(object, metatable)
+  local finalizer = type(metatable) == "table" and rawget(metatable, "__gc")
+  if type(finalizer) == "function" and not bounded[finalizer] then
+    local function finalize(collected) wrap(finalizer)(collected) end
+    bounded[finalize] = true
+    rawset(metatable, "__gc", finalize)
+  end
+  return setmetatable(object, metatable)
+end
+
+if level == "None" then _G.coroutine = nil end
 
 if package then
   local preload = package.preload
