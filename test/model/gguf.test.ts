@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { SpellError } from "../../src/core/errors.ts";
 import { InferenceClient } from "../../src/models/llamacpp/client.ts";
 import { readGguf } from "../../src/models/llamacpp/gguf.ts";
-import { text, uint, writeGguf } from "../support/gguf.ts";
+import { text, texts, uint, writeGguf } from "../support/gguf.ts";
 import { generateModel, SPELL_MINI, uniform } from "../support/gguf-models.ts";
 import { failureOf, greedy, specOf } from "./support.ts";
 
@@ -116,10 +116,18 @@ describe("readGguf", () => {
       ["phi3.attention.head_count_kv", 0],
       ["phi3.attention.head_count", 4_000_000_000],
       ["phi3.context_length", 0],
+      ["phi3.rope.dimension_count", 17],
+      ["phi3.attention.layer_norm_rms_epsilon", 0xbf800000], // -1
     ] as const) {
       expect(refusal(patched(value(key), wrong, 4)).message).toContain(key);
     }
-    const path = join(directory, "rope.gguf");
+    const path = join(directory, "values.gguf");
+    writeGguf(
+      path,
+      [text("general.architecture", "llama"), texts("tokenizer.ggml.tokens", ["a", "b", "a\0b"])],
+      [],
+    );
+    expect(refusal(path).message).toContain("3 tokens of which only 2 differ");
     writeGguf(path, [text("general.architecture", "llama"), text("llama.rope.scaling.type", "spiral")], []);
     expect(refusal(path).message).toContain("rope.scaling.type");
     writeGguf(

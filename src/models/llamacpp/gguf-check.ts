@@ -37,7 +37,6 @@ export function checkHyperparameters(
   within("attention.head_count_kv", 0, LARGEST_SIZE);
   within("attention.key_length", 1, LARGEST_SIZE);
   within("attention.value_length", 1, LARGEST_SIZE);
-  within("rope.dimension_count", 0, LARGEST_SIZE);
   within("nextn_predict_layers", 0, numbers("block_count")[0] ?? 0);
   within("expert_count", 0, MOST_EXPERTS);
 
@@ -50,6 +49,14 @@ export function checkHyperparameters(
     throw fail(
       `"${architecture}.attention.head_count_kv" does not divide the heads, ${heads[0]}: ${kvHeads[0]}`,
     );
+
+  const headWidth =
+    numbers("attention.key_length")[0] ?? (heads.length === 1 ? embedding / (heads[0] || 1) : LARGEST_SIZE);
+  within("rope.dimension_count", 0, Math.max(headWidth, numbers("attention.key_length_mla")[0] ?? 0));
+  for (const key of ["attention.layer_norm_rms_epsilon", "attention.layer_norm_epsilon"])
+    for (const epsilon of numbers(key))
+      if (!(epsilon >= 0 && epsilon < 1))
+        throw fail(`"${architecture}.${key}" must be a small number: ${epsilon}`);
 
   const experts = numbers("expert_count")[0] ?? 0;
   within("expert_used_count", experts === 0 ? 0 : 1, experts);

@@ -167,7 +167,9 @@ function checkTokens(cursor: FileCursor, length: number, what: string, fail: (ru
   const distinct = new Set<string>();
   let empty = 0;
   for (let i = 0; i < length; i++) {
-    const token = cursor.bytes(what).toString("latin1");
+    const bytes = cursor.bytes(what);
+    const zero = bytes.indexOf(0); // a token ends there for llama.cpp
+    const token = bytes.toString("latin1", 0, zero < 0 ? bytes.length : zero);
     if (token === "") empty++;
     else distinct.add(token);
   }
