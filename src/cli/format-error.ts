@@ -8,8 +8,10 @@ import { type ErrorJson, errorToJson, messageOf } from "../core/errors.ts";
 export function formatError(error: unknown): string {
   const json = errorToJson(error);
   const lines = [`Error: ${json.message}`];
-  for (const cause of causesOf(error)) lines.push(`  Caused by: ${cause}`);
-  if (json.traceback !== undefined) lines.push(json.traceback.trimEnd());
+  for (const cause of causesOf(error)) {
+    if (!lines.some((line) => line.includes(cause))) lines.push(`  Caused by: ${cause}`);
+  }
+  if (json.traceback?.trim()) lines.push(json.traceback.trimEnd());
   if (json.hint !== undefined) lines.push(`  Next: ${json.hint}`);
   if (json.code === "internal" && error instanceof Error && error.stack !== undefined) {
     lines.push(error.stack, "  Next: This is a bug in llmspell; please report it with the lines above");

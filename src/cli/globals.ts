@@ -3,13 +3,12 @@ import type { OptionDecl } from "./command.ts";
 
 /** Options every command takes, before or after its name (spec/cli.md section 1.1). */
 export const GLOBAL_OPTIONS: readonly OptionDecl[] = [
-  { flag: "--config", short: "-c", value: "FILE", env: "LLMSPELL_CONFIG", doc: "TOML configuration file" },
+  { flag: "--config", short: "-c", value: "FILE", doc: "TOML configuration file (else LLMSPELL_CONFIG)" },
   {
     flag: "--profile",
     short: "-p",
     value: "NAME",
-    env: "LLMSPELL_PROFILE",
-    doc: "Built-in profile; the file of --config is then ignored",
+    doc: "Built-in profile (else LLMSPELL_PROFILE); the file of --config is then ignored",
   },
   {
     flag: "--trace",

@@ -3,6 +3,7 @@ import type { CommandIo, OptionValues, OutputMode } from "./command.ts";
 import { EXIT, exitCodeOfError } from "./exit-codes.ts";
 import { errorDocument, formatError } from "./format-error.ts";
 import { OutputClosed, writeAll } from "./output.ts";
+import { usageError } from "./usage.ts";
 
 export async function main(argv: readonly string[]): Promise<number> {
   if (argv.length === 1 && (argv[0] === "--version" || argv[0] === "-V")) {
@@ -12,7 +13,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   }
   let mode = guessMode(argv);
   try {
-    const { parse, usageError } = await import("./parse.ts");
+    const { parse } = await import("./parse.ts");
     const invocation = await parse(argv, process.env);
     mode = (invocation.globals.output as OutputMode | undefined) ?? "text";
     const { path, command } = invocation;

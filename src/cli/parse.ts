@@ -1,10 +1,11 @@
 /** From words to a command and its values. cac does the parsing; this adds nested commands, checks and nearest names. */
 import { type CAC, cac } from "cac";
-import { SpellError } from "../core/errors.ts";
+import type { SpellError } from "../core/errors.ts";
 import { didYouMean } from "../core/nearest.ts";
 import type { ArgDecl, ArgValues, CommandDecl, OptionDecl, OptionValues } from "./command.ts";
 import { GLOBAL_OPTIONS } from "./globals.ts";
 import { commands, findCommand } from "./registry.ts";
+import { usageError } from "./usage.ts";
 
 export interface Invocation {
   /** `model import`; empty for no command. */
@@ -23,12 +24,6 @@ type Env = Record<string, string | undefined>;
 
 /** Put before every value so that cac neither turns it into a number nor takes it for a flag. */
 const GUARD = "\u0000";
-
-export function usageError(message: string, hint?: string): SpellError {
-  return new SpellError("usage", message, {
-    hint: hint ?? "Run `llmspell --help` for the commands and options",
-  });
-}
 
 /** @throws SpellError usage */
 export async function parse(argv: readonly string[], env: Env): Promise<Invocation> {

@@ -1,3 +1,5 @@
+import { SpellError } from "../core/errors.ts";
+
 /** Lines of standard input, read only when somebody asks. */
 export class LineReader {
   private chunks: AsyncIterator<Uint8Array> | undefined;
@@ -24,5 +26,25 @@ export class LineReader {
       if (done) this.ended = true;
       else this.buffered += this.decoder.decode(value, { stream: true });
     }
+  }
+}
+
+/** Reads a line from a terminal without showing it; null when it is given up with Ctrl-D. @throws interrupted on Ctrl-C */
+export async function readSecret(): Promise<string | null> {
+  let typed = "";
+  process.stdin.setRawMode(true);
+  try {
+    for await (const chunk of process.stdin) {
+      for (const char of String(chunk)) {
+        if (char === "\r" || char === "\n") return typed;
+        if (char === "\u0003") throw new SpellError("interrupted", "Interrupted");
+        if (char === "\u0004") return null;
+        typed = char === "\u007f" || char === "\b" ? typed.slice(0, -1) : typed + char;
+      }
+    }
+    return null;
+  } finally {
+    process.stdin.setRawMode(false);
+    process.stderr.write("\n");
   }
 }

@@ -8,7 +8,7 @@ import type { CommandIo, GlobalOptions, OptionValues, OutputMode } from "./comma
 import { EXIT } from "./exit-codes.ts";
 import { effectiveLevel, stderrLog } from "./log-sink.ts";
 import { writeAll } from "./output.ts";
-import { LineReader } from "./stdin.ts";
+import { LineReader, readSecret } from "./stdin.ts";
 
 export class Surroundings implements CommandIo {
   readonly env = process.env;
@@ -66,14 +66,14 @@ export class Surroundings implements CommandIo {
     this.out(JSON.stringify(value, null, indent ? 2 : undefined));
   }
 
-  async prompt(text: string): Promise<string | null> {
+  async prompt(text: string, options: { secret?: boolean } = {}): Promise<string | null> {
     if (!this.isTty.stdin) {
       throw new SpellError("usage", "Cannot ask: standard input is no terminal", {
         hint: "Give the answer on the command line; `--help` lists the options",
       });
     }
     writeAll(2, text);
-    return this.stdin.line();
+    return options.secret ? readSecret() : this.stdin.line();
   }
 
   /** A line of standard input for a script that reads one. */

@@ -6,7 +6,7 @@ import { createLuaEngine } from "../engine/lua/engine.ts";
 import { Dispatcher } from "../globals/dispatch.ts";
 import { globals } from "../globals/index.ts";
 import type { ExecuteReply, ExecuteRequest, KernelEvent, RequestOptions } from "./api.ts";
-import { enginePolicy } from "./policy.ts";
+import { type ScriptPolicy, scriptPolicy } from "./policy.ts";
 import type { RunContext, Services } from "./services.ts";
 
 /** What the running script is connected to. */
@@ -21,12 +21,14 @@ interface Run {
 export class ScriptSession {
   private readonly engine: ScriptEngine;
   private readonly dispatcher: Dispatcher;
+  private readonly policy: ScriptPolicy;
   private current: Run | undefined;
   private turn: Promise<unknown> = Promise.resolve();
 
   constructor(services: Services) {
     this.dispatcher = new Dispatcher(globals, services);
-    this.engine = createLuaEngine({ globals, policy: enginePolicy(services.config), host: this.host() });
+    this.policy = scriptPolicy(services.config);
+    this.engine = createLuaEngine({ globals, policy: this.policy.engine, host: this.host() });
   }
 
   execute(request: ExecuteRequest, options: RequestOptions): Promise<ExecuteReply> {
@@ -53,7 +55,7 @@ export class ScriptSession {
         args,
         ...(path === undefined ? {} : { path }),
       });
-      if (outcome.error !== undefined) throw errorFromJson(asFailedRun(outcome.error));
+      if (outcome.error !== undefined) throw errorFromJson(asFailedRun(outcome.error, this.policy));
       const durationMs = performance.now() - started;
       const reply: ExecuteReply = { status: "ok", value: outcome.value ?? null, durationMs };
       return outcome.exitCode === undefined ? reply : { ...reply, exitCode: outcome.exitCode };
@@ -101,8 +103,13 @@ function emit(run: Run, event: KernelEvent): void {
   run.options.onEvent?.(event);
 }
 
-/** spec/lua-api.md section 20.4. An interrupt is no failure of the script. */
-function asFailedRun(error: ErrorJson): ErrorJson {
+/** spec/lua-api.md section 20.4. An interrupt is no failure of the script; a limit names the setting to raise. */
+function asFailedRun(error: ErrorJson, policy: ScriptPolicy): ErrorJson {
   if (error.code === "interrupted") return error;
-  return { ...error, message: `Script execution failed: ${error.message}` };
+  const failed = { ...error, message: `Script execution failed: ${error.message}` };
+  const limit = error.code === "limit" ? error.data?.limit : undefined;
+  if (limit === "time")
+    return { ...failed, message: `${failed.message} (timeout)`, hint: `Raise ${policy.settings.time}` };
+  if (limit === "memory") return { ...failed, hint: `Raise ${policy.settings.memory}` };
+  return failed;
 }

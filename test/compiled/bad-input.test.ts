@@ -3,8 +3,8 @@ import { readdirSync } from "node:fs";
 import { Sandbox } from "../support/cli.ts";
 
 describe("a script that goes wrong", () => {
-  /** Name, source, exit code, texts on stderr. */
-  const cases: [string, string | Uint8Array, string[]][] = [
+  /** Name, source, what stderr says. */
+  const cases: [string, string | Uint8Array, (string | RegExp)[]][] = [
     ["a syntax error", "print('a')\nlocal = 1\n", ["Script execution failed", "script.lua:2:"]],
     [
       "an uncaught error",
@@ -19,8 +19,12 @@ describe("a script that goes wrong", () => {
     ],
     ["a nil error", "error(nil)", ["Script execution failed", "nil"]],
     ["a call of nil", "local x\nx()", ["script.lua:2:", "nil"]],
-    ["deep recursion", "local function f() return 1 + f() end\nf()", ["stack overflow", "script.lua:1:"]],
-    ["a 10 GB string", "local s = ('x'):rep(1e10)\nprint(#s)", ["Script execution failed", "memory"]],
+    [
+      "deep recursion",
+      "local function f() return 1 + f() end\nf()",
+      ["Script execution failed", /stack overflow|not enough memory/],
+    ],
+    ["a 10 GB string", "local s = ('x'):rep(1e10)\nprint(#s)", [/too large|not enough memory/]],
     ["a string that grows for ever", "local s = 'x'\nwhile true do s = s .. s end", ["memory"]],
     ["a table that grows for ever", "local t = {}\nwhile true do t[#t + 1] = {} end", ["memory"]],
     ["bytes that are not UTF-8 where text is needed", "Tool.execute('\\255', {})", ["UTF-8"]],
@@ -29,7 +33,7 @@ describe("a script that goes wrong", () => {
       new Uint8Array([0x72, 0x65, 0x74, 0x75, 0x72, 0x6e, 0x20, 0x27, 0xff]),
       ["script.lua:1:"],
     ],
-    ["bytecode", "\u001bLua", ["script.lua"]],
+    ["bytecode", "\u001bLua", ["binary chunk"]],
     [
       "an unknown tool",
       "Tool.execute('calculater', {})",
@@ -61,7 +65,7 @@ describe("a script that goes wrong", () => {
       using box = new Sandbox();
       const done = await box.lua(source);
       expect(done.code).toBe(1);
-      for (const text of texts) expect(done.stderr).toContain(text);
+      for (const text of texts) expect(done.stderr).toMatch(text);
       expect(done.stderr).not.toContain("worker.js");
       expect(readdirSync(box.tmp)).toEqual([]);
     });

@@ -40,7 +40,7 @@ const EXPECTED: Record<string, { args?: string[]; lines: (string | RegExp)[] }> 
   "files.lua": { lines: ["written:\ttrue", "first line", "second line", "still there:\tfalse"] },
   "debug.lua": { lines: [/WARN \[example\] shown$/, "took time:\ttrue", "captured:\t1", /value/] },
   "local-models.lua": {
-    lines: ["embedded backend ready:\ttrue\tmodels:\ttrue", /spell-mini.*4\.9 MB/, /^provider: .*local/],
+    lines: ["embedded backend ready:\ttrue\tmodels:\ttrue", /^spell-mini.*4\.9 MB/, "tools:\tyes"],
   },
 };
 

@@ -8,7 +8,6 @@ export const command: CommandDecl = {
   details: "A value that the code returns is printed as JSON on a line of its own.",
   options: EXECUTE_OPTIONS,
   args: [{ name: "code", doc: "Source text of the code" }],
-  scriptArgs: true,
   async run(io, args, options) {
     const language = checkEngine(options);
     const code = new TextEncoder().encode(args.code as string);
@@ -17,7 +16,7 @@ export const command: CommandDecl = {
       type: "execute",
       code,
       name: "exec",
-      args: scriptArguments("exec", io.scriptArgs),
+      args: scriptArguments("exec", []),
       language,
       stream,
     });

@@ -3,7 +3,7 @@ import { errorFromJson } from "../../core/errors.ts";
 import type { ExecuteReply, ExecuteRequest, KernelEvent } from "../../kernel/api.ts";
 import type { CommandIo, OptionDecl, OptionValues } from "../command.ts";
 import { EXIT } from "../exit-codes.ts";
-import { usageError } from "../parse.ts";
+import { usageError } from "../usage.ts";
 
 export const EXECUTE_OPTIONS: readonly OptionDecl[] = [
   {

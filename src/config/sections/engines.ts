@@ -1,4 +1,4 @@
-import { anything, choice, flag, integer, NOT_RAISED, section } from "../fields.ts";
+import { anything, choice, flag, integer, list, NOT_RAISED, section } from "../fields.ts";
 
 const SECURITY_LEVELS = ["Safe", "Privileged", "Unrestricted"] as const;
 const level = () =>
@@ -20,11 +20,19 @@ export const Engines = section(
       ),
       max_memory_bytes: integer(50_000_000, "Memory of one script, in bytes", { minimum: 1, ...NOT_RAISED }),
       enable_debug: flag(false, "Give scripts the `debug` library (with stdlib All)", NOT_RAISED),
-      timeout_ms: integer(30_000, "Time of one script, in milliseconds; the smallest of all limits wins", {
-        minimum: 1,
-        ...NOT_RAISED,
-      }),
+      timeout_ms: integer(
+        30_000,
+        "Time of one script, in milliseconds; counts only where it is set, and the smallest limit wins",
+        {
+          minimum: 1,
+          ...NOT_RAISED,
+        },
+      ),
       security_level: level(),
+      module_paths: list([], "Directories from which `require` reads, besides the script's own", {
+        ...NOT_RAISED,
+        "x-path": true,
+      }),
     }),
     javascript: section("The JavaScript engine; kept for when there is one.", {
       strict_mode: flag(true, "Run scripts in strict mode"),
