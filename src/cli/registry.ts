@@ -44,7 +44,7 @@ export const commands: readonly CommandEntry[] = [
   {
     name: "completion",
     summary: "Print a completion script for bash, zsh or fish",
-    load: async () => (await import("./commands/completion.ts")).command,
+    load: async () => (await import("./commands/completion.ts")).completionCommand(commands),
   },
   {
     name: "version",

@@ -210,6 +210,20 @@ describe("cancelling", () => {
     expect((await running).tokens.length).toBe(100);
   });
 
+  test("of a waiting call is known at once, before the running one ends", async () => {
+    const order: string[] = [];
+    const running = client
+      .generate(noise, greedy("Hello", { maxTokens: 400 }))
+      .then(() => order.push("running"));
+    const cancel = new AbortController();
+    const waiting = failureOf(client.generate(noise, greedy("Other"), { signal: cancel.signal })).then(() =>
+      order.push("cancelled"),
+    );
+    cancel.abort(new Error("not needed"));
+    await Promise.all([running, waiting]);
+    expect(order).toEqual(["cancelled", "running"]);
+  });
+
   test("before the call makes none", async () => {
     const error = await failureOf(
       client.generate(noise, greedy("x"), { signal: AbortSignal.abort(new Error("early")) }),

@@ -2,7 +2,7 @@
 import type { CommandDecl, OptionDecl } from "../command.ts";
 import { EXIT } from "../exit-codes.ts";
 import { GLOBAL_OPTIONS } from "../globals.ts";
-import { commands } from "../registry.ts";
+import type { CommandEntry } from "../registry.ts";
 
 interface Node {
   /** Words typed so far, joined by a space; empty at the top. */
@@ -16,7 +16,7 @@ interface Node {
 
 const FILE_ARGUMENTS = new Set(["script", "file", "path"]);
 
-async function nodes(): Promise<Node[]> {
+async function nodes(commands: readonly CommandEntry[]): Promise<Node[]> {
   const result: Node[] = [
     {
       path: "",
@@ -170,14 +170,15 @@ function fish(all: readonly Node[]): string {
 
 const SHELLS = { bash, zsh, fish } as const;
 
-export const command: CommandDecl = {
+/** @param commands what there is to complete; handed in, because the registry lists this command too */
+export const completionCommand = (commands: readonly CommandEntry[]): CommandDecl => ({
   name: "completion",
   summary: "Print a completion script for bash, zsh or fish",
   details: "The first line of each script says where to put it.",
   options: [],
   args: [{ name: "shell", doc: "bash, zsh or fish", choices: Object.keys(SHELLS) }],
   async run(io, args) {
-    io.write(SHELLS[args.shell as keyof typeof SHELLS](await nodes()));
+    io.write(SHELLS[args.shell as keyof typeof SHELLS](await nodes(commands)));
     return EXIT.ok;
   },
-};
+});

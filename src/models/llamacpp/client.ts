@@ -88,14 +88,10 @@ export class InferenceClient {
     for (const { slot } of this.pending.values()) Atomics.store(this.wordsOf(slot), 0, 1);
     const stopped = this.call({ type: "stop" }, {});
     this.worker = undefined;
-    try {
-      await stopped;
-      const worker = await starting;
-      this.stopping.add(worker);
-      await worker.terminate();
-    } catch {
-      // it could not start, or is gone already
-    }
+    const [, worker] = await Promise.allSettled([stopped, starting]);
+    if (worker.status === "rejected") return; // it never started
+    this.stopping.add(worker.value);
+    await worker.value.terminate();
   }
 
   private async call<T extends WorkerResults[keyof WorkerResults]>(
@@ -107,27 +103,33 @@ export class InferenceClient {
     const worker = await this.start();
     const slot = await this.takeSlot();
     const slotWords = this.wordsOf(slot);
-    const cancel = () => Atomics.store(slotWords, 0, 1);
+    const timer = watch(slotWords);
     const id = ++this.lastId;
-    let timer: ReturnType<typeof setInterval> | undefined;
-    try {
-      signal?.throwIfAborted();
-      signal?.addEventListener("abort", cancel, { once: true });
-      timer = watch(slotWords);
-      return await new Promise<T>((resolve, reject) => {
-        this.pending.set(id, { slot, resolve, reject, onEvent });
-        worker.ref();
-        worker.postMessage({ ...message, id, slot } as WorkerRequest);
-      });
-    } catch (error) {
-      if (signal?.aborted) throw signal.reason;
-      throw error;
-    } finally {
+    const replied = new Promise<T>((resolve, reject) => {
+      this.pending.set(id, { slot, resolve, reject, onEvent });
+      worker.ref();
+      worker.postMessage({ ...message, id, slot } as WorkerRequest);
+    }).finally(() => {
       clearInterval(timer);
-      signal?.removeEventListener("abort", cancel);
       this.pending.delete(id);
       if (this.pending.size === 0) worker.unref();
       this.giveSlot(slot);
+    });
+    if (signal === undefined) return replied;
+
+    // the caller need not wait until the thread has noticed; the slot is given back when it has
+    const cancelled = Promise.withResolvers<never>();
+    const cancel = () => {
+      Atomics.store(slotWords, 0, 1);
+      this.pending.get(id)!.onEvent = undefined;
+      cancelled.reject(signal.reason);
+    };
+    signal.addEventListener("abort", cancel, { once: true });
+    if (signal.aborted) cancel();
+    try {
+      return await Promise.race([replied, cancelled.promise]);
+    } finally {
+      signal.removeEventListener("abort", cancel);
     }
   }
 
@@ -145,6 +147,7 @@ export class InferenceClient {
     await new Promise<void>((resolve, reject) => {
       worker.onmessage = ({ data }: MessageEvent<WorkerReply>) => {
         if (data.type === "ready") resolve();
+        else if (data.type === "unable") lost(errorFromJson(data.error));
         else this.receive(data);
       };
       const lost = (reason: string) => {
@@ -161,8 +164,8 @@ export class InferenceClient {
         this.failAll(error);
         worker.terminate();
       };
-      worker.onerror = ({ message }) => lost(message);
-      worker.addEventListener("close", () => lost("it was closed"), { once: true });
+      worker.onerror = ({ message }) => lost(threadEnded(message));
+      worker.addEventListener("close", () => lost(threadEnded("it was closed")), { once: true });
       worker.postMessage({ type: "start", libraries: libraries.directory, words: this.words });
     });
     await librariesLoaded(libraries);
@@ -196,6 +199,12 @@ export class InferenceClient {
     this.freeSlots.push(slot);
     this.waitingForSlot.shift()?.();
   }
+}
+
+function threadEnded(reason: string): SpellError {
+  return new SpellError("provider", `Cannot run the model: the inference thread ended: ${reason}`, {
+    hint: "The next call starts it again",
+  });
 }
 
 let shared: InferenceClient | undefined;

@@ -102,6 +102,8 @@ export interface WorkerResults {
 
 export type WorkerReply =
   | { type: "ready" }
+  /** llama.cpp cannot be loaded here. */
+  | { type: "unable"; error: ErrorJson }
   | { type: "event"; id: number; event: GenerateEvent }
   | { type: "done"; id: number; result: WorkerResults[keyof WorkerResults] }
   | { type: "failed"; id: number; error: ErrorJson };

@@ -29,15 +29,23 @@ const send = (reply: WorkerReply) => self.postMessage(reply);
 
 self.onmessage = ({ data }: MessageEvent<WorkerStart | WorkerRequest>) => {
   if (data.type === "start") {
-    residents = new Residents(loadLlama(data.libraries));
-    words = data.words;
-    send({ type: "ready" });
+    start(data);
     return;
   }
   // what uses the context waits its turn, the rest does not
   if (USES_CONTEXT.has(data.type)) answering = answering.then(() => reply(data));
   else void reply(data);
 };
+
+function start({ libraries, words: shared }: WorkerStart): void {
+  try {
+    residents = new Residents(loadLlama(libraries));
+    words = shared;
+    send({ type: "ready" });
+  } catch (error) {
+    send({ type: "unable", error: errorToJson(error) });
+  }
+}
 
 async function reply(request: WorkerRequest): Promise<void> {
   const { id } = request;

@@ -91,12 +91,17 @@ blocks, \`raw\`, comments, white space control; \`include\`, \`extends\` and \`i
 });
 
 async function render(engine: "tera" | "handlebars", template: string, context: object): Promise<string> {
-  if (engine === "tera") {
-    const { renderTera } = await import("./template-creator/tera/render.ts");
-    return renderTera(template, context, TIMEOUT_MS);
+  try {
+    if (engine === "tera") {
+      const { renderTera } = await import("./template-creator/tera/render.ts");
+      return renderTera(template, context, TIMEOUT_MS);
+    }
+    const { renderHandlebars } = await import("./template-creator/handlebars.ts");
+    return renderHandlebars(template, context, TIMEOUT_MS);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error; // an expression with too many operators, too deep for the stack
+    throw new SpellError("limit", "Cannot render the template: an expression is too long", { cause: error });
   }
-  const { renderHandlebars } = await import("./template-creator/handlebars.ts");
-  return renderHandlebars(template, context, TIMEOUT_MS);
 }
 
 function checkSize(what: string, bytes: number, allowed: number): number {

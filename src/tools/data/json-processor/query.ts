@@ -5,6 +5,8 @@ import { SpellError } from "../../../core/errors.ts";
 export const REFUSED_EXIT_CODE = 86;
 
 const BLOCKED = ["env", "input", "inputs", "input_filename", "input_line_number", "debug", "modulemeta"];
+/** In jq's manual up to 1.7; this build no longer has it. */
+const LEAF_PATHS = "def leaf_paths: paths(scalars);";
 const PRELUDE = [...BLOCKED, "debug(m)"]
   .map((head) => `def ${head}: "${head}" | halt_error(${REFUSED_EXIT_CODE});`)
   .join(" ");
@@ -19,7 +21,7 @@ export function guarded(query: string): string {
   const word = /^[a-z]+\b/.exec(query.slice(start, start + 16))?.[0];
   if (word === "import" || word === "include" || word === "module") throw refused(word);
   if (usesEnvironment(query)) throw refused("$ENV");
-  return `${PRELUDE} ${query}`;
+  return `${PRELUDE} ${LEAF_PATHS} ${query}`;
 }
 
 function refused(what: string): SpellError {

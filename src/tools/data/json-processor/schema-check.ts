@@ -20,7 +20,7 @@ const MAX_ERRORS = 100;
 export function validate(schema: unknown, value: unknown): Validation {
   checkReferences(schema);
   try {
-    const [isValid, errors] = Schema.Errors(schema as Schema.XSchema, value);
+    const [isValid, errors] = Schema.Errors(withoutReferenceSiblings(schema) as Schema.XSchema, value);
     if (isValid) return { is_valid: true, errors: [] };
     const listed = errors.slice(0, MAX_ERRORS).map(({ instancePath, message, keyword }) => ({
       path: instancePath,
@@ -32,6 +32,23 @@ export function validate(schema: unknown, value: unknown): Validation {
     const reason = error instanceof RangeError ? "its references have no end" : messageOf(error);
     throw new SpellError("invalid_argument", `Invalid schema: ${reason}`, { cause: error });
   }
+}
+
+/** Beside `$ref` these still count in draft 7, as places that references lead to. */
+const BESIDE_REFERENCE = new Set(["$ref", "$id", "definitions", "$defs"]);
+/** Members that hold values, not schemas. */
+const VALUES = new Set(["enum", "const", "default", "examples"]);
+
+/** In draft 7 a `$ref` replaces the schema it stands in; the validator follows later drafts, where it adds to it. */
+function withoutReferenceSiblings(schema: unknown): unknown {
+  if (Array.isArray(schema)) return schema.map(withoutReferenceSiblings);
+  if (typeof schema !== "object" || schema === null) return schema;
+  const isReference = typeof (schema as { $ref?: unknown }).$ref === "string";
+  return Object.fromEntries(
+    Object.entries(schema)
+      .filter(([key]) => !isReference || BESIDE_REFERENCE.has(key))
+      .map(([key, item]) => [key, VALUES.has(key) ? item : withoutReferenceSiblings(item)]),
+  );
 }
 
 /** Only references within the schema can be followed: nothing is fetched. */

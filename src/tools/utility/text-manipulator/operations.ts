@@ -21,6 +21,8 @@ export interface TextOptions {
 
 export type Operation = (input: string, options: TextOptions) => string | number;
 
+const MAX_RESULT_CHARACTERS = 100_000_000;
+
 /** Text, or a number for what counts. */
 export const OPERATIONS: Readonly<Record<string, Operation>> = {
   uppercase: (input) => input.toUpperCase(),
@@ -44,7 +46,10 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     const kept = Math.max(0, max_length - codePointLength(suffix));
     return slice(slice(input, 0, kept) + suffix, 0, max_length);
   },
-  indent: (input, { spaces = 4 }) => indent(input, spaces),
+  indent: (input, { spaces = 4 }) => {
+    checkSize(input.length + occurrences(input, "\n") * spaces);
+    return indent(input, spaces);
+  },
   dedent: (input) => dedent(input),
   normalize_whitespace: (input) => input.trim().split(/\s+/).join(" "),
   word_wrap: (input, { width = 80 }) => wordWrap(input, width),
@@ -58,7 +63,21 @@ function replace(input: string, { from, to }: TextOptions): string {
   if (from === undefined) throw missingParameter("from");
   if (to === undefined) throw missingParameter("to");
   if (from === "") throw new SpellError("invalid_argument", "Invalid from: it must not be empty");
+  checkSize(input.length + occurrences(input, from) * (to.length - from.length));
   return input.replaceAll(from, () => to);
+}
+
+function occurrences(text: string, part: string): number {
+  let count = 0;
+  for (let at = text.indexOf(part); at !== -1; at = text.indexOf(part, at + part.length)) count++;
+  return count;
+}
+
+function checkSize(characters: number): void {
+  if (characters <= MAX_RESULT_CHARACTERS) return;
+  throw new SpellError("limit", `Cannot change the text: the result would have ${characters} characters`, {
+    data: { limit: "result_characters", allowed: MAX_RESULT_CHARACTERS, used: characters },
+  });
 }
 
 /** Code points `start` to before `end`; empty where there are none. */
