@@ -150,15 +150,9 @@ export class InferenceClient {
         else if (data.type === "unable") lost(errorFromJson(data.error));
         else this.receive(data);
       };
-      const lost = (reason: string) => {
+      const lost = (error: SpellError) => {
         if (this.stopping.has(worker)) return;
-        const error = new SpellError(
-          "provider",
-          `Cannot run the model: the inference thread ended: ${reason}`,
-          {
-            hint: "The next call starts it again",
-          },
-        );
+        this.stopping.add(worker);
         reject(error);
         this.worker = undefined;
         this.failAll(error);
@@ -172,7 +166,7 @@ export class InferenceClient {
     return worker;
   }
 
-  private receive(reply: Exclude<WorkerReply, { type: "ready" }>): void {
+  private receive(reply: Exclude<WorkerReply, { type: "ready" | "unable" }>): void {
     const pending = this.pending.get(reply.id);
     if (reply.type === "event") pending?.onEvent?.(reply.event);
     else if (reply.type === "done") pending?.resolve(reply.result as never);

@@ -1,0 +1,60 @@
+import type { Pointer } from "bun:ffi";
+import { describe, expect, test } from "bun:test";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { SpellError } from "../../../src/core/errors.ts";
+import { NativeHandle } from "../../../src/ffi/llama/handle.ts";
+import { loadLlama, reasonIn } from "../../../src/ffi/llama/library.ts";
+
+describe("loadLlama", () => {
+  test("names the platform, the library and the loader's reason when it cannot be loaded", () => {
+    const directory = mkdtempSync(join(tmpdir(), "llmspell-load-"));
+    try {
+      writeFileSync(join(directory, "libllmspell-llama.so"), "not a library");
+      expect(() => loadLlama(directory)).toThrow(SpellError);
+      expect(() => loadLlama(directory)).toThrow(join(directory, "libllmspell-llama"));
+    } finally {
+      rmSync(directory, { recursive: true, force: true });
+    }
+  });
+});
+
+describe("a native handle", () => {
+  class Counted extends NativeHandle {
+    freed = 0;
+    constructor() {
+      super(64 as Pointer, "the thing");
+    }
+    protected free(): void {
+      this.freed++;
+    }
+  }
+
+  test("is freed once and refuses use afterwards", () => {
+    const handle = new Counted();
+    expect(handle.pointer).toBe(64 as Pointer);
+    handle.dispose();
+    handle.dispose();
+    expect(handle.freed).toBe(1);
+    expect(() => handle.pointer).toThrow("Cannot use the thing: it has been disposed of");
+  });
+
+  test("is freed at the end of its scope", () => {
+    let kept: Counted;
+    {
+      using handle = new Counted();
+      kept = handle;
+    }
+    expect(kept.freed).toBe(1);
+  });
+});
+
+describe("reasonIn", () => {
+  test("finds the line that says why in llama.cpp's log", () => {
+    const log =
+      "llama_model_load: error loading model: missing tensor 'output.weight'\nllama_model_load_from_file_impl: failed to load model\n";
+    expect(reasonIn(log)).toBe("missing tensor 'output.weight'");
+    expect(reasonIn("")).toBeUndefined();
+  });
+});
