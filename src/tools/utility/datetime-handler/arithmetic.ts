@@ -53,8 +53,9 @@ export interface Difference {
 /** Days of 24 hours; every number is negative where the end lies before the start. */
 export function difference(start: Temporal.ZonedDateTime, end: Temporal.ZonedDateTime): Difference {
   const total = Math.trunc((end.epochMilliseconds - start.epochMilliseconds) / 1000);
-  const rest = (seconds: number) => Math.trunc(total / seconds);
-  const parts = { days: rest(86_400), hours: rest(3600) % 24, minutes: rest(60) % 60 };
+  // + 0: no number is -0
+  const whole = (seconds: number) => Math.trunc(total / seconds);
+  const parts = { days: whole(86_400) + 0, hours: (whole(3600) % 24) + 0, minutes: (whole(60) % 60) + 0 };
   return { total_seconds: total, ...parts, human_readable: humanReadable(total) };
 }
 
