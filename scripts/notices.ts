@@ -1,5 +1,5 @@
 /** Third-party notices: every package that goes into the executable, with its licence text, from the installed packages. */
-import { existsSync, readdirSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import packageJson from "../package.json" with { type: "json" };
 
@@ -24,21 +24,13 @@ async function packageFacts(name: string): Promise<PackageFacts & { dependencies
   };
 }
 
-/** Dependencies of the project and theirs, by name. Packages of other platforms are not installed and left out. */
+/** Dependencies of the project and theirs, by name. The optional ones carry native libraries: `native/NOTICES.md`. */
 async function allPackages(): Promise<PackageFacts[]> {
-  const wanted = Object.keys({
-    ...packageJson.dependencies,
-    ...("optionalDependencies" in packageJson ? (packageJson.optionalDependencies as object) : {}),
-  });
+  const wanted: string[] = Object.keys(packageJson.dependencies);
   const found = new Map<string, PackageFacts>();
   while (wanted.length > 0) {
     const name = wanted.pop()!;
-    if (
-      found.has(name) ||
-      name.startsWith("@types/") ||
-      !existsSync(join("node_modules", name, "package.json"))
-    )
-      continue;
+    if (found.has(name) || name.startsWith("@types/")) continue;
     const { dependencies, ...facts } = await packageFacts(name);
     found.set(name, facts);
     wanted.push(...dependencies);
@@ -57,7 +49,6 @@ export async function notices(): Promise<string> {
     parts.push("", `## ${p.name} ${p.version}`, "", `Licence: ${p.licence}`);
     if (p.text !== "") parts.push("", "```text", p.text, "```");
   }
-  const native = Bun.file("native/NOTICES.md");
-  if (await native.exists()) parts.push("", (await native.text()).trim());
+  parts.push("", (await Bun.file("native/NOTICES.md").text()).trim());
   return `${parts.join("\n")}\n`;
 }
