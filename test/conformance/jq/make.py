@@ -1,4 +1,4 @@
-"""Writes expected.json beside this file: python3 test/conformance/jq/make.py
+"""Writes expected.json beside this file: python3 test/conformance/jq/make.py (then `bun run format`)
 
 Debian's jq 1.6 is the judge. Each case is [program, input, outputs]; null outputs mean that jq ended with an error.
 """

@@ -1,4 +1,4 @@
-"""Writes expected.json beside this file: python3 test/conformance/json-schema/make.py
+"""Writes expected.json beside this file: python3 test/conformance/json-schema/make.py (then `bun run format`)
 
 Python's jsonschema 4.26 (Draft7Validator) is the judge: per schema, each instance with the paths at which it is wrong.
 """

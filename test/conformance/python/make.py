@@ -1,4 +1,4 @@
-"""Writes expected.json beside this file: python3 test/conformance/python/make.py
+"""Writes expected.json beside this file: python3 test/conformance/python/make.py (then `bun run format`)
 
 Python 3.11 is the judge of arithmetic (operators and the math module), of text (str and textwrap) and of UUIDs.
 """

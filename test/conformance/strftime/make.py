@@ -1,4 +1,4 @@
-"""Writes expected.json beside this file: python3 test/conformance/strftime/make.py
+"""Writes expected.json beside this file: python3 test/conformance/strftime/make.py (then `bun run format`)
 
 Python's datetime and zoneinfo (strftime of glibc) and GNU date are the judges; made with Python 3.11, coreutils 9.1.
 """
