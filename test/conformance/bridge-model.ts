@@ -103,7 +103,17 @@ export interface Program {
   calls: number;
 }
 
-const INTEGERS = [0n, 1n, -1n, 2n ** 53n - 1n, 2n ** 53n, 2n ** 53n + 1n, -(2n ** 53n) - 1n, 2n ** 63n - 1n, -(2n ** 63n) + 1n];
+const INTEGERS = [
+  0n,
+  1n,
+  -1n,
+  2n ** 53n - 1n,
+  2n ** 53n,
+  2n ** 53n + 1n,
+  -(2n ** 53n) - 1n,
+  2n ** 63n - 1n,
+  -(2n ** 63n) + 1n,
+];
 const FLOATS = [0.5, -1.25, 1e300, 2 ** 60, 3, 1e-310, Number.POSITIVE_INFINITY, Number.NaN];
 const KEYS = ["a", "key", "__proto__", "constructor", "with space", "ключ", "10", "kind"];
 
@@ -134,7 +144,11 @@ export class Generator {
       case 2:
         return { source: `Host.apply(function() return ${inner.source} end)`, value: back, calls: calls + 2 };
       case 3:
-        return { source: `Host.apply(function(a) return a end, ${inner.source})`, value: back, calls: calls + 2 };
+        return {
+          source: `Host.apply(function(a) return a end, ${inner.source})`,
+          value: back,
+          calls: calls + 2,
+        };
       case 4: {
         const text = this.text();
         return {
@@ -162,7 +176,9 @@ export class Generator {
 
   /** Text that is valid UTF-8 and not empty. */
   private text(): LuaValue {
-    const letters = Array.from({ length: 1 + this.below(30) }, () => this.pick(["a", "Z", " ", "é", "漢", "😀", "\n", "%"]));
+    const letters = Array.from({ length: 1 + this.below(30) }, () =>
+      this.pick(["a", "Z", " ", "é", "漢", "😀", "\n", "%"]),
+    );
     return { type: "string", bytes: [...Buffer.from(letters.join(""))] };
   }
 

@@ -29,6 +29,7 @@ export interface LuaExports {
   luaopen_package(L: number): number;
 
   lua_checkstack(L: number, count: number): number;
+  lua_concat(L: number, count: number): void;
   lua_createtable(L: number, array: number, fields: number): void;
   lua_error(L: number): never;
   lua_getglobal(L: number, name: number): number;

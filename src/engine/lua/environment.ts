@@ -13,12 +13,13 @@ type Library = Extract<keyof LuaExports, `luaopen_${string}`>;
 const LEVELS: Record<EnginePolicy["stdlib"], readonly (readonly [name: string, open: Library])[]> = (() => {
   const none = [
     ["_G", "luaopen_base"],
+    // Our own Lua code needs these; the prelude takes them away from the script.
     ["coroutine", "luaopen_coroutine"],
+    ["string", "luaopen_string"],
+    ["table", "luaopen_table"],
   ] as const;
   const basic = [
     ...none,
-    ["string", "luaopen_string"],
-    ["table", "luaopen_table"],
     ["math", "luaopen_math"],
     ["utf8", "luaopen_utf8"],
     ["os", "luaopen_os"],

@@ -140,11 +140,11 @@ export class KernelLink {
   /** Handles one message, waiting for it. */
   private take(): void {
     const frame = this.frames.next();
+    if (this.channel.takeRoomWish()) this.ring();
     if (frame === undefined) {
       this.channel.toScript.waitForData();
       return;
     }
-    if (this.channel.takeRoomWish()) this.ring();
     const reader = new Reader(frame, this.special);
     switch (reader.byte()) {
       case ToScript.reply:

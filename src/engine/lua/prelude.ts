@@ -52,7 +52,10 @@ function _G.setmetatable(object, metatable)
   return setmetatable(object, metatable)
 end
 
-if level == "None" then _G.coroutine = nil end
+if level == "None" then
+  getmetatable("").__index = nil
+  _G.coroutine, _G.string, _G.table = nil, nil, nil
+end
 
 if package then
   local preload = package.preload

@@ -1,8 +1,8 @@
 /** The Lua stack and JavaScript values: the one place where the two are converted (spec/lua-api.md section 0.1). */
 import { SpellError } from "../../core/errors.ts";
-import { Handle, ScriptTable } from "../../core/values.ts";
+import { ScriptTable } from "../../core/values.ts";
 import { MAX_DEPTH, setField } from "../bridge/codec.ts";
-import { type LuaExports, LuaType, TYPE_NAMES } from "./api.ts";
+import { type LuaExports, LuaType, REGISTRY, TYPE_NAMES } from "./api.ts";
 import type { LuaInstance } from "./wasm.ts";
 
 const SCRATCH_BYTES = 4096;
@@ -180,7 +180,7 @@ export class Stack {
   private table(L: number, index: number, mode: Mode, path: Path): unknown {
     const { lua } = this;
     const object = this.objects.objectAt(L, index);
-    if (object !== undefined) return mode === "result" ? describeObject(object) : object;
+    if (object !== undefined) return mode === "result" ? `<${this.display(L, index).split(":")[0]}>` : object;
     if (path.names.length >= MAX_DEPTH || lua.lua_checkstack(L, 4) === 0) throw tooDeep(path.names);
     const address = lua.lua_topointer(L, index);
     if (path.tables.includes(address)) {
@@ -342,7 +342,7 @@ export class Stack {
         this.pushText(L, event);
         lua.lua_rawgeti(
           L,
-          REGISTRY_INDEX,
+          REGISTRY,
           BigInt(event === "__tostring" ? this.textFunction : this.concatFunction),
         );
         lua.lua_rawset(L, -3);
@@ -358,12 +358,6 @@ export class Stack {
 
 /** The metatable field that holds a `ScriptTable`'s text. */
 export const TEXT_KEY = "llmspell.text";
-const REGISTRY_INDEX = -1_001_000;
-
-function describeObject(object: object): string {
-  const name = object instanceof Handle ? object.className : (object as { className?: string }).className;
-  return `<${name ?? "object"}>`;
-}
 
 function place(path: readonly string[]): string {
   return path.length === 0 ? "" : `: at ${path.slice(0, 12).join("")}${path.length > 12 ? "…" : ""}`;

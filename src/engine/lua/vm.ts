@@ -2,11 +2,20 @@
 import { SpellError } from "../../core/errors.ts";
 import { Stop } from "../bridge/protocol.ts";
 import type { EnginePolicy } from "../engine.ts";
-import { LUA_ERRMEM, LUA_MASKCOUNT, LUA_OK, type LuaExports, LuaType, REGISTRY, upvalue } from "./api.ts";
+import {
+  LUA_ERRMEM,
+  LUA_MASKCOUNT,
+  LUA_OK,
+  type LuaExports,
+  LuaType,
+  REGISTRY,
+  TYPE_NAMES,
+  upvalue,
+} from "./api.ts";
 import { ErrorMemory, type Raised, scriptTraceback, toSpellError } from "./errors.ts";
 import { FunctionRef, HandleRef, LocalObject } from "./objects.ts";
 import { OWN_CHUNK } from "./prelude.ts";
-import { Stack } from "./stack.ts";
+import { Stack, TEXT_KEY } from "./stack.ts";
 import { type FileSystem, instantiateLua, isLuaUnwind, type LuaInstance } from "./wasm.ts";
 
 const HOOK_INSTRUCTIONS = 1000;
@@ -73,9 +82,10 @@ export class LuaVm {
     this.main = L;
     this.current = L;
     this.tables = { objects: this.newTable("v"), functions: this.newTable(), numbers: this.newTable() };
+    this.stack.textFunction = this.keepNative((state) => this.pushTextOf(state, 1));
+    this.stack.concatFunction = this.keepNative((state) => this.concatenate(state));
     this.collectNative = (state) => this.collected(state);
-    this.pushNative(L, (state) => this.onError(state));
-    this.handler = this.lua.luaL_ref(L, REGISTRY);
+    this.handler = this.keepNative((state) => this.onError(state));
     this.lua.lua_sethook(L, this.instance.hookPointer, LUA_MASKCOUNT, HOOK_INSTRUCTIONS);
   }
 
@@ -123,6 +133,39 @@ export class LuaVm {
     this.lua.lua_pushlightuserdata(L, number);
     if (upvalues > 0) this.lua.lua_rotate(L, -1 - upvalues, 1);
     this.lua.lua_pushcclosure(L, this.instance.callPointer, 1 + upvalues);
+  }
+
+  /** A registry reference to a native. */
+  private keepNative(native: Native): number {
+    this.pushNative(this.main, native);
+    return this.lua.luaL_ref(this.main, REGISTRY);
+  }
+
+  /** Pushes the text of a `ScriptTable`, or the value itself. */
+  private pushTextOf(L: number, index: number): number {
+    const { lua, stack } = this;
+    if (lua.lua_type(L, index) === LuaType.table && lua.lua_getmetatable(L, index) !== 0) {
+      stack.pushText(L, TEXT_KEY);
+      lua.lua_rawget(L, -2);
+      lua.lua_rotate(L, -2, 1);
+      lua.lua_settop(L, -2);
+      if (lua.lua_type(L, -1) === LuaType.string) return 1;
+      lua.lua_settop(L, -2);
+    }
+    lua.lua_pushvalue(L, index);
+    return 1;
+  }
+
+  /** `__concat` of a `ScriptTable`. */
+  private concatenate(L: number): number {
+    for (const index of [1, 2]) {
+      this.pushTextOf(L, index);
+      const type = this.lua.lua_type(L, -1);
+      if (type !== LuaType.string && type !== LuaType.number)
+        throw new SpellError("script", `attempt to concatenate a ${TYPE_NAMES[type]} value`);
+    }
+    this.lua.lua_concat(L, 2);
+    return 1;
   }
 
   /** The table index of an exported C function. */

@@ -1,0 +1,118 @@
+import { describe, expect, test } from "bun:test";
+import type { EnginePolicy } from "../../../src/engine/engine.ts";
+import { randomFrom } from "../../conformance/bridge-model.ts";
+import { harness } from "./harness.ts";
+
+/** Runs `code` under a limit, then shows that the engine still works. */
+async function limited(policy: Partial<EnginePolicy>, code: string) {
+  const h = harness(policy);
+  const outcome = await h.run(code);
+  expect((await h.run("return 1 + 1")).value).toBe(2);
+  await h.engine.dispose();
+  return outcome.error;
+}
+
+describe("the time limit", () => {
+  const cases: Record<string, string> = {
+    "an endless loop": "while true do end",
+    "a loop that catches every error": "while true do pcall(function() while true do end end) end",
+    "a loop in a coroutine":
+      "while true do coroutine.resume(coroutine.create(function() while true do end end)) end",
+    "a call that never answers": "Host.never()",
+    "a call that never answers, caught again and again": "while true do pcall(Host.never) end",
+    "a finalizer without end": "setmetatable({}, {__gc = function() while true do end end}) collectgarbage()",
+  };
+  for (const [what, code] of Object.entries(cases)) {
+    test(`ends ${what}`, async () => {
+      expect(await limited({ timeoutMs: 50 }, code)).toMatchObject({
+        code: "limit",
+        data: { limit: "time", maxMs: 50 },
+      });
+    });
+  }
+});
+
+test("the instruction limit ends a loop and counts anew for each execution", async () => {
+  expect(await limited({ maxInstructions: 1_000_000 }, "while true do end")).toMatchObject({
+    code: "limit",
+    data: { limit: "instructions" },
+  });
+});
+
+describe("the memory limit", () => {
+  const grow = "local t = {} while true do t[#t + 1] = ('x'):rep(10000) .. #t end";
+  test("ends a script that collects without end", async () => {
+    for (const maxMemoryBytes of [2_000_000, 30_000_000])
+      expect(await limited({ maxMemoryBytes }, grow)).toMatchObject({
+        code: "limit",
+        data: { limit: "memory" },
+      });
+  });
+
+  test("ends a giant string at once, and one beyond any memory is a plain error", async () => {
+    expect(await limited({ maxMemoryBytes: 50_000_000 }, "return #('x'):rep(1e9)")).toMatchObject({
+      code: "limit",
+    });
+    expect(await limited({ maxMemoryBytes: 50_000_000 }, "return #('x'):rep(1e10)")).toMatchObject({
+      code: "script",
+      message: "script.lua:1: resulting string too large",
+    });
+  });
+
+  test("can be met and survived by the script", async () => {
+    const h = harness({ maxMemoryBytes: 20_000_000 });
+    expect((await h.run(`local ok = pcall(function() ${grow} end) return ok`)).value).toBe(false);
+    await h.engine.dispose();
+  });
+});
+
+describe("an interrupt", () => {
+  test("at any moment ends the script and leaves the VM with its globals", async () => {
+    const random = randomFrom(7);
+    const h = harness();
+    await h.run("kept = 'yes'");
+    const scripts = [
+      "while true do end",
+      "while true do Host.echo(1) end",
+      "while true do Host.apply(function() Host.slowly(2) end) end",
+      "while true do pcall(Host.fail, 'x') end",
+      "while true do print('x') end",
+      "Host.never()",
+    ];
+    for (let i = 0; i < 24; i++) {
+      const running = h.run(scripts[i % scripts.length]!);
+      await Bun.sleep(random() * 8);
+      h.engine.interrupt();
+      expect((await running).error?.code).toBe("interrupted");
+      expect((await h.run("return kept")).value).toBe("yes");
+    }
+    await h.engine.dispose();
+  }, 60_000);
+
+  test("when nothing runs does nothing", async () => {
+    const h = harness();
+    h.engine.interrupt();
+    expect((await h.run("return 1")).value).toBe(1);
+    await h.engine.dispose();
+  });
+});
+
+describe("os.exit", () => {
+  test("ends the script with its code, past any pcall, output kept", async () => {
+    const h = harness();
+    const codes: unknown[] = [];
+    for (const call of ["os.exit(3)", "pcall(os.exit, 4)", "os.exit()", "os.exit(true)", "os.exit(false)"])
+      codes.push((await h.run(`print('before') ${call} print('after')`)).exitCode);
+    expect(codes).toEqual([3, 4, 0, 0, 1]);
+    expect(h.output()).toBe("before\n".repeat(5));
+    await h.engine.dispose();
+  });
+});
+
+test("a disposed engine ends what runs and takes nothing more", async () => {
+  const h = harness();
+  const running = h.run("while true do end");
+  await h.engine.dispose();
+  expect((await running).error?.code).toBe("interrupted");
+  expect(h.run("return 1")).rejects.toThrow("disposed");
+});
