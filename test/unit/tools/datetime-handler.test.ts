@@ -6,7 +6,7 @@ const { tools } = bench();
 const call = async (params: Record<string, unknown>) =>
   (await tools.execute("datetime-handler", params)).result as Record<string, never>;
 const utc = async (input: string, more = {}) =>
-  ((await call({ input, ...more })).parsed as { utc: string }).utc;
+  ((await call({ input, ...more })).parsed as unknown as { utc: string }).utc;
 
 describe("datetime-handler", () => {
   test.each([
@@ -80,7 +80,7 @@ describe("datetime-handler", () => {
     });
     const after = Math.floor(Date.now() / 1000);
     expect([timezone, format, datetime]).toEqual(["Asia/Tokyo", "%s %:z", `${timestamp} +09:00`] as never[]);
-    expect(timestamp >= before && timestamp <= after).toBe(true);
+    expect(timestamp! >= before && timestamp! <= after).toBe(true);
     expect((await call({ operation: "now" })).timezone).toBe("local" as never);
   });
 

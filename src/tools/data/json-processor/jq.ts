@@ -30,11 +30,19 @@ type WasmImports = Parameters<typeof WebAssembly.instantiate>[1];
 const PAGE_BYTES = 65_536;
 /** 2 GiB less one page: what the package allows itself. */
 const MEMORY_PAGES = 32_767;
+const STACK_PAGES = 256;
+const GUARD_PAGES = 256;
 
 /** A run never gives its thread keys back; after some thirty there are none left. */
 const RUNS_PER_INSTANCE = 16;
 
-let current: { jq: Jq; runs: number } | undefined;
+interface Instance {
+  jq: Jq;
+  memory: WebAssembly.Memory;
+  runs: number;
+}
+
+let current: Instance | undefined;
 let compiling: Promise<WebAssembly.Module> | undefined;
 let glue: Glue | undefined;
 
@@ -55,16 +63,26 @@ type Glue = (
  */
 export async function runJq(inputs: string, query: string): Promise<string[]> {
   const program = guarded(query);
-  if (current === undefined || current.runs === RUNS_PER_INSTANCE)
-    current = { jq: await instantiate(), runs: 0 };
+  if (current === undefined || current.runs === RUNS_PER_INSTANCE) current = await instantiate();
+  const { jq, memory } = current;
   current.runs += 1;
+  const { exitCode, output = "", stderr = "" } = run(jq, inputs, program);
+  const isBroken = exitCode === undefined || isExhausted(memory);
+  if (isBroken) current = undefined;
+  if (isBroken || exitCode !== 0) throw failure(isBroken ? undefined : exitCode, stderr);
+  return output.split("\n").filter((line) => line !== "");
+}
+
+/** The exit code is undefined when jq did not come to its end. */
+function run(
+  jq: Jq,
+  inputs: string,
+  program: string,
+): { exitCode?: number; output?: string; stderr?: string } {
   try {
-    const output = current.jq.raw(inputs, program, ["-c"]) ?? "";
-    return output.split("\n").filter((line) => line !== "");
+    return { exitCode: 0, output: jq.raw(inputs, program, ["-c"]) ?? "" };
   } catch (error) {
-    const jqFailure = error as JqFailure;
-    if (jqFailure.exitCode === undefined) current = undefined;
-    throw failure(jqFailure);
+    return error as JqFailure;
   }
 }
 
@@ -72,7 +90,7 @@ export async function runJq(inputs: string, query: string): Promise<string[]> {
  * The package looks for its module beside itself on disk, where an executable has nothing: it is handed the embedded one,
  * compiled once.
  */
-async function instantiate(): Promise<Jq> {
+async function instantiate(): Promise<Instance> {
   compiling ??= WebAssembly.compile(readFileSync(wasmPath));
   const compiled = await compiling;
   glue ??= new Script(`(function (module, exports, require, console, WebAssembly, __dirname, __filename) {
@@ -80,33 +98,48 @@ ${glueSource}
 })`).runInThisContext() as Glue;
   const builtin: Record<string, unknown> = { fs: { readFileSync: () => new Uint8Array(0) }, path: posix };
   const quiet = { log() {}, warn() {}, error() {} };
+  let memory: WebAssembly.Memory | undefined;
   const wasm = {
     RuntimeError: WebAssembly.RuntimeError,
     instantiate: async (_bytes: Uint8Array, imports: WasmImports) => {
       const instance = await WebAssembly.instantiate(compiled, imports);
-      enlargeStack(instance.exports as unknown as JqExports);
+      const exports = instance.exports as unknown as JqExports;
+      enlargeStack(exports);
+      memory = exports.memory;
       return { module: compiled, instance };
     },
   };
   const module: { exports: unknown } = { exports: {} };
   glue(module, module.exports, (name) => builtin[name], quiet, wasm, "/jq", "/jq/jq.js");
-  return (await module.exports) as Jq;
+  const jq = (await module.exports) as Jq;
+  return { jq, memory: memory!, runs: 0 };
 }
 
 /**
  * The package is linked with a stack of 64 KiB that nothing guards: values nested fifty deep overwrite jq's data. The
- * stack is moved to the end of the largest memory jq may have, where its heap never comes; untouched pages cost nothing.
+ * stack is moved to the end of the largest memory jq may have; untouched pages cost nothing.
  */
 function enlargeStack({ memory, _emscripten_stack_restore: setStackPointer }: JqExports): void {
-  const missingPages = MEMORY_PAGES - memory.buffer.byteLength / PAGE_BYTES;
-  memory.grow(missingPages);
+  memory.grow(MEMORY_PAGES - memory.buffer.byteLength / PAGE_BYTES);
   setStackPointer(MEMORY_PAGES * PAGE_BYTES - 16);
 }
 
-function failure({ exitCode, stderr = "" }: JqFailure): unknown {
+/** True when the heap from below or the stack from above has written into the pages that lie between them. */
+function isExhausted(memory: WebAssembly.Memory): boolean {
+  const words = new Uint32Array(memory.buffer);
+  const wordsPerPage = PAGE_BYTES / 4;
+  for (let page = MEMORY_PAGES - STACK_PAGES - GUARD_PAGES; page < MEMORY_PAGES - STACK_PAGES; page++) {
+    if (words[page * wordsPerPage] !== 0) return true;
+  }
+  return false;
+}
+
+/** @param exitCode undefined when jq did not come to its end */
+function failure(exitCode: number | undefined, stderr: string): SpellError {
   const text = stderr.trim();
+  const reason = text.replaceAll(/^(?:jq: )?error(?: \(at [^)]*\))?(?: \(not a string\))?: /gm, "");
   if (exitCode === undefined) {
-    return new SpellError("tool_failed", `Cannot run the query: jq stopped: ${text || "out of memory"}`);
+    return new SpellError("tool_failed", `Cannot run the query: jq stopped: ${reason || "out of memory"}`);
   }
   if (exitCode === REFUSED_EXIT_CODE) {
     return new SpellError(
@@ -117,7 +150,6 @@ function failure({ exitCode, stderr = "" }: JqFailure): unknown {
       },
     );
   }
-  const reason = text.replaceAll(/^jq: error(?: \(at [^)]*\))?(?: \(not a string\))?: /gm, "");
   if (exitCode === 2 || exitCode === 3) {
     const first = reason.split("\n")[0]!.replace(" (Unix shell quoting issues?)", "");
     return new SpellError("invalid_argument", `Invalid query: ${first}`, {
