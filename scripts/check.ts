@@ -18,7 +18,7 @@ const steps: Step[] = [
   { name: "module boundaries", command: [bun, "scripts/boundaries.ts"] },
   { name: "generated files", command: [bun, "scripts/docs.ts", "--check"] },
   { name: "build", command: [bun, "build.ts"] },
-  { name: "tests", command: [bun, "test"] },
+  { name: "tests", command: [bun, "test", "--timeout", "60000"] },
 ];
 
 /** Runs a step with its output shown; the sums of `bun test` are read from it. */
