@@ -19,6 +19,9 @@ export const MAX_DEPTH = 128;
 /** The longest message between the threads. */
 const MAX_FRAME_BYTES = 0x7fff_fff0;
 
+/** What stands after the tag of what is not plain data. */
+export const Special = { function: 1, handle: 2, table: 3 } as const;
+
 /** How one thread writes and reads what is not plain data: functions, handles, script tables. */
 export interface SpecialCodec {
   /** Writes the object and returns true, or returns false when it is plain data. */

@@ -7,9 +7,8 @@ import {
   ScriptTable,
   type ScriptValue,
 } from "../../core/values.ts";
-import type { Reader, SpecialCodec, Writer } from "./codec.ts";
+import { type Reader, Special, type SpecialCodec, type Writer } from "./codec.ts";
 import type { Numbering } from "./numbering.ts";
-import { Special } from "./special.ts";
 
 export interface FunctionCalls {
   call(fn: ScriptFunction, args: ScriptValue[]): Promise<ScriptValue>;

@@ -204,7 +204,7 @@ export class Bindings {
     lua.lua_createtable(L, 0, 4);
     vm.setField(L, "__name", () => stack.pushText(L, cls.decl.name));
     vm.setField(L, "__metatable", () => stack.pushText(L, cls.decl.name));
-    vm.setField(L, "__gc", () => vm.pushCollector(L));
+    vm.setField(L, "__gc", () => vm.held.pushCollector(L));
     vm.setField(L, "__index", () => vm.pushNative(L, (state) => this.findMethod(state, cls)));
     lua.lua_pushvalue(L, -1);
     this.metatables.set(cls.number, lua.luaL_ref(L, REGISTRY));
@@ -230,7 +230,7 @@ export class Bindings {
     let native = this.natives.get(fn.number);
     if (native === undefined) {
       native = this.vm.native((L) => {
-        const self = this.vm.objectAt(L, upvalue(2));
+        const self = this.vm.held.objectAt(L, upvalue(2));
         const { lua } = this.vm;
         const bySelf = lua.lua_gettop(L) > 0 && lua.lua_rawequal(L, 1, upvalue(2)) !== 0;
         return this.run(L, fn, self, bySelf ? 2 : 1);

@@ -1,10 +1,9 @@
 /** The script thread's end of the bridge: sends, waits, and runs what the kernel asks for while it waits. */
 import { type ErrorJson, errorFromJson, errorToJson, SpellError } from "../../core/errors.ts";
 import { ScriptTable } from "../../core/values.ts";
-import { Reader, type SpecialCodec, Writer } from "../bridge/codec.ts";
+import { Reader, Special, type SpecialCodec, Writer } from "../bridge/codec.ts";
 import { FrameReader } from "../bridge/pipe.ts";
 import { FromScript, type SharedChannel, ToScript } from "../bridge/protocol.ts";
-import { Special } from "../bridge/special.ts";
 import { FunctionRef, HandleRef, LocalObject } from "./objects.ts";
 
 /** Callbacks from the kernel may nest this deep before they are refused. */

@@ -24,11 +24,11 @@ function serve(globals: readonly GlobalDecl[], { memory, policy }: WorkerStart):
   const link = new KernelLink(channel, () => self.postMessage(0), {
     runFunction: (id, args) => vm.runFunction(id, args),
     releaseFunctions: (pairs) => {
-      for (const [id, crossings] of pairs) vm.releaseFunction(id, crossings);
+      for (const [id, crossings] of pairs) vm.held.releaseFunction(id, crossings);
     },
     execute: (message) => link.outcome(execute(message)),
     checkStop: () => vm.checkStop(),
-    crossed: (ref) => vm.crossed(ref),
+    crossed: (ref) => vm.held.crossed(ref),
   });
   const files = new ScriptFiles(fileAccessAllowed(policy), {
     output: (stream, bytes) => link.output(stream, bytes),

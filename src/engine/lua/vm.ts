@@ -2,20 +2,12 @@
 import { SpellError } from "../../core/errors.ts";
 import { Stop } from "../bridge/protocol.ts";
 import type { EnginePolicy } from "../engine.ts";
-import {
-  LUA_ERRMEM,
-  LUA_MASKCOUNT,
-  LUA_OK,
-  type LuaExports,
-  LuaType,
-  REGISTRY,
-  TYPE_NAMES,
-  upvalue,
-} from "./api.ts";
+import { LUA_ERRMEM, LUA_MASKCOUNT, LUA_OK, type LuaExports, LuaType, REGISTRY, upvalue } from "./api.ts";
 import { ErrorMemory, type Raised, scriptTraceback, toSpellError } from "./errors.ts";
-import { FunctionRef, HandleRef, LocalObject } from "./objects.ts";
+import { HeldValues, type ObjectOptions } from "./held.ts";
 import { OWN_CHUNK } from "./prelude.ts";
-import { Stack, TEXT_KEY } from "./stack.ts";
+import { Stack } from "./stack.ts";
+import { concatenate, pushTextOf } from "./text-table.ts";
 import { type FileSystem, instantiateLua, isLuaUnwind, type LuaInstance } from "./wasm.ts";
 
 const HOOK_INSTRUCTIONS = 1000;
@@ -24,20 +16,11 @@ const ARGUMENT_SLOTS = 8;
 /** A C function for Lua: takes the state, returns the count of results it pushed. */
 export type Native = (L: number) => number;
 
-export interface VmOptions {
+export interface VmOptions extends ObjectOptions {
   policy: EnginePolicy;
   files: FileSystem;
   /** Why the run must stop, from shared memory. */
   stop: () => number;
-  /** The last reference to a kernel object is gone. */
-  handleCollected: (id: number, crossings: number) => void;
-  /** Pushes the table for an object that the VM has none for, its metatable included. */
-  makeObject: (L: number, object: HandleRef | LocalObject) => void;
-}
-
-interface HeldObject {
-  object: HandleRef | LocalObject;
-  crossings: number;
 }
 
 export class LuaVm {
@@ -50,16 +33,11 @@ export class LuaVm {
   current: number;
   /** Set by `os.exit`. */
   exitCode: number | undefined;
-  /** Objects by the address of their Lua table. */
-  private readonly objects = new Map<number, HeldObject>();
-  private readonly crossings = new Map<number, number>();
+  /** Functions and objects that stand for something on the other side. */
+  readonly held: HeldValues;
   private readonly natives: Native[] = [];
   private readonly instance: LuaInstance;
   private readonly handler: number;
-  private readonly collectNative: Native;
-  /** Registry tables: number → object table (weak), number → function, function → number. */
-  private readonly tables: { objects: number; functions: number; numbers: number };
-  private nextFunction = 1;
   private instructions = 0;
   private stopped: SpellError | undefined;
   private raised: Raised | undefined;
@@ -73,31 +51,19 @@ export class LuaVm {
     );
     this.lua = this.instance.lua;
     this.stack = new Stack(this.instance, {
-      objectAt: (L, index) => this.objectAt(L, index),
-      functionAt: (L, index) => this.functionAt(L, index),
-      pushObject: (L, value) => this.pushObject(L, value),
+      objectAt: (L, index) => this.held.objectAt(L, index),
+      functionAt: (L, index) => this.held.functionAt(L, index),
+      pushObject: (L, value) => this.held.pushObject(L, value),
     });
     const L = this.lua.luaL_newstate();
     if (L === 0) throw new SpellError("limit", "Cannot start the script VM: not enough memory");
     this.main = L;
     this.current = L;
-    this.tables = { objects: this.newTable("v"), functions: this.newTable(), numbers: this.newTable() };
-    this.stack.textFunction = this.keepNative((state) => this.pushTextOf(state, 1));
-    this.stack.concatFunction = this.keepNative((state) => this.concatenate(state));
-    this.collectNative = (state) => this.collected(state);
+    this.held = new HeldValues(this, options);
+    this.stack.textFunction = this.keepNative((state) => pushTextOf(this.stack, state, 1));
+    this.stack.concatFunction = this.keepNative((state) => concatenate(this.stack, state));
     this.handler = this.keepNative((state) => this.onError(state));
     this.lua.lua_sethook(L, this.instance.hookPointer, LUA_MASKCOUNT, HOOK_INSTRUCTIONS);
-  }
-
-  private newTable(weak?: string): number {
-    const L = this.main;
-    this.lua.lua_createtable(L, 0, 0);
-    if (weak !== undefined) {
-      this.lua.lua_createtable(L, 0, 1);
-      this.setField(L, "__mode", () => this.stack.pushText(L, weak));
-      this.lua.lua_setmetatable(L, -2);
-    }
-    return this.lua.luaL_ref(L, REGISTRY);
   }
 
   /** Sets a field of the table at the top to what `push` pushes. */
@@ -139,33 +105,6 @@ export class LuaVm {
   private keepNative(native: Native): number {
     this.pushNative(this.main, native);
     return this.lua.luaL_ref(this.main, REGISTRY);
-  }
-
-  /** Pushes the text of a `ScriptTable`, or the value itself. */
-  private pushTextOf(L: number, index: number): number {
-    const { lua, stack } = this;
-    if (lua.lua_type(L, index) === LuaType.table && lua.lua_getmetatable(L, index) !== 0) {
-      stack.pushText(L, TEXT_KEY);
-      lua.lua_rawget(L, -2);
-      lua.lua_rotate(L, -2, 1);
-      lua.lua_settop(L, -2);
-      if (lua.lua_type(L, -1) === LuaType.string) return 1;
-      lua.lua_settop(L, -2);
-    }
-    lua.lua_pushvalue(L, index);
-    return 1;
-  }
-
-  /** `__concat` of a `ScriptTable`. */
-  private concatenate(L: number): number {
-    for (const index of [1, 2]) {
-      this.pushTextOf(L, index);
-      const type = this.lua.lua_type(L, -1);
-      if (type !== LuaType.string && type !== LuaType.number)
-        throw new SpellError("script", `attempt to concatenate a ${TYPE_NAMES[type]} value`);
-    }
-    this.lua.lua_concat(L, 2);
-    return 1;
   }
 
   /** The table index of an exported C function. */
@@ -328,7 +267,7 @@ export class LuaVm {
       });
     const top = lua.lua_gettop(L);
     try {
-      this.pushFunction(L, id);
+      this.held.pushFunction(L, id);
       for (const value of args) stack.push(L, value);
       this.protectedCall(L, args.length, 1);
       return stack.value(L, lua.lua_gettop(L));
@@ -364,134 +303,5 @@ export class LuaVm {
   keepCollector(): void {
     this.stack.withText("collectgarbage", (name) => this.lua.lua_getglobal(this.main, name));
     this.collectgarbage = this.lua.luaL_ref(this.main, REGISTRY);
-  }
-
-  // ---- references ----
-
-  objectAt(L: number, index: number): object | undefined {
-    const held = this.objects.size === 0 ? undefined : this.objects.get(this.lua.lua_topointer(L, index));
-    return held?.object;
-  }
-
-  private functionAt(L: number, index: number): FunctionRef {
-    const { lua } = this;
-    lua.lua_rawgeti(L, REGISTRY, BigInt(this.tables.numbers));
-    lua.lua_pushvalue(L, index);
-    lua.lua_rawget(L, -2);
-    let id = lua.lua_tonumberx(L, -1, 0);
-    if (id === 0) {
-      id = this.nextFunction++;
-      this.setPair(
-        L,
-        this.tables.numbers,
-        () => lua.lua_pushvalue(L, index),
-        () => lua.lua_pushnumber(L, id),
-      );
-      this.setNumbered(L, id, () => lua.lua_pushvalue(L, index));
-    }
-    lua.lua_settop(L, -3);
-    return new FunctionRef(id, this);
-  }
-
-  private setPair(L: number, table: number, key: () => void, value: () => void): void {
-    this.lua.lua_rawgeti(L, REGISTRY, BigInt(table));
-    key();
-    value();
-    this.lua.lua_rawset(L, -3);
-    this.lua.lua_settop(L, -2);
-  }
-
-  private setNumbered(L: number, id: number, value: () => void): void {
-    this.lua.lua_rawgeti(L, REGISTRY, BigInt(this.tables.functions));
-    value();
-    this.lua.lua_rawseti(L, -2, BigInt(id));
-    this.lua.lua_settop(L, -2);
-  }
-
-  pushFunction(L: number, id: number): void {
-    this.lua.lua_rawgeti(L, REGISTRY, BigInt(this.tables.functions));
-    if (this.lua.lua_rawgeti(L, -1, BigInt(id)) !== LuaType.function)
-      throw new SpellError("not_found", "Cannot run the script function: it was released");
-    this.lua.lua_rotate(L, -2, 1);
-    this.lua.lua_settop(L, -2);
-  }
-
-  /** Counts that the kernel was handed the function once more. */
-  crossed(ref: FunctionRef): void {
-    this.crossings.set(ref.id, (this.crossings.get(ref.id) ?? 0) + 1);
-  }
-
-  releaseFunction(id: number, crossings: number): void {
-    const left = (this.crossings.get(id) ?? 0) - crossings;
-    if (left > 0) this.crossings.set(id, left);
-    else this.dropFunction(id);
-  }
-
-  dropFunction(id: number): void {
-    const L = this.main;
-    this.crossings.delete(id);
-    this.lua.lua_rawgeti(L, REGISTRY, BigInt(this.tables.functions));
-    const known = this.lua.lua_rawgeti(L, -1, BigInt(id)) === LuaType.function;
-    if (known)
-      this.setPair(
-        L,
-        this.tables.numbers,
-        () => this.lua.lua_pushvalue(L, -2),
-        () => this.lua.lua_pushnil(L),
-      );
-    this.lua.lua_settop(L, -3);
-    this.setNumbered(L, id, () => this.lua.lua_pushnil(L));
-  }
-
-  private pushObject(L: number, value: object): boolean {
-    if (value instanceof FunctionRef) {
-      this.pushFunction(L, value.id);
-      return true;
-    }
-    if (value instanceof HandleRef) {
-      this.pushHandle(L, value);
-      return true;
-    }
-    if (value instanceof LocalObject) {
-      this.options.makeObject(L, value);
-      this.objects.set(this.lua.lua_topointer(L, -1), { object: value, crossings: 0 });
-      return true;
-    }
-    return false;
-  }
-
-  private pushHandle(L: number, handle: HandleRef): void {
-    const { lua } = this;
-    lua.lua_rawgeti(L, REGISTRY, BigInt(this.tables.objects));
-    if (lua.lua_rawgeti(L, -1, BigInt(handle.id)) === LuaType.table) {
-      this.objects.get(lua.lua_topointer(L, -1))!.crossings++;
-    } else {
-      lua.lua_settop(L, -2);
-      this.options.makeObject(L, handle);
-      this.objects.set(lua.lua_topointer(L, -1), { object: handle, crossings: 1 });
-      lua.lua_pushvalue(L, -1);
-      lua.lua_rawseti(L, -3, BigInt(handle.id));
-    }
-    lua.lua_rotate(L, -2, 1);
-    lua.lua_settop(L, -2);
-  }
-
-  /** Pushes the `__gc` metamethod of object tables. */
-  pushCollector(L: number): void {
-    this.pushNative(L, this.collectorNumber());
-  }
-
-  private collector: number | undefined;
-  private collectorNumber(): number {
-    this.collector ??= this.native(this.collectNative);
-    return this.collector;
-  }
-
-  private collected(L: number): number {
-    const pointer = this.lua.lua_topointer(L, 1);
-    const held = this.objects.get(pointer);
-    this.objects.delete(pointer);
-    if (held?.object instanceof HandleRef) this.options.handleCollected(held.object.id, held.crossings);
-    return 0;
   }
 }

@@ -114,6 +114,17 @@ describe("a script function that the kernel calls", () => {
     expect(await value("return Host.apply_many(function(i) return Host.slowly(i) end, 2000)")).toBe(2000);
   }, 60_000);
 
+  test("makes its calls on behalf of the tasks that wait for it, and these are blocked meanwhile", async () => {
+    expect(
+      await value(`return Host.in_task("outer", function()
+        return Host.in_task("inner", function() return Host.tasks() end)
+      end)`),
+    ).toEqual(["outer", "inner"]);
+    expect(h.blocked().map((task) => task.label)).toEqual(["outer", "inner"]);
+    expect(await value("return #Host.tasks()")).toBe(0);
+    expect(h.blocked()).toEqual([]);
+  });
+
   test("comes back to the script as the same function", async () => {
     expect(await value("local f = function() end return Host.echo(f) == f")).toBe(true);
   });

@@ -2,6 +2,7 @@
 
 import { Type } from "typebox";
 import { SpellError } from "../../../src/core/errors.ts";
+import { currentTasks, runAsTask } from "../../../src/core/task.ts";
 import { Handle, type ScriptFunction, ScriptTable, type ScriptValue } from "../../../src/core/values.ts";
 import {
   AnyTable,
@@ -131,6 +132,18 @@ export const globals: readonly GlobalDecl[] = [
           const results = await Promise.all(Array.from({ length: times }, (_, i) => fn.call(i)));
           return results.filter((r) => r !== null).length;
         },
+      }),
+      in_task: wait({
+        doc: "Calls a function of the script from a task of that name.",
+        params: [param("label", Type.String(), "name"), param("fn", LuaFunction, "function")],
+        returns: "any",
+        handler: (_ctx, label, fn) => runAsTask(label, () => fn.call()),
+      }),
+      tasks: wait({
+        doc: "The tasks on whose behalf this call is made.",
+        params: [],
+        returns: "string[]",
+        handler: () => currentTasks().map((task) => task.label),
       }),
       counter: wait({
         doc: "The counter of that name.",
