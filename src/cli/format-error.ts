@@ -19,12 +19,21 @@ export function formatError(error: unknown): string {
   return lines.join("\n");
 }
 
-/** What `--output json` prints for a failure: spec/cli.md section 1.3. */
+/**
+ * What `--output json` prints for a failure: spec/cli.md section 1.3. What the script printed before it stands in
+ * `console`, as in the document of a success.
+ */
 export function errorDocument(
   error: unknown,
 ): { status: "error"; error: string } & Omit<ErrorJson, "message"> {
-  const { message, ...rest } = errorToJson(error);
-  return { status: "error", error: message, ...rest };
+  const { message, data: { console, ...data } = {}, ...rest } = errorToJson(error);
+  return {
+    status: "error",
+    error: message,
+    ...rest,
+    ...(Object.keys(data).length === 0 ? {} : { data }),
+    ...(Array.isArray(console) ? { console } : {}),
+  };
 }
 
 function causesOf(error: unknown): string[] {

@@ -3,7 +3,6 @@ import type { CommandIo, OptionValues, OutputMode } from "./command.ts";
 import { EXIT, exitCodeOfError } from "./exit-codes.ts";
 import { errorDocument, formatError } from "./format-error.ts";
 import { OutputClosed, writeAll } from "./output.ts";
-import { usageError } from "./usage.ts";
 
 export async function main(argv: readonly string[]): Promise<number> {
   if (argv.length === 1 && (argv[0] === "--version" || argv[0] === "-V")) {
@@ -17,19 +16,9 @@ export async function main(argv: readonly string[]): Promise<number> {
     const invocation = await parse(argv, process.env);
     mode = (invocation.globals.output as OutputMode | undefined) ?? "text";
     const { path, command } = invocation;
-    if (
-      invocation.help ||
-      (command !== undefined && command.run === undefined) ||
-      (command === undefined && !invocation.version)
-    ) {
+    if (invocation.help) {
       const help = await import("./help.ts");
-      const text = command === undefined ? help.programHelp() : help.commandHelp(path, command);
-      if (!invocation.help)
-        throw usageError(
-          `Missing ${path.length === 0 ? "command" : `command of \`llmspell ${path.join(" ")}\``}`,
-          `One of the following\n\n${text}`,
-        );
-      writeAll(1, `${text}\n`);
+      writeAll(1, `${command === undefined ? help.programHelp() : help.commandHelp(path, command)}\n`);
       return EXIT.ok;
     }
     if (command?.run === undefined) {
@@ -77,7 +66,8 @@ function report(error: unknown, mode: OutputMode): number {
 }
 
 /** The mode for failures of the parser itself. */
-function guessMode(argv: readonly string[]): OutputMode {
+function guessMode(words: readonly string[]): OutputMode {
+  const argv = words.slice(0, words.includes("--") ? words.indexOf("--") : undefined);
   const at = argv.findIndex((word) => word === "--output" || word.startsWith("--output="));
   if (at === -1) return "text";
   const value = argv[at]!.includes("=") ? argv[at]!.slice("--output=".length) : argv[at + 1];

@@ -4,6 +4,7 @@ import type { SpellError } from "../core/errors.ts";
 import { didYouMean } from "../core/nearest.ts";
 import type { ArgDecl, ArgValues, CommandDecl, OptionDecl, OptionValues } from "./command.ts";
 import { GLOBAL_OPTIONS } from "./globals.ts";
+import { usageLine } from "./help.ts";
 import { commands, findCommand } from "./registry.ts";
 import { usageError } from "./usage.ts";
 
@@ -45,17 +46,23 @@ export async function parse(argv: readonly string[], env: Env): Promise<Invocati
   const values = readOptions(flags, parsed.options, env);
   const help = values.help === true;
   const version = values.version === true && command === undefined;
-  const wantsArgs = command?.run !== undefined && !help;
+  if (command?.run === undefined && !help && !version) throw missingCommand(path, command);
   return {
     path,
     command,
-    args: wantsArgs ? readArgs(path, command.args ?? [], parsed.args) : {},
+    args: command?.run === undefined || help ? {} : readArgs(path, command, parsed.args),
     options: values,
-    globals: values,
+    globals: withoutFlagsOf(declared, values),
     scriptArgs: command?.scriptArgs === true ? rest : [],
     help,
     version,
   };
+}
+
+/** A command's own `--output` is not the global one. */
+function withoutFlagsOf(declared: readonly OptionDecl[], values: OptionValues): OptionValues {
+  const own = new Set(declared.map((o) => o.flag.slice(2)));
+  return Object.fromEntries(Object.entries(values).filter(([name]) => !own.has(name)));
 }
 
 function withoutShort(option: OptionDecl): OptionDecl {
@@ -85,16 +92,39 @@ async function findPath(
       command === undefined
         ? await findCommand(word)?.load()
         : command.subcommands?.find((s) => s.name === word || s.aliases?.includes(word));
+    if (next === undefined && word === "help") {
+      others.push("--help");
+      continue;
+    }
     if (next === undefined) {
-      const names =
-        command === undefined ? commands.map((c) => c.name) : (command.subcommands ?? []).map((s) => s.name);
-      const place = path.length === 0 ? "command" : `command of \`llmspell ${path.join(" ")}\``;
-      throw usageError(`Unknown ${place}: ${word}`, didYouMean(word, names) ?? `Known: ${names.join(", ")}`);
+      // A flag that does not exist explains a value that was taken for a command.
+      guardWords(others, GLOBAL_OPTIONS, path);
+      const names = commandNames(command);
+      throw usageError(
+        `Unknown ${placeOf(path)}: ${word}`,
+        didYouMean(word, names) ?? `Known: ${names.join(", ")}`,
+      );
     }
     command = next;
     path.push(next.name);
   }
   return { path, command, others };
+}
+
+function placeOf(path: readonly string[]): string {
+  return path.length === 0 ? "command" : `command of \`llmspell ${path.join(" ")}\``;
+}
+
+function commandNames(command: CommandDecl | undefined): string[] {
+  const below = command === undefined ? commands : (command.subcommands ?? []);
+  return below.filter((c) => !c.hidden).map((c) => c.name);
+}
+
+function missingCommand(path: readonly string[], command: CommandDecl | undefined): SpellError {
+  return usageError(
+    `Missing ${placeOf(path)}`,
+    `Give one of ${commandNames(command).join(", ")}; \`${["llmspell", ...path, "--help"].join(" ")}\` describes them`,
+  );
 }
 
 /** Joins flags and their values and guards every value; refuses unknown flags. */
@@ -177,21 +207,16 @@ function readOptions(flags: readonly OptionDecl[], parsed: Record<string, unknow
   return values;
 }
 
-function readArgs(
-  path: readonly string[],
-  declared: readonly ArgDecl[],
-  words: readonly string[],
-): ArgValues {
+function readArgs(path: readonly string[], command: CommandDecl, words: readonly string[]): ArgValues {
   const given = words.map((w) => w.replace(GUARD, ""));
   const values: ArgValues = {};
-  for (const arg of declared) {
+  for (const arg of command.args ?? []) {
+    if (!arg.optional && given.length === 0) throw missing(path, command, arg);
     if (arg.rest) {
       values[arg.name] = given.splice(0);
-      if (!arg.optional && (values[arg.name] as string[]).length === 0) throw missing(path, arg);
       continue;
     }
     const value = given.shift();
-    if (value === undefined && !arg.optional) throw missing(path, arg);
     if (value !== undefined) checkChoice(arg.name.toUpperCase(), arg.choices, value);
     values[arg.name] = value;
   }
@@ -204,8 +229,11 @@ function readArgs(
   return values;
 }
 
-function missing(path: readonly string[], arg: ArgDecl): SpellError {
-  return usageError(`Missing argument of \`llmspell ${path.join(" ")}\`: ${arg.name.toUpperCase()}`, arg.doc);
+function missing(path: readonly string[], command: CommandDecl, arg: ArgDecl): SpellError {
+  return usageError(
+    `Missing argument of \`llmspell ${path.join(" ")}\`: ${arg.name.toUpperCase()}`,
+    `Usage: ${usageLine(path, command)}`,
+  );
 }
 
 function checkChoice(name: string, choices: readonly string[] | undefined, value: string): void {

@@ -97,9 +97,17 @@ export class Surroundings implements CommandIo {
       home: homeDirectory(this.env),
     });
     const log = this.log(loaded);
-    for (const warning of loaded.warnings)
-      log.warn("config", warning.message, warning.path === undefined ? undefined : { key: warning.path });
+    for (const { message, path, onUse } of loaded.warnings) {
+      const level = onUse && !this.namesConfiguration() ? "info" : "warn";
+      log.write(level, "config", message, path === undefined ? undefined : { key: path });
+    }
     return loaded;
+  }
+
+  /** Whether the user chose this configuration for this command, rather than that it was found. */
+  private namesConfiguration(): boolean {
+    const { profile, config } = this.globals;
+    return Boolean(profile ?? config ?? (this.env.LLMSPELL_PROFILE || this.env.LLMSPELL_CONFIG));
   }
 
   private log(loaded: LoadedConfig) {

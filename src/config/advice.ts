@@ -10,6 +10,8 @@ import { getPath, joinPath, splitPath } from "./tree.ts";
 
 export interface AdviceSink {
   warn(message: string, path: string): void;
+  /** What is wrong will stop only those who use it. */
+  warnOnUse(message: string, path: string): void;
   /** Whether the key was set by a file, a profile or the environment. */
   explicit(path: string): boolean;
 }
@@ -60,7 +62,10 @@ function adviseOnProviders(config: Config, env: Environment, sink: AdviceSink): 
     const missing = named !== undefined ? !env[named] : provider.base_url === undefined;
     const variable = named ?? type?.keyVariables[0];
     if (provider.api_key === undefined && variable !== undefined && missing)
-      sink.warn(`Provider '${shown}' is not configured: environment variable ${variable} is not set`, path);
+      sink.warnOnUse(
+        `Provider '${shown}' is not configured: environment variable ${variable} is not set`,
+        path,
+      );
     if ((provider.timeout_seconds ?? 0) > 600)
       sink.warn(
         `${path}.timeout_seconds is above 600: ${provider.timeout_seconds}`,

@@ -8,6 +8,8 @@ export interface ConfigWarning {
   /** The key it is about. */
   path?: string;
   message: string;
+  /** Matters only to those who use what it is about, who get an error then. */
+  onUse?: true;
 }
 
 export interface ConfigProblem {
@@ -37,6 +39,10 @@ export class Report implements LayerSink, DecodeSink, RuleSink, AdviceSink {
 
   warn(message: string, path?: string): void {
     this.warnings.push(path === undefined ? { message } : { path, message });
+  }
+
+  warnOnUse(message: string, path: string): void {
+    this.warnings.push({ path, message, onUse: true });
   }
 
   fail(message: string, path: string): void {

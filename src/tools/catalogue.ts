@@ -52,9 +52,10 @@ export class ToolCatalogue {
 
 /** The error for a name that no tool has, with the nearest ones. */
 export function unknownTool(name: string, tools: readonly ToolDefinition[]): SpellError {
+  const names = tools.flatMap((known) => [known.name, ...known.aliases]);
   const near = didYouMean(
     name,
-    tools.flatMap((known) => [known.name, ...known.aliases]),
+    names.filter((other) => !(other.includes("_") && names.includes(other.replaceAll("_", "-")))),
   );
   return new SpellError("not_found", `Tool '${name}' not found`, {
     data: { tool: name },

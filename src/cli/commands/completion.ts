@@ -178,7 +178,9 @@ export const completionCommand = (commands: readonly CommandEntry[]): CommandDec
   options: [],
   args: [{ name: "shell", doc: "bash, zsh or fish", choices: Object.keys(SHELLS) }],
   async run(io, args) {
-    io.write(SHELLS[args.shell as keyof typeof SHELLS](await nodes(commands)));
+    const script = SHELLS[args.shell as keyof typeof SHELLS](await nodes(commands));
+    if (io.mode === "json") io.json({ shell: args.shell, script });
+    else io.write(script);
     return EXIT.ok;
   },
 });

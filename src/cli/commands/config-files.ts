@@ -23,15 +23,12 @@ export async function initialise(io: CommandIo, _args: ArgValues, options: Optio
     if ((cause as NodeJS.ErrnoException).code === "EEXIST") throw alreadyExists(path);
     throw new SpellError("io", `Cannot write configuration file: ${path}: ${messageOf(cause)}`, { cause });
   }
-  if (io.mode === "json") io.json({ created: path });
-  else {
-    io.out(`✓ Created configuration file: ${path}\n`);
-    io.out("Next steps:");
-    io.out(`  1. Edit ${path}`);
-    io.out("  2. Set API keys in the environment, for example OPENAI_API_KEY");
-    io.out(`  3. Check it: llmspell config validate --file ${path}`);
-    io.out(`  4. Run a script: llmspell -c ${path} run SCRIPT`);
-  }
+  io.out(`✓ Created configuration file: ${path}\n`);
+  io.out("Next steps:");
+  io.out(`  1. Edit ${path}`);
+  io.out("  2. Set API keys in the environment, for example OPENAI_API_KEY");
+  io.out(`  3. Check it: llmspell config validate --file ${path}`);
+  io.out(`  4. Run a script: llmspell -c ${path} run SCRIPT`);
   return EXIT.ok;
 }
 

@@ -1,8 +1,11 @@
 /** What `run` and `exec` share: running code in the kernel and showing what comes of it. */
+import { withTextForBytes } from "../../core/bytes-as-text.ts";
 import { errorFromJson } from "../../core/errors.ts";
 import type { ExecuteReply, ExecuteRequest, KernelEvent } from "../../kernel/api.ts";
 import type { CommandIo, OptionDecl, OptionValues } from "../command.ts";
 import { EXIT } from "../exit-codes.ts";
+import { writeAll } from "../output.ts";
+import { ProgressLine } from "../progress.ts";
 import { usageError } from "../usage.ts";
 
 export const EXECUTE_OPTIONS: readonly OptionDecl[] = [
@@ -59,32 +62,37 @@ export async function execute(io: CommandIo, request: ExecuteRequest): Promise<E
     },
   });
   if (failure !== undefined) throw failure;
-  if (reply.status === "error") throw errorFromJson(reply.error);
   screen.end();
-  return { reply, console: screen.lines() };
+  const console = screen.lines();
+  if (reply.status === "ok") return { reply: { ...reply, value: withTextForBytes(reply.value) }, console };
+  const { data, ...error } = reply.error;
+  throw errorFromJson({ ...error, data: { ...data, ...(io.mode === "json" ? { console } : {}) } });
 }
 
 /** Shows kernel events: output and tokens on stdout, progress on a terminal's stderr. */
 class Screen {
   private kept = "";
+  private readonly decoder = new TextDecoder();
   private tokenLineOpen = false;
-  private progressShown = false;
+  private readonly progress: ProgressLine;
 
   constructor(
     private readonly io: CommandIo,
     private readonly tokens: boolean,
-  ) {}
+  ) {
+    this.progress = new ProgressLine(io);
+  }
 
   show(event: KernelEvent): void {
-    if (event.type === "progress") this.progress(event.label, event.done, event.total);
+    if (event.type === "progress") this.progress.show(event.label, event.done, event.total);
     else if (event.type === "token" && this.tokens && this.io.mode !== "json") {
-      this.clearProgress();
+      this.progress.clear();
       this.io.write(event.text);
       this.tokenLineOpen = !event.text.endsWith("\n");
     } else if (event.type === "stream") {
-      this.clearProgress();
-      if (event.stream === "stderr") this.io.err(toText(event.text).replace(/\n$/, ""));
-      else if (this.io.mode === "json") this.kept += toText(event.text);
+      this.progress.clear();
+      if (event.stream === "stderr") writeAll(2, event.text);
+      else if (this.io.mode === "json") this.keep(event.text);
       else {
         this.endTokenLine();
         this.io.write(event.text);
@@ -92,25 +100,17 @@ class Screen {
     }
   }
 
+  private keep(text: string | Uint8Array): void {
+    this.kept += typeof text === "string" ? text : this.decoder.decode(text, { stream: true });
+  }
+
   private endTokenLine(): void {
     if (this.tokenLineOpen) this.io.write("\n");
     this.tokenLineOpen = false;
   }
 
-  private progress(label: string, done: number, total?: number): void {
-    if (!this.io.isTty.stderr) return;
-    const share = total ? ` ${Math.floor((done / total) * 100)} %` : "";
-    process.stderr.write(`\r\u001b[K${label}${share}`);
-    this.progressShown = true;
-  }
-
-  private clearProgress(): void {
-    if (this.progressShown) process.stderr.write("\r\u001b[K");
-    this.progressShown = false;
-  }
-
   end(): void {
-    this.clearProgress();
+    this.progress.clear();
     if (this.io.mode !== "json") this.endTokenLine();
   }
 
@@ -118,10 +118,6 @@ class Screen {
     if (this.kept === "") return [];
     return this.kept.replace(/\n$/, "").split("\n");
   }
-}
-
-function toText(text: string | Uint8Array): string {
-  return typeof text === "string" ? text : new TextDecoder().decode(text);
 }
 
 /** The JSON document of spec/cli.md sections 5 and 6; `head` holds the fields that differ. */
@@ -138,6 +134,7 @@ export function executedDocument(
     result: parts.join("\n"),
     console,
     output: reply.value,
+    ...(reply.exitCode === undefined ? {} : { exit_code: reply.exitCode }),
     duration_ms: Math.round(reply.durationMs * 1000) / 1000,
   };
 }

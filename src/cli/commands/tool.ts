@@ -1,10 +1,8 @@
 import { withTextForBytes } from "../../core/bytes-as-text.ts";
-import { errorFromJson, SpellError } from "../../core/errors.ts";
-import type { ToolRequest } from "../../kernel/api.ts";
+import { SpellError } from "../../core/errors.ts";
+import { ask, type ReplyFields, showObject } from "../ask.ts";
 import type { ArgValues, CommandDecl, CommandIo, OptionDecl, OptionValues } from "../command.ts";
 import { EXIT } from "../exit-codes.ts";
-
-type Reply = Record<string, unknown>;
 
 const category: OptionDecl = {
   flag: "--category",
@@ -97,7 +95,7 @@ async function invoke(io: CommandIo, args: ArgValues, options: OptionValues): Pr
   const params = readParams(options.params);
   const request = { type: "tool", command: "invoke", name: args.name as string, params } as const;
   const reply = await ask(io, "Tool invocation error", request);
-  const result = reply.result as Reply;
+  const result = reply.result as ReplyFields;
   if (io.mode === "json") io.json(withTextForBytes(reply), true);
   else if (result.success === true) showResult(io, reply.style, result);
   else io.err(`Error: Tool invocation error: ${failureOf(result)}`);
@@ -128,23 +126,11 @@ async function test(io: CommandIo, args: ArgValues, options: OptionValues): Prom
   else {
     if (success) io.out(`✓ Tool '${reply.tool}' test successful`);
     else io.out(`✗ Tool '${reply.tool}' test failed: ${reply.message}`);
-    for (const detail of (reply.details ?? []) as Reply[]) {
+    for (const detail of (reply.details ?? []) as ReplyFields[]) {
       io.out(`  ${detail.success === true ? "✓" : "✗"} ${detail.title}: ${JSON.stringify(detail.params)}`);
     }
   }
   return success ? EXIT.ok : EXIT.failure;
-}
-
-/** The fields of the reply. @throws SpellError whose message begins with `what` */
-async function ask(io: CommandIo, what: string, request: ToolRequest): Promise<Reply> {
-  const kernel = await io.kernel();
-  const reply = await kernel.request(request, { signal: io.signal });
-  if (reply.status === "error") {
-    const { code, message, ...rest } = reply.error;
-    throw errorFromJson({ ...rest, code, message: `${what}: ${message}` });
-  }
-  const { status: _, ...fields } = reply;
-  return fields;
 }
 
 function categoryOf(options: OptionValues): { category?: string } {
@@ -180,20 +166,15 @@ function showNames(io: CommandIo, mode: string, heading: string, names: readonly
   } else for (const tool of names) io.out(tool);
 }
 
-function showObject(io: CommandIo, value: Reply): void {
-  if (io.mode === "json") io.json(value, true);
-  else io.out(JSON.stringify(value, null, io.mode === "pretty" ? 2 : undefined));
-}
-
 /** Text and bytes as they are; for tools that answer with an envelope, the result in it. */
-function showResult(io: CommandIo, style: unknown, { text, result }: Reply): void {
+function showResult(io: CommandIo, style: unknown, { text, result }: ReplyFields): void {
   if (text instanceof Uint8Array) io.write(text);
   else if (style === "text") io.out(String(text));
   else if (typeof result === "string") io.out(result);
   else io.out(JSON.stringify(withTextForBytes(result), null, 2));
 }
 
-function failureOf(result: Reply): string {
+function failureOf(result: ReplyFields): string {
   const { message } = (result.error ?? {}) as { message?: unknown };
   return typeof message === "string" ? message : String(result.message ?? "the tool reports a failure");
 }
