@@ -1,5 +1,9 @@
 import { SpellError } from "../core/errors.ts";
 
+const CTRL_C = "\u0003";
+const CTRL_D = "\u0004";
+const ERASE = new Set(["\b", "\u007f"]);
+
 /** Lines of standard input, read only when somebody asks. */
 export class LineReader {
   private chunks: AsyncIterator<Uint8Array> | undefined;
@@ -12,39 +16,50 @@ export class LineReader {
     for (;;) {
       const end = this.buffered.indexOf("\n");
       if (end !== -1) {
-        const line = this.buffered.slice(0, end);
-        this.buffered = this.buffered.slice(end + 1);
+        const line = this.take(end + 1).slice(0, -1);
         return line.endsWith("\r") ? line.slice(0, -1) : line;
       }
-      if (this.ended) {
-        const rest = this.buffered;
-        this.buffered = "";
-        return rest === "" ? null : rest;
-      }
-      this.chunks ??= (Bun.stdin.stream() as AsyncIterable<Uint8Array>)[Symbol.asyncIterator]();
-      const { done, value } = await this.chunks.next();
-      if (done) this.ended = true;
-      else this.buffered += this.decoder.decode(value, { stream: true });
+      if (!(await this.fill())) return this.take(this.buffered.length) || null;
     }
   }
-}
 
-/** Reads a line from a terminal without showing it; null when it is given up with Ctrl-D. @throws interrupted on Ctrl-C */
-export async function readSecret(): Promise<string | null> {
-  let typed = "";
-  process.stdin.setRawMode(true);
-  try {
-    for await (const chunk of process.stdin) {
-      for (const char of String(chunk)) {
-        if (char === "\r" || char === "\n") return typed;
-        if (char === "\u0003") throw new SpellError("interrupted", "Interrupted");
-        if (char === "\u0004") return null;
-        typed = char === "\u007f" || char === "\b" ? typed.slice(0, -1) : typed + char;
+  /**
+   * A line typed on the terminal, not shown there; null when it is given up with Ctrl-D.
+   * @throws interrupted on Ctrl-C
+   */
+  async secretLine(): Promise<string | null> {
+    process.stdin.setRawMode(true);
+    try {
+      let typed = "";
+      for (;;) {
+        while (this.buffered !== "") {
+          const char = this.take(1);
+          if (char === "\r" || char === "\n") return typed;
+          if (char === CTRL_C) throw new SpellError("interrupted", "Interrupted");
+          if (char === CTRL_D) return null;
+          typed = ERASE.has(char) ? typed.slice(0, -1) : typed + char;
+        }
+        if (!(await this.fill())) return null;
       }
+    } finally {
+      process.stdin.setRawMode(false);
+      process.stderr.write("\n");
     }
-    return null;
-  } finally {
-    process.stdin.setRawMode(false);
-    process.stderr.write("\n");
+  }
+
+  private take(length: number): string {
+    const taken = this.buffered.slice(0, length);
+    this.buffered = this.buffered.slice(length);
+    return taken;
+  }
+
+  /** Waits for more input; false at its end. */
+  private async fill(): Promise<boolean> {
+    if (this.ended) return false;
+    this.chunks ??= (Bun.stdin.stream() as AsyncIterable<Uint8Array>)[Symbol.asyncIterator]();
+    const { done, value } = await this.chunks.next();
+    if (done) this.ended = true;
+    else this.buffered += this.decoder.decode(value, { stream: true });
+    return !this.ended;
   }
 }

@@ -8,7 +8,7 @@ import type { CommandIo, GlobalOptions, OptionValues, OutputMode } from "./comma
 import { EXIT } from "./exit-codes.ts";
 import { effectiveLevel, stderrLog } from "./log-sink.ts";
 import { writeAll } from "./output.ts";
-import { LineReader, readSecret } from "./stdin.ts";
+import { LineReader } from "./stdin.ts";
 
 export class Surroundings implements CommandIo {
   readonly env = process.env;
@@ -73,7 +73,17 @@ export class Surroundings implements CommandIo {
       });
     }
     writeAll(2, text);
-    return options.secret ? readSecret() : this.stdin.line();
+    return this.unlessStopped(options.secret ? this.stdin.secretLine() : this.stdin.line());
+  }
+
+  /** @throws interrupted when the command is stopped first */
+  private unlessStopped<T>(work: Promise<T>): Promise<T> {
+    const stopped = Promise.withResolvers<never>();
+    const stop = () => stopped.reject(this.signal.reason);
+    this.signal.addEventListener("abort", stop, { once: true });
+    return Promise.race([work, stopped.promise]).finally(() =>
+      this.signal.removeEventListener("abort", stop),
+    );
   }
 
   /** A line of standard input for a script that reads one. */
@@ -115,13 +125,15 @@ export class Surroundings implements CommandIo {
     return stderrLog(level, this.env.LOG_FORMAT === "json" ? "json" : "text");
   }
 
-  kernel(): Promise<KernelClient> {
-    this.client ??= this.connect();
+  kernel(use = { scripts: false }): Promise<KernelClient> {
+    this.client ??= this.connect(use.scripts);
     return this.client;
   }
 
-  private async connect(): Promise<KernelClient> {
-    const [loaded, { createKernel }] = await Promise.all([this.loadConfig(), import("../kernel/kernel.ts")]);
+  private async connect(scripts: boolean): Promise<KernelClient> {
+    const { createKernel, prepareScripts } = await import("../kernel/kernel.ts");
+    if (scripts) prepareScripts();
+    const loaded = await this.loadConfig();
     return createKernel({ loaded, log: this.log(loaded), env: this.env, cwd: this.cwd });
   }
 

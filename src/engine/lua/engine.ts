@@ -27,6 +27,20 @@ export function createLuaEngine(options: LuaEngineOptions): ScriptEngine {
   return new LuaEngine(options);
 }
 
+/** A thread that loads its code before anybody knows what it will run under. */
+let spare: Worker | undefined;
+
+/** Starts the next engine's thread now: reading the configuration and loading the thread's code then overlap. */
+export function startSpareThread(): void {
+  spare ??= new Worker(workerUrl("src/engine/lua/worker"));
+}
+
+function takeThread(): Worker {
+  const taken = spare ?? new Worker(workerUrl("src/engine/lua/worker"));
+  spare = undefined;
+  return taken;
+}
+
 class LuaEngine implements ScriptEngine {
   private thread: ScriptThread | undefined;
   private disposed = false;
@@ -92,7 +106,7 @@ class ScriptThread {
       this.writer.start(ToScript.run).uint32(id).uint32(this.references.idOf(fn)).value(args);
       this.send();
     });
-    this.worker = new Worker(options.worker ?? workerUrl("src/engine/lua/worker"));
+    this.worker = options.worker === undefined ? takeThread() : new Worker(options.worker);
     this.worker.onmessage = () => this.answer();
     this.worker.onerror = (event) => {
       event.preventDefault();

@@ -7,6 +7,7 @@ import { Environment, fileAccessAllowed, skipShebang } from "./environment.ts";
 import { ScriptFiles } from "./files.ts";
 import { type ExecuteMessage, KernelLink } from "./link.ts";
 import { LuaVm } from "./vm.ts";
+import { compileLua } from "./wasm.ts";
 
 declare const self: {
   onmessage: ((event: { data: WorkerStart }) => void) | null;
@@ -16,6 +17,7 @@ declare const self: {
 /** Serves one VM with these globals; a worker's entry file calls it and does nothing else. */
 export function startLuaWorker(globals: readonly GlobalDecl[]): void {
   self.onmessage = ({ data }) => serve(globals, data);
+  compileLua();
 }
 
 function serve(globals: readonly GlobalDecl[], { memory, policy }: WorkerStart): void {

@@ -75,6 +75,14 @@ const adapter = new Uint8Array([
   0x66, 0, 0, 1, 0x65, 1, 0x67, 0, 1, 7, 9, 2, 1, 0x66, 0, 0, 1, 0x67, 0, 1,
 ]);
 
+let compiled: WebAssembly.Module | undefined;
+
+/** Lua's module, compiled once in a thread; called early, so that the work is done while the thread waits for its start. */
+export function compileLua(): WebAssembly.Module {
+  compiled ??= new WebAssembly.Module(readFileSync(gluePath));
+  return compiled;
+}
+
 /**
  * @param maxMemoryBytes what Lua may allocate; a request beyond it fails as "not enough memory" inside Lua
  */
@@ -83,7 +91,7 @@ export function instantiateLua(
   files: FileSystem,
   maxMemoryBytes: number | undefined,
 ): LuaInstance {
-  const module = new WebAssembly.Module(readFileSync(gluePath));
+  const module = compileLua();
   let lua: LuaExports;
   let bytes = new Uint8Array(0);
   let ceiling = MEMORY_CEILING_BYTES;
