@@ -99,6 +99,30 @@ EXPORT struct llama_context *spell_context_new(struct llama_model *model, uint32
     return llama_init_from_model(model, params);
 }
 
+// --- threads that are kept between decodes; without them ggml starts new ones for every token
+
+enum { POLL_LEVEL = 1 }; // some milliseconds: a thread that waits for the next token does not sleep, one without work soon does
+
+// NULL where one thread is all, or memory does not suffice. The caller frees it after its context.
+EXPORT struct ggml_threadpool *spell_threads_new(int count) {
+    ggml_backend_dev_t cpu = ggml_backend_dev_by_type(GGML_BACKEND_DEVICE_TYPE_CPU);
+    if (count < 2 || cpu == NULL) return NULL;
+    ggml_backend_reg_t backend = ggml_backend_dev_backend_reg(cpu);
+    struct ggml_threadpool *(*create)(struct ggml_threadpool_params *) =
+        ggml_backend_reg_get_proc_address(backend, "ggml_threadpool_new");
+    struct ggml_threadpool_params params = ggml_threadpool_params_default(count);
+    params.poll = POLL_LEVEL;
+    return create == NULL ? NULL : create(&params);
+}
+
+EXPORT void spell_threads_free(struct ggml_threadpool *threads) {
+    if (threads == NULL) return;
+    ggml_backend_reg_t backend =
+        ggml_backend_dev_backend_reg(ggml_backend_dev_by_type(GGML_BACKEND_DEVICE_TYPE_CPU));
+    void (*destroy)(struct ggml_threadpool *) = ggml_backend_reg_get_proc_address(backend, "ggml_threadpool_free");
+    destroy(threads);
+}
+
 static bool word_is_set(void *word) { return atomic_load((atomic_int *) word) != 0; }
 
 // A running decode stops when *word becomes nonzero. The word must outlive the context or be replaced; NULL removes it.

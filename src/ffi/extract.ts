@@ -2,6 +2,7 @@ import { constants } from "node:fs";
 import { chmod, copyFile, lstat, mkdir, mkdtemp, readdir, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { messageOf, SpellError } from "../core/errors.ts";
+import { isAlive } from "../core/process-alive.ts";
 import { hashLibrarySet, type LibraryFile } from "./library-set.ts";
 import { isNoexec, type Place } from "./places.ts";
 
@@ -12,6 +13,10 @@ export interface ExtractedSet {
 }
 
 const OTHERS_MAY_WRITE = 0o022;
+const PARTIAL = "partial-";
+const TEMPORARY = "llmspell-native-";
+/** No extraction lasts so long: an older one whose process is gone was left by it. */
+const ABANDONED_MS = 3_600_000;
 
 /**
  * Puts the libraries into a directory named by their hash, in the first place that takes them, and returns it. A set that
@@ -44,6 +49,7 @@ export async function extractLibraries(
 
 async function extractCached(files: readonly LibraryFile[], hash: string, root: string): Promise<string> {
   const directory = join(root, hash.slice(0, 32));
+  await removeAbandoned(root, PARTIAL);
   if (await isComplete(files, directory)) {
     refuseNoexec(root);
     return directory;
@@ -52,7 +58,7 @@ async function extractCached(files: readonly LibraryFile[], hash: string, root: 
   await makePrivate(root);
   refuseNoexec(root);
 
-  const partial = await mkdtemp(join(root, "partial-"));
+  const partial = await mkdtemp(join(root, `${PARTIAL}${process.pid}-`));
   try {
     await copyChecked(files, hash, partial);
     await moveInto(partial, directory, files);
@@ -64,7 +70,8 @@ async function extractCached(files: readonly LibraryFile[], hash: string, root: 
 
 async function extractTemporary(files: readonly LibraryFile[], hash: string, root: string): Promise<string> {
   refuseNoexec(root);
-  const directory = await mkdtemp(join(root, "llmspell-native-"));
+  await removeAbandoned(root, TEMPORARY);
+  const directory = await mkdtemp(join(root, `${TEMPORARY}${process.pid}-`));
   try {
     await copyChecked(files, hash, directory);
   } catch (error) {
@@ -72,6 +79,18 @@ async function extractTemporary(files: readonly LibraryFile[], hash: string, roo
     throw error;
   }
   return directory;
+}
+
+/** Best effort: a set of another user, or one that somebody else is removing, is left alone. */
+async function removeAbandoned(root: string, prefix: string): Promise<void> {
+  const names = await readdir(root).catch(() => []);
+  for (const name of names.filter((entry) => entry.startsWith(prefix))) {
+    const path = join(root, name);
+    const info = await lstat(path).catch(() => undefined);
+    if (info === undefined || !isOurs(info) || Date.now() - info.mtimeMs < ABANDONED_MS) continue;
+    if (isAlive(Number.parseInt(name.slice(prefix.length), 10))) continue;
+    await rm(path, { recursive: true, force: true }).catch(() => undefined);
+  }
 }
 
 /** Renames the finished set to its place. Another process may have been first: its set is as good. */

@@ -1,4 +1,6 @@
 import { describe, expect, test } from "bun:test";
+import { EventBuffer } from "../../src/models/llamacpp/event-buffer.ts";
+import type { GenerateEvent } from "../../src/models/llamacpp/protocol.ts";
 import { StopTexts } from "../../src/models/llamacpp/stop-texts.ts";
 import { physicalCores, quota } from "../../src/models/llamacpp/threads.ts";
 import { uniform } from "../support/gguf-models.ts";
@@ -50,6 +52,57 @@ describe("StopTexts", () => {
       expect(passed.join("") + rest).toBe(text.slice(0, found[0]?.at));
       expect(stopped).toBe(found.length > 0);
     }
+  });
+});
+
+describe("EventBuffer", () => {
+  test("passes the first piece on at once and joins those that come quickly after each other", () => {
+    let nowMs = 1000;
+    const sent: GenerateEvent[] = [];
+    const buffer = new EventBuffer(
+      (event) => sent.push(event),
+      () => nowMs,
+    );
+    const text = (piece: string) => buffer.add({ type: "text", text: piece });
+    buffer.add({ type: "prompt", promptTokens: 3, cachedTokens: 0 });
+    text("a");
+    expect(sent).toEqual([
+      { type: "prompt", promptTokens: 3, cachedTokens: 0 },
+      { type: "text", text: "a" },
+    ]);
+    nowMs += 3;
+    text("b");
+    nowMs += 3;
+    text("c");
+    expect(sent.length).toBe(2);
+    nowMs += 50;
+    text("d");
+    expect(sent.at(-1)).toEqual({ type: "text", text: "bcd" });
+    nowMs += 50; // a slow model's tokens are not held
+    text("e");
+    expect(sent.at(-1)).toEqual({ type: "text", text: "e" });
+  });
+
+  test("keeps the order of reasoning and text, and what is held until the end", () => {
+    const sent: GenerateEvent[] = [];
+    const buffer = new EventBuffer(
+      (event) => sent.push(event),
+      () => 0,
+    );
+    for (const [type, piece] of [
+      ["reasoning", "a"],
+      ["reasoning", "b"],
+      ["text", "c"],
+      ["text", "d"],
+    ] as const)
+      buffer.add({ type, text: piece });
+    buffer.flush();
+    buffer.flush();
+    expect(sent).toEqual([
+      { type: "reasoning", text: "a" },
+      { type: "reasoning", text: "b" },
+      { type: "text", text: "cd" },
+    ]);
   });
 });
 

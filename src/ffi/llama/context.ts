@@ -18,7 +18,7 @@ export interface ContextOptions {
 
 export type DecodeOutcome = "done" | "full" | "aborted";
 
-/** The state of running sequences. Owns the `llama_context` and its batch arrays; goes before its model. */
+/** The state of running sequences. Owns the `llama_context`, its threads and batch arrays; goes before its model. */
 export class Context extends NativeHandle {
   readonly contextTokens: number;
   readonly batchTokens: number;
@@ -29,6 +29,8 @@ export class Context extends NativeHandle {
   readonly outputs: Int8Array;
 
   private readonly batch: Address;
+  /** Null: the calling thread computes alone. */
+  private readonly threads: Address | null;
   private readonly memory: Address;
   private readonly tokensPointer: Pointer;
   private readonly positionsPointer: Pointer;
@@ -80,14 +82,18 @@ export class Context extends NativeHandle {
     this.positionsPointer = ptr(this.positions);
     this.outputsPointer = ptr(this.outputs);
     this.memory = fn.llama_get_memory(pointer)!;
+    this.threads = fn.spell_threads_new(options.threads);
+    if (this.threads !== null) fn.llama_attach_threadpool(pointer, this.threads, this.threads);
     const batch = fn.spell_batch_new(n, ptr(this.sequences));
     if (batch === null) throw new SpellError("limit", `Cannot make a batch of ${n} tokens: out of memory`);
     this.batch = batch;
   }
 
   protected free(pointer: Address): void {
-    this.model.library.fn.llama_free(pointer);
-    this.model.library.fn.spell_batch_free(this.batch);
+    const { fn } = this.model.library;
+    fn.llama_free(pointer);
+    fn.spell_threads_free(this.threads);
+    fn.spell_batch_free(this.batch);
   }
 
   /** A running `decode` ends with "aborted" once this shared word is nonzero. Kept until replaced. */

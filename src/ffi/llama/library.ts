@@ -26,6 +26,9 @@ const SYMBOLS = {
   llama_detokenize: { args: [pointer, pointer, i32, pointer, i32, bool, bool], returns: i32 },
 
   spell_context_new: { args: [pointer, u32, u32, u32, u32, i32, i32], returns: pointer },
+  spell_threads_new: { args: [i32], returns: pointer },
+  spell_threads_free: { args: [pointer], returns: nothing },
+  llama_attach_threadpool: { args: [pointer, pointer, pointer], returns: nothing },
   spell_context_abort_word: { args: [pointer, pointer], returns: nothing },
   llama_free: { args: [pointer], returns: nothing },
   llama_n_ctx: { args: [pointer], returns: u32 },

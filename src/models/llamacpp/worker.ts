@@ -4,6 +4,7 @@
  */
 import { errorToJson } from "../../core/errors.ts";
 import { loadLlama } from "../../ffi/llama/library.ts";
+import { EventBuffer } from "./event-buffer.ts";
 import { generate } from "./generate.ts";
 import {
   SLOT_WORDS,
@@ -66,14 +67,16 @@ async function handle(
       return models.get(request.spec, slotWords).describe();
     case "generate": {
       const loaded = models.get(request.spec, slotWords);
+      const events = new EventBuffer((event) => send({ type: "event", id: request.id, event }));
       loaded.busy = true;
       try {
         return await generate(loaded, request.request, {
           words: slotWords,
-          emit: (event) => send({ type: "event", id: request.id, event }),
+          emit: (event) => events.add(event),
           pause,
         });
       } finally {
+        events.flush();
         loaded.busy = false;
       }
     }
