@@ -127,7 +127,13 @@ export class ManagedAgent implements Agent {
       );
     try {
       const result = await withDeadline(seconds * 1000, expired, [run.signal, this.ended.signal], (signal) =>
-        withRun(run, () => this.behaviour.run({ input, run, signal, emit })),
+        withRun(run, () =>
+          runAsTask(
+            `turn of agent "${this.name}"`,
+            () => this.behaviour.run({ input, run, signal, emit }),
+            signal,
+          ),
+        ),
       );
       const output = { ...result, durationMs: performance.now() - startMs };
       measured(output);

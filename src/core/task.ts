@@ -4,6 +4,8 @@ import { SpellError } from "./errors.ts";
 /** Something that runs and may hold a lock: an agent's turn, a workflow run. */
 export interface Task {
   readonly label: string;
+  /** Aborted when nobody waits for the task any more: what a script callback of it still asks for must end too. */
+  readonly signal?: AbortSignal;
 }
 
 const chain = new AsyncLocalStorage<readonly Task[]>();
@@ -13,9 +15,19 @@ export function currentTasks(): readonly Task[] {
   return chain.getStore() ?? [];
 }
 
-export function runAsTask<T>(label: string, body: (task: Task) => Promise<T>): Promise<T> {
-  const task: Task = { label };
+export function runAsTask<T>(
+  label: string,
+  body: (task: Task) => Promise<T>,
+  signal?: AbortSignal,
+): Promise<T> {
+  const task: Task = signal === undefined ? { label } : { label, signal };
   return chain.run([...currentTasks(), task], () => body(task));
+}
+
+/** `outer`, aborted as well when one of the tasks within which this code runs is given up. */
+export function taskSignal(outer: AbortSignal): AbortSignal {
+  const signals = currentTasks().flatMap((task) => task.signal ?? []);
+  return signals.length === 0 ? outer : AbortSignal.any([outer, ...signals]);
 }
 
 /** Runs `body` as if it had been called within `tasks`: used where a call re-enters the kernel from a script thread. */

@@ -1,6 +1,7 @@
 /** Script sessions: one VM each, its runs, and how services see them. */
 import { randomUUID } from "node:crypto";
 import { type ErrorJson, errorFromJson, SpellError } from "../core/errors.ts";
+import { taskSignal } from "../core/task.ts";
 import type { EngineHost, ScriptEngine } from "../engine/engine.ts";
 import { createLuaEngine } from "../engine/lua/engine.ts";
 import { Dispatcher } from "../globals/dispatch.ts";
@@ -72,7 +73,7 @@ export class ScriptSession {
         const run = this.running();
         const context: RunContext = {
           id: run.id,
-          signal: run.abort.signal,
+          signal: taskSignal(run.abort.signal),
           scriptName: run.request.name,
           args: run.request.args,
           emit: (event) => emit(run, event),

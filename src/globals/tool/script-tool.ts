@@ -1,6 +1,7 @@
 /** Tools that a script defines with `Tool.register`. */
 import { SpellError } from "../../core/errors.ts";
 import { stringifyJson } from "../../core/json.ts";
+import { runAsTask } from "../../core/task.ts";
 import { isPlainObject, isScriptFunction, type ScriptFunction, type ScriptValue } from "../../core/values.ts";
 import type { ToolService } from "../../tools/service.ts";
 import type { ToolDefinition, ToolOutcome } from "../../tools/tool.ts";
@@ -32,7 +33,10 @@ export function readScriptTool(first: ScriptValue, second: ScriptValue): ToolDef
     examples: [],
     primary: ({ result, text }) => (typeof result === "object" && result !== null ? text : result),
     ...(typeof timeoutMs === "number" ? { timeoutMs } : {}),
-    execute: async (params) => outcomeOf(await callScript(execute, params as ScriptValue)),
+    execute: async (params, { signal }) => {
+      const call = () => callScript(execute, params as ScriptValue);
+      return outcomeOf(await runAsTask(`tool "${name}"`, call, signal));
+    },
   };
   functions.set(definition, execute);
   return definition;

@@ -252,9 +252,9 @@ describe("Nested agents", () => {
   test("that wait for a turn blocked behind a script callback are refused", async () => {
     const started = gate();
     const held = gate();
-    let holder: Task | undefined;
+    let waiting: readonly Task[] = [];
     const hold = testTool("hold", async () => {
-      holder = currentTasks().at(-1);
+      waiting = currentTasks();
       started.resolve();
       await held.promise;
     });
@@ -262,7 +262,7 @@ describe("Nested agents", () => {
     const agent = await agents.create({ model: "m", allowedTools: ["hold"] });
     const first = agent.execute({ text: "1" }, testRun());
     await started.promise;
-    const callback = testRun(() => new Set([holder!]));
+    const callback = testRun(() => new Set(waiting));
     expect((await failureOf(agent.execute({ text: "2" }, callback))).code).toBe("deadlock");
     held.resolve();
     expect((await first).text).toBe("done");
