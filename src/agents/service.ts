@@ -34,6 +34,8 @@ export interface AgentConfig {
   maxToolCalls?: number;
   /** How many agents' turns may be nested in one another. Default 10. */
   maxRecursionDepth?: number;
+  /** Attempts after a request that the provider could not serve, for providers that repeat requests. */
+  maxRetries?: number;
   /** Tokens for prompt and answer together, where less than the model's own context length is wanted. */
   contextWindow?: number;
   /** False: every turn starts a new conversation. */

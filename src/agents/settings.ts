@@ -26,6 +26,7 @@ const RANGES: { [K in keyof AgentConfig]?: [name: string, least: number, greates
   maxMemoryMb: ["max_memory_mb", 1, Infinity],
   maxToolCalls: ["max_tool_calls", 0, Infinity],
   maxRecursionDepth: ["max_recursion_depth", 1, Infinity],
+  maxRetries: ["max_retries", 0, Infinity],
   contextWindow: ["context_window", 1, Infinity],
 };
 

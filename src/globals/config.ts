@@ -192,4 +192,5 @@ export const ConfigGlobal: GlobalDecl = {
       handler: ({ services }) => readable(services.config.current, []),
     }),
   },
+  bothSpellings: true,
 };

@@ -3,6 +3,7 @@ import { AgentGlobal } from "./agent.ts";
 import { ConfigGlobal } from "./config.ts";
 import { DebugGlobal } from "./debug.ts";
 import type { GlobalDecl } from "./declare.ts";
+import { LoggerGlobal, UtilsGlobal } from "./empty.ts";
 import { JSONGlobal } from "./json.ts";
 import { LocalLLMGlobal } from "./local-llm.ts";
 import { ProviderGlobal } from "./provider.ts";
@@ -18,4 +19,6 @@ export const globals: readonly GlobalDecl[] = [
   JSONGlobal,
   StreamingGlobal,
   LocalLLMGlobal,
+  LoggerGlobal,
+  UtilsGlobal,
 ];

@@ -62,4 +62,5 @@ export const ProviderGlobal: GlobalDecl = {
       handler: async ({ services }, wanted) => usable(await services.models(), wanted) !== undefined,
     }),
   },
+  bothSpellings: true,
 };

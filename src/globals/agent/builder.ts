@@ -134,6 +134,11 @@ export const builderClass: ClassDecl = {
       Type.Integer(),
       "How deep agents' turns may be nested. Default 10",
     ),
+    max_retries: stores(
+      "max_retries",
+      Type.Integer(),
+      "Attempts after a request that the provider could not serve; local models fail at once",
+    ),
     resource_limits: setter(
       "limits",
       AnyTable,

@@ -1,5 +1,6 @@
 /** From the tables of builders, `Agent.create` and `Agent.register` to an agent's configuration. */
 import type { AgentConfig } from "../../agents/service.ts";
+import { SpellError } from "../../core/errors.ts";
 import { flag, integer, number, present, type Table, table, text, texts } from "./fields.ts";
 
 /** Keys of later tables win. */
@@ -29,6 +30,7 @@ export function agentConfig(given: Table): AgentConfig {
     maxMemoryMb: number(limits.max_memory_mb) ?? number(given.max_memory_mb),
     maxToolCalls: integer(limits.max_tool_calls) ?? integer(given.max_tool_calls),
     maxRecursionDepth: integer(limits.max_recursion_depth) ?? integer(given.max_recursion_depth),
+    maxRetries: integer(given.max_retries),
     contextWindow: integer(given.context_window),
     memoryEnabled: flag(given.memory_enabled),
     capabilities: texts(given.capabilities),
@@ -38,10 +40,16 @@ export function agentConfig(given: Table): AgentConfig {
 /** `model` as a specifier, or as `{provider, model_id, temperature?, max_tokens?, settings?}`. */
 function modelFields(given: Table) {
   const own = table(given.model) ?? {};
+  const provider = text(given.provider) ?? text(own.provider);
+  if (provider === undefined && own.model_id !== undefined) {
+    throw new SpellError("invalid_argument", 'Cannot build agent: "model.provider" is required', {
+      hint: 'Write model = {provider = "local", model_id = "spell-mini"}, or model = "local/spell-mini"',
+    });
+  }
   const settings = table(own.settings) ?? {};
   return {
     model: text(given.model) ?? text(own.model_id),
-    provider: text(given.provider) ?? text(own.provider),
+    provider,
     temperature: number(given.temperature) ?? number(own.temperature) ?? number(settings.temperature),
     maxTokens: integer(given.max_tokens) ?? integer(own.max_tokens) ?? integer(settings.max_tokens),
   };
@@ -65,6 +73,7 @@ export function configTable(config: AgentConfig): Table {
     max_conversation_length: config.maxConversationLength,
     base_url: config.baseUrl,
     allowed_tools: config.allowedTools,
+    max_retries: config.maxRetries,
     context_window: config.contextWindow,
     memory_enabled: config.memoryEnabled,
     capabilities: config.capabilities,
