@@ -14,6 +14,7 @@ import {
 } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { SpellError } from "../../core/errors.ts";
+import { isAlive } from "../../core/process-alive.ts";
 import { errnoOf, ioError } from "../../security/io-error.ts";
 import { type GgufHeader, readGguf } from "../llamacpp/gguf.ts";
 import { formatId, type ModelId, parseNewId, segmentsOf, suggestId } from "./layout.ts";
@@ -211,14 +212,6 @@ async function removeAbandoned(root: string): Promise<void> {
   for (const name of await readdir(root)) {
     const pid = name.startsWith(STAGING) ? Number.parseInt(name.slice(STAGING.length), 10) : Number.NaN;
     if (!Number.isNaN(pid) && !isAlive(pid)) await rm(join(root, name), { recursive: true, force: true });
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch (error) {
-    return errnoOf(error) === "EPERM";
   }
 }
 
