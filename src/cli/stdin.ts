@@ -1,4 +1,5 @@
 import { SpellError } from "../core/errors.ts";
+import { writeAll } from "./output.ts";
 
 const CTRL_C = "\u0003";
 const CTRL_D = "\u0004";
@@ -24,12 +25,14 @@ export class LineReader {
   }
 
   /**
-   * A line typed on the terminal, not shown there; null when it is given up with Ctrl-D.
+   * The answer to a question, typed on the terminal and not shown there; null when it is given up with Ctrl-D. Asks when
+   * the terminal shows nothing any more, so that a pasted answer cannot be quicker.
    * @throws interrupted on Ctrl-C
    */
-  async secretLine(): Promise<string | null> {
+  async secretAnswer(question: string): Promise<string | null> {
     process.stdin.setRawMode(true);
     try {
+      writeAll(2, question);
       let typed = "";
       for (;;) {
         while (this.buffered !== "") {
@@ -43,7 +46,7 @@ export class LineReader {
       }
     } finally {
       process.stdin.setRawMode(false);
-      process.stderr.write("\n");
+      writeAll(2, "\n");
     }
   }
 

@@ -72,8 +72,12 @@ export class Surroundings implements CommandIo {
         hint: "Give the answer on the command line; `--help` lists the options",
       });
     }
-    writeAll(2, text);
-    return this.unlessStopped(options.secret ? this.stdin.secretLine() : this.stdin.line());
+    return this.unlessStopped(options.secret ? this.stdin.secretAnswer(text) : this.answer(text));
+  }
+
+  private answer(question: string): Promise<string | null> {
+    writeAll(2, question);
+    return this.stdin.line();
   }
 
   /** @throws interrupted when the command is stopped first */

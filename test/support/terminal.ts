@@ -5,6 +5,7 @@ export class Terminal {
   /** Everything shown so far. */
   screen = "";
   private answered = 0;
+  private readonly closed = Promise.withResolvers<void>();
   private readonly waiting = new Set<() => void>();
   private readonly process: Bun.Subprocess;
 
@@ -12,7 +13,11 @@ export class Terminal {
     this.process = Bun.spawn([EXECUTABLE, ...args], {
       cwd: box.cwd,
       env: box.env,
-      terminal: { cols: 200, data: (_, data) => this.receive(data) },
+      terminal: {
+        cols: 200,
+        data: (_, data) => this.receive(data),
+        exit: () => this.closed.resolve(),
+      },
     });
   }
 
@@ -40,7 +45,10 @@ export class Terminal {
     });
   }
 
-  get exited(): Promise<number> {
-    return this.process.exited;
+  /** The exit code, once everything that was printed is on the screen. */
+  async exited(): Promise<number> {
+    const code = await this.process.exited;
+    await this.closed.promise;
+    return code;
   }
 }

@@ -18,7 +18,7 @@ describe("llmspell setup on a terminal", () => {
     await terminal.answer("OpenAI API key: ", "too-short\r");
     await terminal.answer("OpenAI API key: ", `${OPENAI_KEY}x\u007f\r`);
     await terminal.answer("Anthropic API key: ", `${ANTHROPIC_KEY}\r`);
-    expect(await terminal.exited).toBe(0);
+    expect(await terminal.exited()).toBe(0);
     for (const hidden of [OPENAI_KEY, ANTHROPIC_KEY, "too-short"])
       expect(terminal.screen).not.toContain(hidden);
     expect(terminal.screen).toContain("starts with sk- and is longer than 20 characters");
@@ -47,7 +47,7 @@ describe("llmspell setup on a terminal", () => {
     const terminal = new Terminal(box, ["setup"]);
     await terminal.answer(CHOOSE, "\r");
     await terminal.answer("Default model [spell-mini]: ", "\r");
-    expect(await terminal.exited).toBe(0);
+    expect(await terminal.exited()).toBe(0);
     const tested = await box.run(["providers", "test", "llamacpp"]);
     expect([tested.code, tested.stderr]).toEqual([0, ""]);
   });
@@ -57,18 +57,18 @@ describe("llmspell setup on a terminal", () => {
     const first = new Terminal(box, ["setup"]);
     await first.answer(CHOOSE, "1\r");
     await first.answer("[spell-mini]: ", "\r");
-    await first.exited;
+    await first.exited();
     const before = readFileSync(configOf(box), "utf8");
 
     const second = new Terminal(box, ["setup"]);
-    expect(await second.exited).toBe(1);
+    expect(await second.exited()).toBe(1);
     expect(second.screen).toContain("Use --force to overwrite");
     expect(readFileSync(configOf(box), "utf8")).toBe(before);
 
     const third = new Terminal(box, ["setup", "--force"]);
     await third.answer(CHOOSE, "2\r");
     await third.answer("[llama3.1:8b]: ", "mistral\r");
-    expect(await third.exited).toBe(0);
+    expect(await third.exited()).toBe(0);
     expect(Bun.TOML.parse(readFileSync(configOf(box), "utf8"))).toMatchObject({
       providers: { default_provider: "ollama", ollama: { default_model: "mistral" } },
     });
@@ -83,7 +83,7 @@ describe("llmspell setup on a terminal", () => {
     using box = new Sandbox();
     const terminal = new Terminal(box, ["setup"]);
     await terminal.answer(CHOOSE, keys);
-    expect(await terminal.exited).toBe(code);
+    expect(await terminal.exited()).toBe(code);
     expect(terminal.screen).toContain(text);
     expect(readdirSync(box.home)).toEqual([]);
   });
@@ -93,7 +93,7 @@ describe("llmspell setup on a terminal", () => {
     const terminal = new Terminal(box, ["setup"]);
     await terminal.answer(CHOOSE, "3\r");
     await terminal.answer("OpenAI API key: ", "sk-secret\u0003");
-    expect(await terminal.exited).toBe(130);
+    expect(await terminal.exited()).toBe(130);
     expect(terminal.screen).not.toContain("sk-secret");
     expect(readdirSync(box.home)).toEqual([]);
   });
@@ -120,7 +120,7 @@ test("llmspell model remove asks on a terminal, and anything but y keeps the mod
   ] as const) {
     const terminal = new Terminal(box, ["model", "remove", "mini:x"]);
     await terminal.answer("Remove model 'mini:x'? [y/N]: ", keys);
-    expect(await terminal.exited).toBe(0);
+    expect(await terminal.exited()).toBe(0);
     expect(terminal.screen).toContain(text);
     expect((await box.run(["model", "list"])).stdout.includes("mini:x")).toBe(left);
   }
