@@ -86,6 +86,7 @@ async function main(): Promise<void> {
     root: ".",
     minify: true,
     bytecode: true,
+    splitting: true,
     format: "esm",
     define: {
       LLMSPELL_COMPILED: "true",

@@ -6,6 +6,7 @@ import type { EngineHost, ScriptEngine } from "../engine/engine.ts";
 import { createLuaEngine } from "../engine/lua/engine.ts";
 import { Dispatcher } from "../globals/dispatch.ts";
 import { globals } from "../globals/index.ts";
+import { isSecretName } from "../security/environment-access.ts";
 import type { ExecuteReply, ExecuteRequest, KernelEvent, RequestOptions } from "./api.ts";
 import { type ScriptPolicy, scriptPolicy } from "./policy.ts";
 import type { RunContext, Services } from "./services.ts";
@@ -26,7 +27,10 @@ export class ScriptSession {
   private current: Run | undefined;
   private turn: Promise<unknown> = Promise.resolve();
 
-  constructor(services: Services) {
+  constructor(
+    services: Services,
+    private readonly env: Record<string, string | undefined>,
+  ) {
     this.dispatcher = new Dispatcher(globals, services);
     this.policy = scriptPolicy(services.config);
     this.engine = createLuaEngine({ globals, policy: this.policy.engine, host: this.host() });
@@ -81,6 +85,7 @@ export class ScriptSession {
         };
         return this.dispatcher.call(target, args, context);
       },
+      environment: (name) => (isSecretName(name) ? undefined : this.env[name]),
       output: (stream, text) => emit(this.running(), { type: "stream", stream, text }),
       input: async (prompt) => {
         const { onInput } = this.running().options;

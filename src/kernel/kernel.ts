@@ -51,6 +51,7 @@ class Kernel implements KernelClient, Services {
   readonly config: ConfigService;
   readonly log: Log;
 
+  private readonly env: Record<string, string | undefined>;
   private readonly toolService;
   private readonly modelService;
   private readonly agentService;
@@ -61,6 +62,7 @@ class Kernel implements KernelClient, Services {
   constructor(options: KernelOptions) {
     const { log, env, cwd } = options;
     this.log = log;
+    this.env = env;
     this.config = createConfigService(options.loaded);
     this.toolService = once(async () => {
       const { createToolService } = await import("../tools/create.ts");
@@ -119,7 +121,7 @@ class Kernel implements KernelClient, Services {
   private async answer(request: KernelRequest, options: RequestOptions): Promise<KernelReply> {
     switch (request.type) {
       case "execute": {
-        this.session ??= new ScriptSession(this);
+        this.session ??= new ScriptSession(this, this.env);
         return this.session.execute(request, options);
       }
       case "tool": {

@@ -69,6 +69,11 @@ export class SandboxedEnvironment implements EnvironmentAccess {
   }
 }
 
+/** True for names that usually hold secrets; no script and no tool reads them. */
+export function isSecretName(name: string): boolean {
+  return blockingPattern(name) !== undefined;
+}
+
 function blockingPattern(name: string): string | undefined {
   return BLOCKED.find((pattern) => matchesWildcard(pattern, name.toUpperCase()));
 }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { readdirSync } from "node:fs";
-import { Sandbox } from "../support/cli.ts";
+import { EXECUTABLE, Sandbox } from "../support/cli.ts";
 
 describe("a script that goes wrong", () => {
   /** Name, source, what stderr says. */
@@ -77,6 +77,24 @@ describe("a script that goes wrong", () => {
     expect(done.code).toBe(1);
     expect(done.stderr).toContain("timeout");
     expect(done.stderr).toContain("script_timeout_seconds");
+  });
+
+  test("waiting for standard input does not count against the time limit", async () => {
+    using box = new Sandbox();
+    box.write("ask.lua", "print('name?') print('hello ' .. io.read())");
+    const proc = Bun.spawn([EXECUTABLE, "run", "ask.lua"], {
+      cwd: box.cwd,
+      env: { ...box.env, LLMSPELL_SCRIPT_TIMEOUT_SECONDS: "1" },
+      stdin: "pipe",
+      stdout: "pipe",
+    });
+    const reader = proc.stdout.getReader();
+    await reader.read();
+    await Bun.sleep(1500);
+    proc.stdin.write("Ada\n");
+    proc.stdin.end();
+    expect(new TextDecoder().decode((await reader.read()).value)).toBe("hello Ada\n");
+    expect(await proc.exited).toBe(0);
   });
 
   test("a loop that catches every error cannot outlive the time limit", async () => {

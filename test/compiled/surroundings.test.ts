@@ -49,6 +49,19 @@ print(pcall(Tool.execute, "file-operations", {operation = "read", path = "/etc/h
   });
 });
 
+describe("the environment", () => {
+  test("is readable except for what holds secrets", async () => {
+    using box = new Sandbox();
+    const done = await box.lua(
+      'print(os.getenv("MY_SETTING"), os.getenv("HOME"), os.getenv("OPENAI_API_KEY"), os.getenv("NONE"))',
+      {
+        env: { MY_SETTING: "x", OPENAI_API_KEY: "sk-secret", AWS_REGION: "y" },
+      },
+    );
+    expect(done.stdout).toBe(`x\t${box.home}\tnil\tnil\n`);
+  });
+});
+
 describe("what a run leaves behind", () => {
   test("is nothing in the temporary folder, also after an agent ran", async () => {
     using box = new Sandbox();

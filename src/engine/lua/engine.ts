@@ -9,6 +9,7 @@ import { Outbox } from "../bridge/outbox.ts";
 import { FrameReader } from "../bridge/pipe.ts";
 import { FromScript, SharedChannel, Stop, ToScript, type WorkerStart } from "../bridge/protocol.ts";
 import { References } from "../bridge/references.ts";
+import { RunClock } from "../clock.ts";
 import type { EngineHost, EnginePolicy, ExecuteInput, ExecuteOutcome, ScriptEngine } from "../engine.ts";
 import { systemCall } from "../host.ts";
 
@@ -73,7 +74,7 @@ class LuaEngine implements ScriptEngine {
 
 interface Run {
   finish(outcome: ExecuteOutcome): void;
-  timer: ReturnType<typeof setTimeout> | undefined;
+  clock: RunClock;
   grace: ReturnType<typeof setTimeout> | undefined;
   reason: number;
 }
@@ -126,7 +127,7 @@ class ScriptThread {
     return new Promise((resolve) => {
       this.run = {
         finish: resolve,
-        timer: timeoutMs === undefined ? undefined : setTimeout(() => this.stop(Stop.timeout), timeoutMs),
+        clock: new RunClock(timeoutMs, () => this.stop(Stop.timeout)),
         grace: undefined,
         reason: Stop.none,
       };
@@ -141,7 +142,7 @@ class ScriptThread {
     const { run } = this;
     if (run === undefined) return;
     this.run = undefined;
-    clearTimeout(run.timer);
+    run.clock.stop();
     clearTimeout(run.grace);
     this.channel.stop = Stop.none;
     this.calls.endAll(new SpellError("interrupted", "The script has ended"));
@@ -219,9 +220,15 @@ class ScriptThread {
       case FromScript.system: {
         const id = reader.uint32();
         const [operation, argument] = [reader.value(), reader.value()];
-        this.reply(id, () =>
-          systemCall(this.options.host, operation as string, argument, this.calls.signalOf(id)),
-        );
+        this.reply(id, () => {
+          const answer = systemCall(
+            this.options.host,
+            operation as string,
+            argument,
+            this.calls.signalOf(id),
+          );
+          return operation === "input" ? this.run?.clock.without(answer as Promise<unknown>) : answer;
+        });
         break;
       }
     }
