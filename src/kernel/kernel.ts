@@ -148,5 +148,7 @@ class Kernel implements KernelClient, Services {
     await this.session?.dispose();
     const models = await this.modelService.made();
     await models?.dispose();
+    const debug = await this.debugService.made();
+    debug?.dispose();
   }
 }
