@@ -51,6 +51,8 @@ export class LlmBehaviour implements Behaviour {
       signal: turn.signal,
       correlationId: turn.run.id,
       emit: turn.emit,
+      onLoading: (share) =>
+        turn.run.emit({ type: "progress", label: `Loading ${model.modelId}`, done: share, total: 1 }),
     });
     const { messages, ...output } = result;
     if (config.memoryEnabled) this.remember(conversation, turn.input, [user, ...messages]);

@@ -3,7 +3,7 @@ import type { LanguageModelV4CallOptions, LanguageModelV4Message } from "@ai-sdk
 import { stringifyJson } from "../core/json.ts";
 import type { SpellModel } from "../models/service.ts";
 import type { ToolDefinition, ToolService } from "../tools/service.ts";
-import { assistantMessage, callModel, type ModelAnswer } from "./model-call.ts";
+import { assistantMessage, callModel, loadModel, type ModelAnswer } from "./model-call.ts";
 import type { AgentEvent, AgentToolCall, AgentUsage } from "./service.ts";
 import { ensureFits } from "./tokens.ts";
 import { modelTool, parseArguments, runToolRound } from "./tool-round.ts";
@@ -23,6 +23,8 @@ export interface LoopRequest {
   signal: AbortSignal;
   correlationId: string;
   emit: (event: AgentEvent) => Promise<void>;
+  /** Share of a local model that has been loaded. */
+  onLoading: (share: number) => void;
 }
 
 export interface LoopResult {
@@ -80,7 +82,8 @@ async function ask(
     options.tools = [...request.allowed.values()].map(modelTool);
     options.toolChoice = { type: final ? "none" : "auto" };
   }
-  await ensureFits(request.model, options, request.contextWindow);
+  await loadModel(request.model, request.signal, request.onLoading);
+  await ensureFits(request.model, { ...options, abortSignal: request.signal }, request.contextWindow);
   return callModel(request.model, options, request.signal, request.emit);
 }
 

@@ -24,6 +24,15 @@ export interface ModelAnswer {
 
 type Emit = (event: AgentEvent) => Promise<void>;
 
+/** Brings a local model into memory. @throws SpellError as `callModel` */
+export async function loadModel(
+  model: SpellModel,
+  signal: AbortSignal,
+  onProgress: (share: number) => void,
+): Promise<void> {
+  await guard(model, signal, async () => model.load?.({ signal, onProgress }));
+}
+
 /** @throws SpellError provider, model_invalid, interrupted, timeout: whatever the signal was aborted with */
 export async function callModel(
   model: SpellModel,

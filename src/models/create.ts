@@ -93,8 +93,8 @@ export function createModelService({ config, log, env, dataDirectory }: ModelSer
     },
 
     import(path, { onEvent, ...options }) {
-      const onProgress = (done: number, total: number) =>
-        onEvent?.({ type: "progress", label: "Importing", done, total });
+      const onProgress = (label: string, done: number, total?: number) =>
+        onEvent?.({ type: "progress", label, done, ...(total === undefined ? {} : { total }) });
       return local.import(path, { ...options, onProgress }, localSettings());
     },
 

@@ -6,6 +6,8 @@ import type { Log } from "../core/log.ts";
 import { homeDirectory } from "../core/paths.ts";
 import { EMBEDDED_INFO, embeddedModelPath } from "./embedded.ts";
 import { type GgufHeader, readGguf } from "./llamacpp/gguf.ts";
+import { probeModel } from "./probe/probe.ts";
+import { ProbeRecords } from "./probe/records.ts";
 import { EMBEDDED_MODEL, type LocalModel, type LocalModelInfo, type SpellModel } from "./service.ts";
 import { type ImportOptions, importGguf, removeModel } from "./store/import.ts";
 import { ModelStore, type StoredModel } from "./store/store.ts";
@@ -15,12 +17,15 @@ type Llama = typeof import("./llamacpp/model.ts");
 export class LocalModels {
   /** The engine's module, once a model was asked for; nothing native is loaded by asking. */
   private llama: Promise<Llama> | undefined;
+  private readonly probed: ProbeRecords;
 
   constructor(
     private readonly env: Record<string, string | undefined>,
     private readonly dataDirectory: string,
     private readonly log: Log,
-  ) {}
+  ) {
+    this.probed = new ProbeRecords(join(dataDirectory, "cache", "probed"));
+  }
 
   /** @throws not_found with the nearest ids, model_invalid */
   async open(id: string, settings: ProviderConfig): Promise<SpellModel> {
@@ -29,7 +34,12 @@ export class LocalModels {
     const path = model?.path ?? (await embeddedModelPath(this.env));
     this.llama ??= import("./llamacpp/model.ts");
     const { createLlamaModel } = await this.llama;
-    return createLlamaModel({ path, id: model?.id ?? EMBEDDED_MODEL, ...engineOptions(settings, trained) });
+    return createLlamaModel({
+      path,
+      id: model?.id ?? EMBEDDED_MODEL,
+      ...(model === undefined ? {} : { probe: (signal) => this.probeOnce(path, signal) }),
+      ...engineOptions(settings, trained),
+    });
   }
 
   async list(settings: ProviderConfig): Promise<LocalModel[]> {
@@ -63,11 +73,18 @@ export class LocalModels {
     };
   }
 
-  async import(path: string, options: ImportOptions, settings: ProviderConfig): Promise<LocalModelInfo> {
+  async import(
+    path: string,
+    options: Omit<ImportOptions, "probe">,
+    settings: ProviderConfig,
+  ): Promise<LocalModelInfo> {
     const store = this.store(settings);
-    const id = await importGguf(store.root, path, await store.list(), options);
+    const probe = (file: string) => probeModel(file, { env: this.env, signal: options.signal });
+    const id = await importGguf(store.root, path, await store.list(), { ...options, probe });
+    const info = await this.info(id, settings);
+    await this.recordProbe(info.path!);
     this.log.info("model", "model imported", { model: id });
-    return this.info(id, settings);
+    return info;
   }
 
   async remove(id: string, settings: ProviderConfig): Promise<void> {
@@ -84,6 +101,23 @@ export class LocalModels {
 
   async dispose(): Promise<void> {
     if (this.llama !== undefined) await (await this.llama).disposeLlama();
+  }
+
+  /** A file that was put into the store by hand, or tried by another release, is tried before its first use. */
+  private async probeOnce(path: string, signal: AbortSignal | undefined): Promise<void> {
+    if (await this.probed.has(path)) return;
+    await probeModel(path, { env: this.env, signal });
+    await this.recordProbe(path);
+  }
+
+  private async recordProbe(path: string): Promise<void> {
+    try {
+      await this.probed.add(path);
+    } catch (error) {
+      this.log.debug("model", "cannot record that a model was tried; it will be tried again", {
+        reason: messageOf(error),
+      });
+    }
   }
 
   private find(id: string, settings: ProviderConfig): Promise<StoredModel> {

@@ -21,8 +21,19 @@ export interface ModelSpecifier {
 export interface SpellModel extends LanguageModelV4 {
   /** Context length in tokens, where it is known before a call. */
   readonly contextTokens?: number;
+  /**
+   * Brings the model into memory, where it is not; calls do so by themselves. For models that are loaded here.
+   * @throws SpellError model_invalid, interrupted
+   */
+  load?(options: LoadOptions): Promise<void>;
   /** Prompt tokens of a call, exactly, template and tools included; for models that can tell without a call. */
   countTokens?(options: LanguageModelV4CallOptions): Promise<number>;
+}
+
+export interface LoadOptions {
+  signal?: AbortSignal | undefined;
+  /** Share of the model that is in memory, 0 to 1. Told only of loads that take a while. */
+  onProgress?: (share: number) => void;
 }
 
 export interface ProviderInfo {

@@ -1,6 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import { readdirSync } from "node:fs";
+import { join } from "node:path";
 import { EXECUTABLE, Sandbox } from "../support/cli.ts";
+import { generateAbortingModel } from "../support/gguf-models.ts";
 
 describe("a script that goes wrong", () => {
   /** Name, source, what stderr says. */
@@ -168,6 +170,18 @@ describe("a model file that goes wrong", () => {
       expect(listed.stdout).not.toContain("bad");
     });
   }
+
+  test("one on which llama.cpp ends the process is refused at import; ours lives and keeps nothing", async () => {
+    using box = new Sandbox();
+    generateAbortingModel(box.cwd, "hostile");
+    const done = await box.run(["model", "import", "hostile.gguf", "--name", "bad"]);
+    expect(done.code).toBe(1);
+    expect(done.stderr).toMatch(
+      /llama\.cpp ends the process on it \(SIGABRT\): GGML_ASSERT\(.*hostile\.gguf\n/,
+    );
+    expect(readdirSync(box.cwd)).toEqual(["hostile.gguf"]);
+    expect(readdirSync(join(box.home, ".llmspell/models/llamacpp"))).toEqual([]);
+  });
 
   test("a missing one is named", async () => {
     using box = new Sandbox();

@@ -2,11 +2,14 @@ import { afterAll, describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { loadLlama } from "../../src/ffi/llama/library.ts";
 import { InferenceClient } from "../../src/models/llamacpp/client.ts";
+import { Loaded } from "../../src/models/llamacpp/loaded.ts";
 import { GENERATED_MODELS, generateModel, SPELL_MINI } from "../support/gguf-models.ts";
 import { failureOf, greedy, specOf } from "./support.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "llmspell-generate-"));
+const LIBRARIES = join(import.meta.dir, "../../build/native", `${process.platform}-${process.arch}`);
 const client = new InferenceClient();
 const noise = specOf(generateModel(directory, "llama-f32"));
 const spellMini = specOf(SPELL_MINI);
@@ -229,6 +232,30 @@ describe("cancelling", () => {
       client.generate(noise, greedy("x"), { signal: AbortSignal.abort(new Error("early")) }),
     );
     expect(error.message).toBe("early");
+  });
+});
+
+describe("loading", () => {
+  test("that is cancelled ends within llama.cpp, and leaves the thread able to load again", () => {
+    const library = loadLlama(LIBRARIES);
+    const words = new Int32Array(new SharedArrayBuffer(8));
+    words[0] = 1;
+    expect(() => Loaded.load(library, noise, words)).toThrow("Loading the model was cancelled");
+    words[0] = 0;
+    using loaded = Loaded.load(library, noise, words);
+    expect(loaded.describe().vocabularySize).toBe(1504);
+    expect(words[1]).toBe(1000); // thousandths of the file
+  });
+
+  test("that is cancelled leaves no model in memory", async () => {
+    const other = new InferenceClient();
+    await other.loaded();
+    const cancel = new AbortController();
+    const loading = failureOf(other.load(noise, { signal: cancel.signal }));
+    cancel.abort(new Error("not needed"));
+    expect((await loading).message).toBe("not needed");
+    expect(await other.loaded()).toEqual([]);
+    await other.dispose();
   });
 });
 

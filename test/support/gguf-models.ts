@@ -1,4 +1,5 @@
 /** Small models of several shapes with seeded random weights: what they say is noise, but it is always the same noise. */
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import {
   copyEntries,
@@ -176,4 +177,15 @@ function sentencePieces(): Entry[] {
     uint("tokenizer.ggml.eos_token_id", 2),
     uint("tokenizer.ggml.unknown_token_id", 0),
   ];
+}
+
+/** A phi3 model whose parts all are there and fit, and whose two head widths differ: llama.cpp asserts that they do not. */
+export function generateAbortingModel(directory: string, name: string): string {
+  const path = generateModel(directory, name, { ...GENERATED_MODELS["phi3-q8_0"]!, kvHeads: 2 });
+  const file = readFileSync(path);
+  const put = (key: string, value: number) => file.writeUInt32LE(value, file.indexOf(key) + key.length + 4); // after the type
+  put("phi3.attention.head_count_kv", 4);
+  put("phi3.attention.value_length", 8);
+  writeFileSync(path, file);
+  return path;
 }

@@ -11,6 +11,7 @@ const SYMBOLS = {
   spell_log_take: { args: [pointer, i32], returns: i32 },
   spell_common_quiet: { args: [], returns: nothing },
   spell_backends_load: { args: [pointer], returns: nothing },
+  spell_no_core_dump: { args: [], returns: nothing },
   spell_text_free: { args: [pointer], returns: nothing },
 
   spell_model_load: { args: [pointer, i32, bool, bool, pointer], returns: pointer },

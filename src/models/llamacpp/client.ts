@@ -41,7 +41,7 @@ export class InferenceClient {
   private readonly stopping = new WeakSet<Worker>();
   private lastId = 0;
 
-  /** @param onProgress share of the file that has been read, 0 to 1 */
+  /** @param onProgress share of the file that has been read, above 0 up to 1; not told where that is quick */
   async load(
     spec: ModelSpec,
     options: CallOptions & { onProgress?: (share: number) => void } = {},
@@ -49,7 +49,10 @@ export class InferenceClient {
     const { onProgress } = options;
     return this.call<LoadedModel>({ type: "load", spec }, options, (slotWords) => {
       if (onProgress === undefined) return undefined;
-      return setInterval(() => onProgress(Atomics.load(slotWords, 1) / 1000), PROGRESS_EVERY_MS);
+      return setInterval(() => {
+        const thousandths = Atomics.load(slotWords, 1);
+        if (thousandths > 0) onProgress(thousandths / 1000);
+      }, PROGRESS_EVERY_MS);
     });
   }
 

@@ -8,7 +8,7 @@ import type {
   LanguageModelV4Usage,
   SharedV4Warning,
 } from "@ai-sdk/provider";
-import type { SpellModel } from "../service.ts";
+import type { LoadOptions, SpellModel } from "../service.ts";
 import { disposeInference, type InferenceClient, inference } from "./client.ts";
 import { chatRequest, llamaOptions, samplingRequest } from "./conversation.ts";
 import type { GenerateEvent, GenerateRequest, GenerateResult, ModelSpec } from "./protocol.ts";
@@ -31,6 +31,8 @@ export interface LlamaModelOptions {
   ubatchTokens?: number;
   /** Default "auto". */
   flashAttention?: boolean | "auto";
+  /** Called before the file is first loaded: refuses one that llama.cpp does not survive. */
+  probe?: (signal: AbortSignal | undefined) => Promise<void>;
   /** Default: the process's inference thread. */
   client?: InferenceClient;
 }
@@ -60,6 +62,7 @@ class LlamaModel implements SpellModel {
   readonly modelId: string;
   readonly contextTokens?: number;
   private readonly spec: ModelSpec;
+  private isProbed = false;
 
   constructor(private readonly options: LlamaModelOptions) {
     this.modelId = options.id;
@@ -102,11 +105,26 @@ class LlamaModel implements SpellModel {
     return { stream };
   }
 
-  countTokens(options: LanguageModelV4CallOptions): Promise<number> {
+  async load({ signal, onProgress }: LoadOptions): Promise<void> {
+    await this.probe(signal);
+    await this.client.load(this.spec, {
+      ...(signal === undefined ? {} : { signal }),
+      ...(onProgress === undefined ? {} : { onProgress }),
+    });
+  }
+
+  async countTokens(options: LanguageModelV4CallOptions): Promise<number> {
     const warnings: SharedV4Warning[] = [];
     const chat = chatRequest(options, llamaOptions(options, warnings), warnings);
     const signal = options.abortSignal === undefined ? {} : { signal: options.abortSignal };
+    await this.probe(options.abortSignal);
     return this.client.count(this.spec, { chat }, signal);
+  }
+
+  private async probe(signal: AbortSignal | undefined): Promise<void> {
+    if (this.isProbed) return;
+    await this.options.probe?.(signal);
+    this.isProbed = true;
   }
 
   private get client(): InferenceClient {
@@ -126,6 +144,7 @@ class LlamaModel implements SpellModel {
       reusePrefix: llama.reusePrefix ?? true,
       ...(options.maxOutputTokens === undefined ? {} : { maxTokens: options.maxOutputTokens }),
     };
+    await this.probe(options.abortSignal);
     return this.client.generate(this.spec, request, {
       ...(options.abortSignal === undefined ? {} : { signal: options.abortSignal }),
       ...(onEvent === undefined ? {} : { onEvent }),

@@ -25,8 +25,11 @@ export interface ImportOptions {
   name?: string;
   /** Replaces a model of the same id, and takes a file that is there under another id. */
   force: boolean;
-  onProgress?: (doneBytes: number, totalBytes: number) => void;
+  /** `total` undefined: not known how long it takes. */
+  onProgress?: (label: string, done: number, total?: number) => void;
   signal?: AbortSignal;
+  /** Tries the file on llama.cpp. @throws SpellError model_invalid */
+  probe: (path: string) => Promise<void>;
 }
 
 const STAGING = ".import-";
@@ -56,6 +59,8 @@ export async function importGguf(
     await mkdir(root, { recursive: true, mode: 0o700 });
     await removeAbandoned(root);
     await checkSpace(root, header.sizeBytes);
+    options.onProgress?.("Checking", 0);
+    await options.probe(path);
     staging = await mkdtemp(join(root, `${STAGING}${process.pid}-`));
     const file = join(staging, `${id.name.split("/").at(-1)}.gguf`);
     const sha256 = await copyHashed(path, file, header.sizeBytes, options);
@@ -159,7 +164,7 @@ async function copyHashed(
     hasher.update(buffer.subarray(0, bytesRead));
     await writeAll(target, buffer.subarray(0, bytesRead));
     done += bytesRead;
-    onProgress?.(done, sizeBytes);
+    onProgress?.("Importing", done, sizeBytes);
   }
   if (done < sizeBytes || (await source.stat()).size !== sizeBytes) {
     throw new SpellError("io", `Cannot import the model: the file changed while it was copied: ${from}`, {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import type { AgentConfig, AgentEvent } from "../../../src/agents/service.ts";
+import type { LoadOptions } from "../../../src/models/service.ts";
 import type { ToolDefinition } from "../../../src/tools/service.ts";
 import {
   type Answer,
@@ -46,6 +47,26 @@ describe("A turn", () => {
       "user: And now?",
     ]);
     expect(second.usage).toEqual({ promptTokens: 10, completionTokens: 2, totalTokens: 12 });
+  });
+
+  test("loads a local model before it counts tokens, and tells the run how far that is", async () => {
+    const { model, agent, run } = await setup([says("x")]);
+    const steps: string[] = [];
+    model.contextTokens = 100;
+    model.countTokens = async () => {
+      steps.push("count");
+      return 5;
+    };
+    const loading = {
+      load: async ({ onProgress }: LoadOptions) => {
+        steps.push("load");
+        onProgress?.(0.25);
+      },
+    };
+    Object.assign(model, loading);
+    await agent.execute({ text: "Hi" }, run);
+    expect(steps).toEqual(["load", "count"]);
+    expect(run.events[0]).toEqual({ type: "progress", label: "Loading one", done: 0.25, total: 1 });
   });
 
   test("introduces the agent by name and description when it has no system prompt", async () => {

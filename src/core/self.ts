@@ -1,0 +1,11 @@
+import { fileURLToPath } from "node:url";
+import { isCompiled } from "./worker.ts";
+
+/** First word of a command line that tries a model file and does nothing else; not for people. */
+export const PROBE_COMMAND = "__probe-model";
+
+/** The command line of this program: the executable, or Bun with the source in development. */
+export function ownCommand(...words: string[]): string[] {
+  if (isCompiled) return [process.execPath, ...words];
+  return [process.execPath, fileURLToPath(new URL("../main.ts", import.meta.url)), ...words];
+}

@@ -1,0 +1,51 @@
+/** The child process of `probe.ts`: uses a model file as later calls will, and says how that went. */
+import { writeSync } from "node:fs";
+import { type ErrorJson, errorToJson } from "../../core/errors.ts";
+import { librariesLoaded, llamaLibraries } from "../../ffi/library.ts";
+import { loadLlama } from "../../ffi/llama/library.ts";
+import { generate } from "../llamacpp/generate.ts";
+import { Loaded } from "../llamacpp/loaded.ts";
+import { type ModelSpec, SLOT_WORDS } from "../llamacpp/protocol.ts";
+
+/** The one line that the child prints. A child that prints none has met its end in native code. */
+export type ProbeOutcome = { ok: true } | { ok: false; error: ErrorJson };
+
+const CONTEXT_TOKENS = 64;
+const OUTPUT_TOKENS = 4;
+
+/** Prints a `ProbeOutcome` and gives the exit code. */
+export async function answerProbe(path: string): Promise<number> {
+  let outcome: ProbeOutcome = { ok: true };
+  try {
+    await tryModel(path);
+  } catch (error) {
+    outcome = { ok: false, error: errorToJson(error) };
+  }
+  writeSync(1, `${JSON.stringify(outcome)}\n`);
+  return 0;
+}
+
+async function tryModel(path: string): Promise<void> {
+  const libraries = await llamaLibraries();
+  const library = loadLlama(libraries.directory);
+  await librariesLoaded(libraries);
+  library.fn.spell_no_core_dump();
+
+  const words = new Int32Array(new SharedArrayBuffer(SLOT_WORDS * 4));
+  using loaded = Loaded.load(library, specOf(path), words);
+  const hooks = { words, emit: () => {}, pause: async () => {} };
+  const sampling = { temperature: 0 };
+  const request = { sampling, maxTokens: OUTPUT_TOKENS, stops: [], reusePrefix: false };
+  await generate(loaded, { ...request, prompt: { text: "Hello" } }, hooks);
+  loaded.prompt({ chat: { messages: [{ role: "user", content: "Hello" }] } }).chat?.dispose();
+}
+
+const specOf = (path: string): ModelSpec => ({
+  path,
+  contextTokens: CONTEXT_TOKENS,
+  threads: 0,
+  gpuLayers: 0,
+  batchTokens: CONTEXT_TOKENS,
+  ubatchTokens: CONTEXT_TOKENS,
+  flashAttention: "auto",
+});

@@ -1,0 +1,102 @@
+/** Files are tried in a child process: the real one, under Bun as in the executable. */
+import { afterAll, describe, expect, test } from "bun:test";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, utimesSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { probeModel } from "../../src/models/probe/probe.ts";
+import { ProbeRecords } from "../../src/models/probe/records.ts";
+import { generateAbortingModel, generateModel } from "../support/gguf-models.ts";
+import { failure, modelService, temporaryHome } from "../support/model-service.ts";
+import { ask } from "./support.ts";
+
+const directory = mkdtempSync(join(tmpdir(), "llmspell-probe-"));
+afterAll(() => rmSync(directory, { recursive: true, force: true }));
+const good = generateModel(directory, "llama-f32");
+const aborting = generateAbortingModel(directory, "aborting");
+
+describe("Trying a model file", () => {
+  test("passes one that llama.cpp can use", async () => {
+    await probeModel(good, { env: process.env });
+  });
+
+  test("tells the assertion on which llama.cpp ends the process, and lives on", async () => {
+    const error = await failure(() => probeModel(aborting, { env: process.env }));
+    expect(error.code).toBe("model_invalid");
+    expect(error.message).toStartWith(
+      "Cannot use the model: llama.cpp ends the process on it (SIGABRT): GGML_ASSERT(",
+    );
+    expect(error.message).toEndWith(`failed: ${aborting}`);
+  });
+
+  test("hands on what llama.cpp says against a file it refuses by itself", async () => {
+    const vocabulary = join(import.meta.dir, "../../models/spell-mini/train/vocab.gguf");
+    const error = await failure(() => probeModel(vocabulary, { env: process.env }));
+    expect(error).toMatchObject({ code: "model_invalid" });
+    expect(error.message).toContain("vocabulary only");
+  });
+
+  test("ends with its signal", async () => {
+    const cancel = new AbortController();
+    const probing = probeModel(good, { env: process.env, signal: cancel.signal });
+    cancel.abort(new Error("not needed"));
+    expect(probing).rejects.toThrow("not needed");
+    await probing.catch(() => undefined);
+  });
+});
+
+describe("Probe records", () => {
+  test("know a file until it or its date changes", async () => {
+    const records = new ProbeRecords(join(directory, "records"));
+    const path = generateModel(directory, "qwen2-f16");
+    expect(await records.has(path)).toBe(false);
+    await records.add(path);
+    expect(await records.has(path)).toBe(true);
+    expect(await records.has(good)).toBe(false);
+    utimesSync(path, 1, 1);
+    expect(await records.has(path)).toBe(false);
+  });
+});
+
+describe("The store", () => {
+  test("does not take a file that llama.cpp does not survive", async () => {
+    using home = temporaryHome();
+    const { models } = await modelService(home);
+    const error = await failure(() => models.import(aborting, { force: false, name: "bad" }));
+    expect(error.message).toContain("llama.cpp ends the process on it (SIGABRT)");
+    expect(readdirSync(join(home.data, "models/llamacpp"))).toEqual([]);
+  });
+
+  test("tries a file that was put there by hand before its first use, once", async () => {
+    using home = temporaryHome();
+    const { models } = await modelService(home);
+    const store = join(home.data, "models/llamacpp");
+    const records = join(home.data, "cache/probed");
+    for (const [name, generate] of [
+      ["good", (at: string) => generateModel(at, "llama-f32")],
+      ["bad", (at: string) => generateAbortingModel(at, "aborting")],
+    ] as const) {
+      mkdirSync(join(store, name), { recursive: true });
+      generate(join(store, name));
+    }
+    try {
+      const bad = await models.resolve("local/bad");
+      const error = await failure(() => bad.doGenerate(ask("Hello")));
+      expect(error.message).toContain("llama.cpp ends the process on it (SIGABRT)");
+      expect(existsSync(records)).toBe(false);
+
+      const fine = await models.resolve("local/good");
+      await fine.doGenerate(ask("Hello", { maxOutputTokens: 2 }));
+      await (await models.resolve("local/good")).load!({});
+      expect(readdirSync(records).length).toBe(1);
+    } finally {
+      await models.dispose();
+    }
+  });
+
+  test("does not try an imported file again", async () => {
+    using home = temporaryHome();
+    const { models } = await modelService(home);
+    const { path } = await models.import(good, { force: false });
+    expect(await new ProbeRecords(join(home.data, "cache/probed")).has(path!)).toBe(true);
+  });
+});
