@@ -45,6 +45,22 @@ function section(path: string[], command: CommandDecl): string[] {
   return lines;
 }
 
+const OUTPUT = `
+## Output
+
+Results go to stdout; log lines, questions, progress and error messages go to stderr. \`--output\` says how results look:
+
+| mode | what stdout gets |
+| --- | --- |
+| \`text\` | Lines for people; an object without a layout of its own is one line of JSON |
+| \`pretty\` | The same with headings and bullets, objects indented |
+| \`json\` | Exactly one JSON document, whatever happens |
+
+With \`json\`, what a script printed is in \`console\` and the value it returned in \`output\`. A failure is
+\`{"status": "error", "error": MESSAGE, "code": KIND}\`, with \`hint\`, \`data\`, \`traceback\` and \`console\` where there
+are any. \`tool invoke\` and \`providers test\` print their whole reply also when the tool or provider failed; the exit
+code tells.`;
+
 export async function cliPage(): Promise<string> {
   const lines = [
     "# Command line",
@@ -53,6 +69,7 @@ export async function cliPage(): Promise<string> {
     "",
     "## Global options",
     ...optionTable(GLOBAL_OPTIONS),
+    OUTPUT,
   ];
   lines.push(
     "",

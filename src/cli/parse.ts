@@ -43,7 +43,7 @@ export async function parse(argv: readonly string[], env: Env): Promise<Invocati
   const guarded = guardWords(others, flags, path);
   if (rest.length > 0 && command?.scriptArgs !== true) guarded.push(...rest.map((word) => GUARD + word));
   const parsed = runCac(path, command, flags, guarded);
-  const values = readOptions(flags, parsed.options, env);
+  const values = readOptions(path, flags, parsed.options, env);
   const help = values.help === true;
   const version = values.version === true && command === undefined;
   if (command?.run === undefined && !help && !version) throw missingCommand(path, command);
@@ -111,8 +111,16 @@ async function findPath(
   return { path, command, others };
 }
 
+function commandLine(path: readonly string[]): string {
+  return ["llmspell", ...path].join(" ");
+}
+
+function seeHelp(path: readonly string[]): string {
+  return `Run \`${commandLine(path)} --help\` for its arguments and options`;
+}
+
 function placeOf(path: readonly string[]): string {
-  return path.length === 0 ? "command" : `command of \`llmspell ${path.join(" ")}\``;
+  return path.length === 0 ? "command" : `command of \`${commandLine(path)}\``;
 }
 
 function commandNames(command: CommandDecl | undefined): string[] {
@@ -123,7 +131,7 @@ function commandNames(command: CommandDecl | undefined): string[] {
 function missingCommand(path: readonly string[], command: CommandDecl | undefined): SpellError {
   return usageError(
     `Missing ${placeOf(path)}`,
-    `Give one of ${commandNames(command).join(", ")}; \`${["llmspell", ...path, "--help"].join(" ")}\` describes them`,
+    `Give one of ${commandNames(command).join(", ")}; \`${commandLine(path)} --help\` describes them`,
   );
 }
 
@@ -149,23 +157,21 @@ function guardWords(
     const name = equals === -1 ? word : word.slice(0, equals);
     const option = flags.find((o) => o.flag === name || o.short === name);
     if (option === undefined) {
-      const command = path.length === 0 ? "llmspell" : `llmspell ${path.join(" ")}`;
       const near = didYouMean(
         name,
         flags.map((o) => o.flag),
       );
-      throw usageError(
-        `Unknown option of \`${command}\`: ${name}`,
-        near ?? `Run \`${command} --help\` for its options`,
-      );
+      throw usageError(`Unknown option of \`${commandLine(path)}\`: ${name}`, near ?? seeHelp(path));
     }
     if (option.value === undefined) {
-      if (equals !== -1) throw usageError(`Option ${option.flag} takes no value: ${word.slice(equals + 1)}`);
+      if (equals !== -1)
+        throw usageError(`Option ${option.flag} takes no value: ${word.slice(equals + 1)}`, seeHelp(path));
       guarded.push(option.flag);
       continue;
     }
     const value = equals === -1 ? words[++i] : word.slice(equals + 1);
-    if (value === undefined) throw usageError(`Option ${option.flag} needs a value: ${option.value}`);
+    if (value === undefined)
+      throw usageError(`Option ${option.flag} needs a value: ${option.value}`, seeHelp(path));
     guarded.push(`${option.flag}=${GUARD}${value}`);
   }
   return guarded;
@@ -184,7 +190,12 @@ function runCac(
   return cli.parse(["", "", ...words], { run: false });
 }
 
-function readOptions(flags: readonly OptionDecl[], parsed: Record<string, unknown>, env: Env): OptionValues {
+function readOptions(
+  path: readonly string[],
+  flags: readonly OptionDecl[],
+  parsed: Record<string, unknown>,
+  env: Env,
+): OptionValues {
   const values: OptionValues = {};
   for (const option of flags) {
     const name = option.flag.slice(2);
@@ -199,7 +210,7 @@ function readOptions(flags: readonly OptionDecl[], parsed: Record<string, unknow
       continue;
     }
     if (given.length === 0 && fromEnv) given.push(fromEnv);
-    for (const value of given) checkChoice(option.flag, option.choices, String(value));
+    for (const value of given) checkChoice(path, option.flag, option.choices, String(value));
     if (option.repeat) values[name] = given.map(String);
     else if (given.length > 0) values[name] = String(given.at(-1));
     else if (option.default !== undefined) values[name] = option.default;
@@ -217,27 +228,31 @@ function readArgs(path: readonly string[], command: CommandDecl, words: readonly
       continue;
     }
     const value = given.shift();
-    if (value !== undefined) checkChoice(arg.name.toUpperCase(), arg.choices, value);
+    if (value !== undefined) checkChoice(path, arg.name.toUpperCase(), arg.choices, value);
     values[arg.name] = value;
   }
   if (given.length > 0) {
-    throw usageError(
-      `Too many arguments for \`llmspell ${path.join(" ")}\`: ${given[0]}`,
-      `Run \`llmspell ${path.join(" ")} --help\` for its arguments`,
-    );
+    throw usageError(`Too many arguments for \`${commandLine(path)}\`: ${given[0]}`, seeHelp(path));
   }
   return values;
 }
 
 function missing(path: readonly string[], command: CommandDecl, arg: ArgDecl): SpellError {
   return usageError(
-    `Missing argument of \`llmspell ${path.join(" ")}\`: ${arg.name.toUpperCase()}`,
+    `Missing argument of \`${commandLine(path)}\`: ${arg.name.toUpperCase()}`,
     `Usage: ${usageLine(path, command)}`,
   );
 }
 
-function checkChoice(name: string, choices: readonly string[] | undefined, value: string): void {
+function checkChoice(
+  path: readonly string[],
+  name: string,
+  choices: readonly string[] | undefined,
+  value: string,
+): void {
   if (choices === undefined || choices.includes(value)) return;
-  const near = didYouMean(value, choices);
-  throw usageError(`Cannot use ${name}: it must be one of ${choices.join(", ")}: ${value}`, near);
+  throw usageError(
+    `Cannot use ${name}: it must be one of ${choices.join(", ")}: ${value}`,
+    didYouMean(value, choices) ?? seeHelp(path),
+  );
 }

@@ -73,7 +73,7 @@ async function test(io: CommandIo, args: ArgValues): Promise<number> {
   else if (result.success === true)
     io.out(`${result.name}/${result.model} answered in ${result.duration_ms} ms: ${result.text}`);
   else {
-    io.err(`Error: ${result.name}/${result.model ?? ""} failed: ${result.error}`);
+    io.err(`Error: ${[result.name, result.model ?? []].flat().join("/")} failed: ${result.error}`);
     if (typeof result.hint === "string") io.err(`  Next: ${result.hint}`);
   }
   return result.success === true ? EXIT.ok : EXIT.failure;
