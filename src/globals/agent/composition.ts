@@ -23,7 +23,7 @@ export const composition: Record<string, FunctionDecl> = {
       const level = text(options.security_level)?.toLowerCase();
       const wrap = present<WrapOptions>({
         toolName: text(options.tool_name),
-        category: text(options.category),
+        category: text(options.category)?.toLowerCase(),
         securityLevel: isLevel(level) ? level : undefined,
       });
       return (await ctx.services.agents()).wrapAsTool(name, wrap, ctx.run);

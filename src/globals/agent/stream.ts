@@ -19,7 +19,7 @@ export async function streamTurn(
   const streamId = crypto.randomUUID();
   let count = 0;
   let raised: { error: unknown } | undefined;
-  const send = async (piece: Table, metadata: Table = {}) => {
+  const deliver = async (piece: Table, metadata: Table) => {
     const words = piece.text ?? "";
     const chunk: Table = {
       stream_id: streamId,
@@ -42,10 +42,17 @@ export async function streamTurn(
       throw error;
     }
   };
+  let delivery = Promise.resolve();
+  const send = (piece: Table, metadata: Table = {}) => {
+    delivery = deliver(piece, metadata);
+    return delivery;
+  };
   try {
     await agent.execute(input, run, (event) => sendEvent(event, send));
     return { success: true, chunks_received: count };
   } catch (error) {
+    // A turn may end while the function is still busy with a piece; it gets the last one after that.
+    await Promise.allSettled([delivery]);
     if (raised !== undefined) throw raised.error;
     if (run.signal.aborted || (error instanceof SpellError && error.code === "interrupted")) throw error;
     const { message } = errorToJson(error);
