@@ -1,28 +1,20 @@
 /** The parts of `config` that write, check and trust files. */
-import { existsSync } from "node:fs";
-import { writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { type ConfigFile, discoverFile, readNamedFile } from "../../config/discover.ts";
 import { examine, type LoadOptions, type Source, selectSource } from "../../config/load.ts";
 import { defaultConfigText } from "../../config/template.ts";
 import { removeUntrusted } from "../../config/trust-rule.ts";
 import { trust, untrust } from "../../config/trust-store.ts";
-import { errorToJson, messageOf, SpellError } from "../../core/errors.ts";
+import { errorToJson, SpellError } from "../../core/errors.ts";
 import { dataDirectory, homeDirectory } from "../../core/paths.ts";
 import type { ArgValues, CommandIo, OptionValues } from "../command.ts";
+import { writeConfigFile } from "../config-file.ts";
 import { EXIT } from "../exit-codes.ts";
 
 export async function initialise(io: CommandIo, _args: ArgValues, options: OptionValues): Promise<number> {
   const path = options.output as string;
   const target = resolve(io.cwd, path);
-  const replace = options.force === true;
-  if (!replace && existsSync(target)) throw alreadyExists(path);
-  try {
-    await writeFile(target, defaultConfigText(), { flag: replace ? "w" : "wx" });
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === "EEXIST") throw alreadyExists(path);
-    throw new SpellError("io", `Cannot write configuration file: ${path}: ${messageOf(cause)}`, { cause });
-  }
+  await writeConfigFile(target, defaultConfigText(), { shown: path, replace: options.force === true });
   io.out(`✓ Created configuration file: ${path}\n`);
   io.out("Next steps:");
   io.out(`  1. Edit ${path}`);
@@ -30,16 +22,6 @@ export async function initialise(io: CommandIo, _args: ArgValues, options: Optio
   io.out(`  3. Check it: llmspell config validate --file ${path}`);
   io.out(`  4. Run a script: llmspell -c ${path} run SCRIPT`);
   return EXIT.ok;
-}
-
-function alreadyExists(path: string): SpellError {
-  return new SpellError(
-    "already_exists",
-    `Configuration file already exists: ${path}. Use --force to overwrite.`,
-    {
-      data: { path },
-    },
-  );
 }
 
 export async function validate(io: CommandIo, _args: ArgValues, options: OptionValues): Promise<number> {

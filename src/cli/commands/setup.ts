@@ -1,11 +1,11 @@
 /** `setup`: asks for a provider and writes the user's configuration file. Spec/cli.md section 17. */
-import { existsSync } from "node:fs";
-import { link, mkdir, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { PROVIDER_TYPES } from "../../config/provider-types.ts";
 import { messageOf, SpellError } from "../../core/errors.ts";
 import { dataDirectory } from "../../core/paths.ts";
 import type { ArgValues, CommandDecl, CommandIo, OptionValues } from "../command.ts";
+import { refuseExisting, writeConfigFile } from "../config-file.ts";
 import { EXIT } from "../exit-codes.ts";
 
 type Settings = Record<string, string>;
@@ -38,13 +38,13 @@ export const command: CommandDecl = {
 
 async function setup(io: CommandIo, _args: ArgValues, options: OptionValues): Promise<number> {
   const path = join(dataDirectory(io.env), "config.toml");
-  const replace = options.force === true;
+  const file = { shown: path, replace: options.force === true, mode: 0o600 };
   if (!io.isTty.stdin) {
     throw new SpellError("invalid_argument", "Cannot set up: standard input is no terminal", {
       hint: "Run `llmspell config init` and edit the file it writes",
     });
   }
-  if (existsSync(path) && !replace) throw alreadyExists(path);
+  refuseExisting(path, file);
   const providers = await chooseProviders(io);
   if (providers === undefined || providers.length === 0) return cancelled(io);
   const tables: Record<string, Settings> = {};
@@ -55,7 +55,8 @@ async function setup(io: CommandIo, _args: ArgValues, options: OptionValues): Pr
   }
   const { stringify } = await import("smol-toml");
   const text = stringify({ providers: { default_provider: providers[0]!, ...tables } });
-  await writePrivate(path, `${text.trimEnd()}\n`, replace);
+  await makeDirectory(dirname(path));
+  await writeConfigFile(path, `${text.trimEnd()}\n`, file);
   report(io, path, providers);
   return EXIT.ok;
 }
@@ -112,30 +113,12 @@ async function askSettings(io: CommandIo, provider: string): Promise<Settings | 
   return { provider_type: provider, api_key: apiKey, default_model: PROVIDER_TYPES[provider]!.defaultModel! };
 }
 
-/** Only the user may read it; it is whole or not there. */
-async function writePrivate(path: string, text: string, replace: boolean): Promise<void> {
-  const temporary = `${path}.${crypto.randomUUID()}`;
+async function makeDirectory(path: string): Promise<void> {
   try {
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-    await writeFile(temporary, text, { mode: 0o600, flag: "wx", flush: true });
-    if (replace) await rename(temporary, path);
-    else await link(temporary, path);
+    await mkdir(path, { recursive: true, mode: 0o700 });
   } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === "EEXIST") throw alreadyExists(path);
-    throw new SpellError("io", `Cannot write configuration file: ${path}: ${messageOf(cause)}`, { cause });
-  } finally {
-    await rm(temporary, { force: true });
+    throw new SpellError("io", `Cannot create the data directory: ${path}: ${messageOf(cause)}`, { cause });
   }
-}
-
-function alreadyExists(path: string): SpellError {
-  return new SpellError(
-    "already_exists",
-    `Configuration file already exists: ${path}. Use --force to overwrite.`,
-    {
-      data: { path },
-    },
-  );
 }
 
 function report(io: CommandIo, path: string, providers: readonly string[]): void {
