@@ -15,7 +15,8 @@ export interface Finished {
 export interface RunOptions {
   env?: Record<string, string>;
   cwd?: string;
-  stdin?: string | "closed";
+  /** Text, nothing at all, or a pipe in which nothing comes. */
+  stdin?: string | "closed" | "open";
   /** Ends the program by SIGKILL and fails the test's expectations; a guard against hangs, not a measure. */
   timeoutMs?: number;
 }
@@ -47,10 +48,7 @@ export class Sandbox implements Disposable {
     return Bun.spawn([EXECUTABLE, ...args], {
       cwd: options.cwd ?? this.cwd,
       env: { ...this.env, ...options.env },
-      stdin:
-        options.stdin === undefined || options.stdin === "closed"
-          ? "ignore"
-          : new TextEncoder().encode(options.stdin),
+      stdin: stdinOf(options.stdin),
       stdout: "pipe",
       stderr: "pipe",
     });
@@ -77,4 +75,9 @@ export class Sandbox implements Disposable {
   [Symbol.dispose](): void {
     rmSync(this.root, { recursive: true, force: true });
   }
+}
+
+function stdinOf(stdin: RunOptions["stdin"]): "ignore" | "pipe" | Uint8Array {
+  if (stdin === undefined || stdin === "closed") return "ignore";
+  return stdin === "open" ? "pipe" : new TextEncoder().encode(stdin);
 }

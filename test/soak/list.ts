@@ -1,0 +1,10 @@
+import { bridge } from "./bridge.ts";
+import { callbacks } from "./callbacks.ts";
+import { disk } from "./disk.ts";
+import { interrupt } from "./interrupt.ts";
+import { modelFiles } from "./model-files.ts";
+import { scripts } from "./scripts.ts";
+import type { Soak } from "./soak.ts";
+import { start } from "./start.ts";
+
+export const soaks: readonly Soak[] = [interrupt, start, disk, callbacks, bridge, modelFiles, scripts];
