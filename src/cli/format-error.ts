@@ -1,5 +1,6 @@
 /** The one place where failures become prose for people. */
 import { type ErrorJson, errorToJson, messageOf } from "../core/errors.ts";
+import { documentValue } from "../core/json.ts";
 
 /**
  * `Error: …`, the causes, the script's traceback and the next step, without a final newline.
@@ -31,7 +32,7 @@ export function errorDocument(
     status: "error",
     error: message,
     ...rest,
-    ...(Object.keys(data).length === 0 ? {} : { data }),
+    ...(Object.keys(data).length === 0 ? {} : { data: documentValue(data) as Record<string, unknown> }),
     ...(Array.isArray(console) ? { console } : {}),
   };
 }

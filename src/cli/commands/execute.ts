@@ -1,6 +1,6 @@
 /** What `run` and `exec` share: running code in the kernel and showing what comes of it. */
-import { withTextForBytes } from "../../core/bytes-as-text.ts";
 import { errorFromJson } from "../../core/errors.ts";
+import { documentValue } from "../../core/json.ts";
 import type { ExecuteReply, ExecuteRequest, KernelEvent } from "../../kernel/api.ts";
 import type { CommandIo, OptionDecl, OptionValues } from "../command.ts";
 import { EXIT } from "../exit-codes.ts";
@@ -64,7 +64,7 @@ export async function execute(io: CommandIo, request: ExecuteRequest): Promise<E
   if (failure !== undefined) throw failure;
   screen.end();
   const console = screen.lines();
-  if (reply.status === "ok") return { reply: { ...reply, value: withTextForBytes(reply.value) }, console };
+  if (reply.status === "ok") return { reply: { ...reply, value: documentValue(reply.value) }, console };
   const { data, ...error } = reply.error;
   throw errorFromJson({ ...error, data: { ...data, ...(io.mode === "json" ? { console } : {}) } });
 }

@@ -1,5 +1,5 @@
-import { withTextForBytes } from "../../core/bytes-as-text.ts";
 import { SpellError } from "../../core/errors.ts";
+import { documentValue } from "../../core/json.ts";
 import { ask, type ReplyFields, showObject } from "../ask.ts";
 import type { ArgValues, CommandDecl, CommandIo, OptionDecl, OptionValues } from "../command.ts";
 import { EXIT } from "../exit-codes.ts";
@@ -96,7 +96,7 @@ async function invoke(io: CommandIo, args: ArgValues, options: OptionValues): Pr
   const request = { type: "tool", command: "invoke", name: args.name as string, params } as const;
   const reply = await ask(io, "Tool invocation error", request);
   const result = reply.result as ReplyFields;
-  if (io.mode === "json") io.json(withTextForBytes(reply), true);
+  if (io.mode === "json") io.json(documentValue(reply), true);
   else if (result.success === true) showResult(io, reply.style, result);
   else io.err(`Error: Tool invocation error: ${failureOf(result)}`);
   return result.success === true ? EXIT.ok : EXIT.failure;
@@ -122,7 +122,7 @@ async function test(io: CommandIo, args: ArgValues, options: OptionValues): Prom
   const request = { type: "tool", command: "test", name: args.name as string, verbose } as const;
   const reply = await ask(io, "Tool test error", request);
   const success = reply.success === true;
-  if (io.mode === "json") io.json(withTextForBytes(reply), true);
+  if (io.mode === "json") io.json(documentValue(reply), true);
   else {
     if (success) io.out(`✓ Tool '${reply.tool}' test successful`);
     else io.out(`✗ Tool '${reply.tool}' test failed: ${reply.message}`);
@@ -171,7 +171,7 @@ function showResult(io: CommandIo, style: unknown, { text, result }: ReplyFields
   if (text instanceof Uint8Array) io.write(text);
   else if (style === "text") io.out(String(text));
   else if (typeof result === "string") io.out(result);
-  else io.out(JSON.stringify(withTextForBytes(result), null, 2));
+  else io.out(JSON.stringify(documentValue(result), null, 2));
 }
 
 function failureOf(result: ReplyFields): string {

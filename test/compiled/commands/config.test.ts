@@ -244,11 +244,12 @@ describe("llmspell config init", () => {
     expect(JSON.parse(checked.stdout)).toMatchObject({ valid: true, path: "my.toml", errors: [] });
   });
 
-  test("in a directory that cannot be written is a clear error", async () => {
+  test("in a place that cannot be written is a clear error", async () => {
     using box = new Sandbox();
-    const done = await box.run(["config", "init", "--output", "none/such.toml"]);
+    box.write("file", "");
+    const done = await box.run(["config", "init", "--output", "file/such.toml"]);
     expect(done.code).toBe(1);
-    expect(done.stderr).toContain("Cannot write configuration file: none/such.toml");
+    expect(done.stderr).toContain("Cannot write configuration file: file/such.toml");
   });
 });
 
