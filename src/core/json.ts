@@ -2,6 +2,7 @@
  * JSON text that keeps 64-bit integers exact in both directions and writes object keys in order
  * (spec/lua-api.md sections 0.1 and 11). Values are those of `core/values.ts`.
  */
+import { withTextForBytes } from "./bytes-as-text.ts";
 import { SpellError } from "./errors.ts";
 import { jsonErrorOffset } from "./json-error.ts";
 
@@ -52,6 +53,14 @@ export function stringifyJson(value: unknown, pretty = false): string {
   const sorted = sorter.sorted(value);
   if (sorter.engineReorders) return write(sorted, pretty ? "\n" : "");
   return JSON.stringify(sorted, null, pretty ? 2 : undefined) ?? "null";
+}
+
+/**
+ * A copy of a script's value for a document that `JSON.stringify` writes: keys in order, integers exact, bytes as base64.
+ * @throws SpellError invalid_argument for functions, kernel objects and cycles, naming the place
+ */
+export function documentValue(value: unknown): unknown {
+  return new Sorter().sorted(withTextForBytes(value));
 }
 
 /** Copies tables with their keys in order and refuses what JSON cannot say; the runtime then writes the text, fast. */
