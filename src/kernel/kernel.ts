@@ -146,6 +146,8 @@ class Kernel implements KernelClient, Services {
 
   private async end(): Promise<void> {
     await this.session?.dispose();
+    const tools = await this.toolService.made();
+    await tools?.dispose();
     const models = await this.modelService.made();
     await models?.dispose();
     const debug = await this.debugService.made();

@@ -27,6 +27,8 @@ export interface ToolServiceOptions {
 }
 
 const DEFAULT_TIMEOUT_MS = 30_000;
+/** How long the end of the process waits for calls that were given up. */
+const CLEAN_UP_MS = 1000;
 
 export function createToolService(options: ToolServiceOptions): ToolService {
   return new Tools(options);
@@ -35,6 +37,7 @@ export function createToolService(options: ToolServiceOptions): ToolService {
 class Tools implements ToolService {
   private readonly catalogue: ToolCatalogue;
   private readonly rate: RateLimit;
+  private readonly running = new Set<Promise<unknown>>();
 
   constructor(private readonly options: ToolServiceOptions) {
     this.catalogue = new ToolCatalogue(options.tools ?? builtinTools);
@@ -109,22 +112,13 @@ class Tools implements ToolService {
     given: Record<string, unknown>,
     call: ToolCallOptions,
   ): Promise<ToolOutcome> {
-    const { config, env, cwd } = this.options;
     const budget = new ResourceBudget(limitsOf(tool.level, tool.limits));
     try {
       budget.hold(weightOf(given));
       const params = checkParameters(tool, given);
-      const outcome = await runWithin(tool.name, this.timeoutMs(tool, call), call.signal, async (signal) => {
-        const can = createCapabilities({
-          config,
-          env,
-          workingDirectory: cwd,
-          needs: tool.needs,
-          budget,
-          signal,
-        });
-        return tool.execute(params, { can, signal, settings: config.current.tools });
-      });
+      const outcome = await runWithin(tool.name, this.timeoutMs(tool, call), call.signal, (signal) =>
+        this.follow(this.perform(tool, params, budget, signal)),
+      );
       budget.hold(weightOf(outcome));
       return outcome;
     } catch (error) {
@@ -132,6 +126,33 @@ class Tools implements ToolService {
       if (isReturned(tool, operation, error)) return failedOutcome(operation, error);
       throw error;
     }
+  }
+
+  private async perform(
+    tool: ToolDefinition,
+    params: Record<string, unknown>,
+    budget: ResourceBudget,
+    signal: AbortSignal,
+  ): Promise<ToolOutcome> {
+    const { config, env, cwd } = this.options;
+    const can = createCapabilities({ config, env, workingDirectory: cwd, needs: tool.needs, budget, signal });
+    return tool.execute(params, { can, signal, settings: config.current.tools });
+  }
+
+  /** Calls that were given up still run until they have noticed and cleaned up. */
+  private follow<T>(work: Promise<T>): Promise<T> {
+    this.running.add(work);
+    const done = () => this.running.delete(work);
+    work.then(done, done);
+    return work;
+  }
+
+  async dispose(): Promise<void> {
+    if (this.running.size === 0) return;
+    const { promise: late, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, CLEAN_UP_MS);
+    await Promise.race([Promise.allSettled(this.running), late]);
+    clearTimeout(timer);
   }
 
   /** The configured time, else the tool's own, else 30 s; a caller may only shorten it. */

@@ -32,6 +32,8 @@ export interface ToolService {
   /** Adds a tool for this process (Tool.register, agents as tools). Refuses a name that is taken. */
   register(definition: ToolDefinition): void;
   unregister(name: string): void;
+  /** Waits, for a short while, until calls that were given up have cleaned up: removed temporary files, say. */
+  dispose(): Promise<void>;
 }
 
 export type { ToolContext, ToolDefinition, ToolOutcome };

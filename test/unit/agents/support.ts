@@ -193,6 +193,7 @@ export class MemoryTools implements ToolService {
     this.tools.set(definition.name, definition);
   }
 
+  async dispose() {}
   unregister(name: string) {
     this.tools.delete(name);
   }

@@ -344,3 +344,23 @@ describe("ToolService.register", () => {
     expect((await failure(() => bench().tools.register(probe(ok, { name })))).code).toBe("invalid_argument");
   });
 });
+
+describe("ToolService.dispose", () => {
+  test("waits until a call that was given up has cleaned up", async () => {
+    const steps: string[] = [];
+    const slow = probe(async (_params, { signal }) => {
+      await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
+      await new Promise((resolve) => setImmediate(resolve));
+      steps.push("cleaned up");
+      return ok();
+    });
+    const { tools } = withTools(slow);
+    const interrupt = new AbortController();
+    const given = tools.execute("probe-tool", {}, { signal: interrupt.signal });
+    interrupt.abort(new SpellError("interrupted", "Interrupted"));
+    expect((await failure(given)).code).toBe("interrupted");
+    expect(steps).toEqual([]);
+    await tools.dispose();
+    expect(steps).toEqual(["cleaned up"]);
+  });
+});
