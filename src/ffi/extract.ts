@@ -24,7 +24,26 @@ const ABANDONED_MS = 3_600_000;
  * @param hash `hashLibrarySet` of the files
  * @throws SpellError platform, naming each place and why it was refused
  */
-export async function extractLibraries(
+export function extractLibraries(
+  files: readonly LibraryFile[],
+  hash: string,
+  places: readonly Place[],
+): Promise<ExtractedSet> {
+  const work = extractInto(files, hash, places);
+  running.add(work);
+  const done = () => running.delete(work);
+  work.then(done, done);
+  return work;
+}
+
+const running = new Set<Promise<unknown>>();
+
+/** For the end of the process: what was begun is finished, so that nothing half-written stays. */
+export async function extractionsDone(): Promise<void> {
+  while (running.size > 0) await Promise.allSettled(running);
+}
+
+async function extractInto(
   files: readonly LibraryFile[],
   hash: string,
   places: readonly Place[],

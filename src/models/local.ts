@@ -100,6 +100,8 @@ export class LocalModels {
   }
 
   async dispose(): Promise<void> {
+    const { extractionsDone } = await import("../ffi/extract.ts");
+    await extractionsDone();
     if (this.llama !== undefined) await (await this.llama).disposeLlama();
   }
 

@@ -31,9 +31,14 @@ export class ChatTemplates extends NativeHandle {
     const error = new BigUint64Array(new ArrayBuffer(8));
     const pointer = model.library.fn.spell_templates_new(model.pointer, ptr(error));
     if (pointer !== null) return new ChatTemplates(model, pointer);
-    throw new SpellError("model_invalid", "Cannot use the model's chat template: it is not valid", {
-      hint: model.library.takeText(error[0]!),
-    });
+    throw new SpellError(
+      "model_invalid",
+      `Cannot use the model's chat template: it is not valid: ${model.path}`,
+      {
+        data: { path: model.path },
+        hint: model.library.takeText(error[0]!),
+      },
+    );
   }
 
   private constructor(
@@ -72,9 +77,14 @@ export class Chat extends NativeHandle {
     const described = JSON.parse(model.library.takeText(fn.spell_chat_describe(pointer)));
     if (described.error !== undefined) {
       this.dispose();
-      throw new SpellError("invalid_argument", `Cannot render the conversation: ${described.error}`, {
-        hint: "The model's chat template or its tool format does not take this call",
-      });
+      throw new SpellError(
+        "invalid_argument",
+        `Cannot render the conversation: ${described.error}: ${model.path}`,
+        {
+          data: { path: model.path },
+          hint: "The model's chat template or its tool format does not take this call",
+        },
+      );
     }
     this.prompt = described.prompt;
     this.stops = described.stops;

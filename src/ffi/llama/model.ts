@@ -32,7 +32,7 @@ export class Model extends NativeHandle {
       words === undefined ? null : ptr(words),
     );
     const log = library.takeLog();
-    if (pointer !== null) return new Model(library, pointer);
+    if (pointer !== null) return new Model(library, path, pointer);
     if (words !== undefined && Atomics.load(words, 0) !== 0)
       throw new SpellError("interrupted", `Loading the model was cancelled: ${path}`);
     const reason = reasonIn(log) ?? "llama.cpp gives no reason";
@@ -44,6 +44,7 @@ export class Model extends NativeHandle {
 
   private constructor(
     readonly library: LlamaLibrary,
+    readonly path: string,
     pointer: Address,
   ) {
     super(pointer, "the model");

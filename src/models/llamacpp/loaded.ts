@@ -38,7 +38,7 @@ export class Loaded implements Disposable {
       if (model.hasEncoder || !model.hasDecoder)
         throw new SpellError(
           "model_invalid",
-          `Cannot generate text with the model: ${header.architecture} is no decoder`,
+          `Cannot generate text with the model: ${header.architecture} is no decoder: ${spec.path}`,
           {
             data: { path: spec.path, architecture: header.architecture },
             hint: "Choose a model that continues text, for example of the llama, qwen or gemma family",
