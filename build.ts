@@ -2,7 +2,7 @@
  * Builds the executable: native libraries and shims for the target, everything embedded, one file in `dist/`.
  * `bun build.ts [--target linux-x64|linux-arm64|…]`; without a target it builds for this machine.
  */
-import { existsSync, mkdirSync, statSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { BunPlugin } from "bun";
 import { buildNative, type NativeSet } from "./native/build.ts";
@@ -78,7 +78,9 @@ async function main(): Promise<void> {
   const set = await buildNative(target).catch((error: Error) => fail(error.message));
   mkdirSync("dist", { recursive: true });
   const windows = target.startsWith("windows");
-  const outfile = join("dist", `llmspell${target === HOST ? "" : `-${target}`}${windows ? ".exe" : ""}`);
+  const name = `llmspell${target === HOST ? "" : `-${target}`}${windows ? ".exe" : ""}`;
+  // Made aside and renamed: whoever runs the old executable meanwhile keeps it whole.
+  const aside = mkdtempSync(join("dist", ".build-"));
   const workers = WORKERS.filter((file) => existsSync(file));
   const git = await gitFacts();
   const result = await Bun.build({
@@ -102,7 +104,7 @@ async function main(): Promise<void> {
     plugins: [embedNative(set)],
     compile: {
       target: `bun-${target}` as Bun.Build.CompileTarget,
-      outfile,
+      outfile: join(aside, name),
       autoloadDotenv: false,
       autoloadBunfig: false,
       autoloadTsconfig: false,
@@ -110,6 +112,9 @@ async function main(): Promise<void> {
     },
     throw: false,
   });
+  const outfile = join("dist", name);
+  if (result.success) renameSync(join(aside, name), outfile);
+  rmSync(aside, { recursive: true });
   if (!result.success) {
     for (const log of result.logs) console.error(String(log));
     fail("the bundle has errors, see above");
