@@ -80,7 +80,7 @@ export interface CommandIo {
   /** Asks on the terminal; null at end of input. @throws usage where stdin is no terminal */
   prompt(text: string, options?: { secret?: boolean }): Promise<string | null>;
   /** A line of standard input for a script that reads one; null at its end. */
-  inputLine(prompt: string): Promise<string | null>;
+  inputLine(prompt: string): Promise<Uint8Array | null>;
   /** The effective configuration; loaded once, warnings go to stderr. */
   loadConfig(): Promise<LoadedConfig>;
   /** The kernel this command talks to; made once, shut down when the command ends. `scripts`: one will be run. */

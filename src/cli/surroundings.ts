@@ -91,9 +91,9 @@ export class Surroundings implements CommandIo {
   }
 
   /** A line of standard input for a script that reads one. */
-  async inputLine(prompt: string): Promise<string | null> {
+  async inputLine(prompt: string): Promise<Uint8Array | null> {
     if (prompt !== "") writeAll(this.isTty.stdin ? 1 : 2, prompt);
-    return this.stdin.line();
+    return this.stdin.bytes();
   }
 
   loadConfig(): Promise<LoadedConfig> {

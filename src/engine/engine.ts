@@ -40,8 +40,8 @@ export interface EngineHost {
   call(target: CallTarget, args: unknown[], blocked: () => ReadonlySet<Task>): unknown;
   /** Script output in order; bytes when the text is not UTF-8. */
   output(stream: "stdout" | "stderr", text: string | Uint8Array): void;
-  /** A line of standard input without its end, or null at its end. */
-  input(prompt: string): Promise<string | null>;
+  /** A line of standard input as it stands, its end included; null at the end of input. */
+  input(prompt: string): Promise<Uint8Array | null>;
   /** What `os.getenv` gives. Without it, the process's own environment. */
   environment?(name: string): string | undefined;
 }

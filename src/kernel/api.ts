@@ -78,8 +78,8 @@ export interface RequestOptions {
   onEvent?: (event: KernelEvent) => void;
   /** Interrupts the request; it then replies `interrupted`. */
   signal?: AbortSignal;
-  /** Answers `input` events: a line without its end, or null at the end of input. */
-  onInput?: (prompt: string) => Promise<string | null>;
+  /** Answers `input` events: a line as it stands, its end included, or null at the end of input. */
+  onInput?: (prompt: string) => Promise<Uint8Array | null>;
 }
 
 /** What front ends hold, whatever the transport. */

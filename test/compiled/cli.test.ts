@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import packageJson from "../../package.json" with { type: "json" };
-import { Sandbox } from "../support/cli.ts";
+import { EXECUTABLE, Sandbox } from "../support/cli.ts";
 
 describe("the command line", () => {
   test("shows the pinned version", async () => {
@@ -153,9 +153,20 @@ describe("llmspell run", () => {
     const script =
       "while true do local l = io.read() if not l then break end print('[' .. l .. ']') end print('end')";
     expect((await box.lua(script, { stdin: "one\ntwo\r\nthree" })).stdout).toBe(
-      "[one]\n[two]\n[three]\nend\n",
+      "[one]\n[two\r]\n[three]\nend\n",
     );
     expect((await box.lua(script, { stdin: "closed" })).stdout).toBe("end\n");
+  });
+
+  test("reads bytes as they are, with and without a last newline", async () => {
+    using box = new Sandbox();
+    box.write("in.bin", new Uint8Array([0xff, 0x0a, 0x61, 0x00, 0x62]));
+    box.write("read.lua", 'local all = io.read("a") print(#all, all:byte(1, -1))');
+    const proc = Bun.spawn(["sh", "-c", `${EXECUTABLE} run read.lua < in.bin`], {
+      cwd: box.cwd,
+      env: box.env,
+    });
+    expect(await new Response(proc.stdout).text()).toBe("5\t255\t10\t97\t0\t98\n");
   });
 
   test("keeps bytes that are not UTF-8", async () => {

@@ -44,7 +44,10 @@ export function harness(policy: Partial<EnginePolicy> = {}, input: string[] = []
       },
       output: (_stream, text) =>
         chunks.push(typeof text === "string" ? new TextEncoder().encode(text) : text),
-      input: async () => input.shift() ?? null,
+      input: async () => {
+        const line = input.shift();
+        return line === undefined ? null : new TextEncoder().encode(`${line}\n`);
+      },
     },
   });
   return {
