@@ -86,6 +86,9 @@ export class SharedChannel {
   }
 }
 
+/** What the script thread posts when it has written. */
+export const RING = 0;
+
 /** What the worker is started with. */
 export interface WorkerStart {
   memory: SharedArrayBuffer;

@@ -7,11 +7,13 @@ import { Frames } from "../bridge/frames.ts";
 import { type Numbering, numberDeclarations } from "../bridge/numbering.ts";
 import { Outbox } from "../bridge/outbox.ts";
 import { FrameReader } from "../bridge/pipe.ts";
-import { FromScript, SharedChannel, Stop, ToScript, type WorkerStart } from "../bridge/protocol.ts";
+import { FromScript, RING, SharedChannel, Stop, ToScript, type WorkerStart } from "../bridge/protocol.ts";
 import { References } from "../bridge/references.ts";
 import { RunClock } from "../clock.ts";
 import type { EngineHost, EnginePolicy, ExecuteInput, ExecuteOutcome, ScriptEngine } from "../engine.ts";
 import { systemCall } from "../host.ts";
+import type { WorkerMessage } from "./start.ts";
+import { installStopHook, type ReachableVm } from "./stop-hook.ts";
 
 export interface LuaEngineOptions {
   globals: readonly GlobalDecl[];
@@ -23,6 +25,7 @@ export interface LuaEngineOptions {
 
 /** How long a script may go on after it was told to stop, before its thread is ended. */
 const GRACE_MS = 1500;
+const PRESS_MS = 5;
 
 export function createLuaEngine(options: LuaEngineOptions): ScriptEngine {
   return new LuaEngine(options);
@@ -91,6 +94,9 @@ class ScriptThread {
   private readonly outbox = new Outbox();
   private run: Run | undefined;
   private ended = false;
+  /** Known once the thread has made it. */
+  private vm: ReachableVm | undefined;
+  private pressing: ReturnType<typeof setInterval> | undefined;
 
   constructor(
     private readonly options: LuaEngineOptions,
@@ -108,7 +114,10 @@ class ScriptThread {
       this.send();
     });
     this.worker = options.worker === undefined ? takeThread() : new Worker(options.worker);
-    this.worker.onmessage = () => this.answer();
+    this.worker.onmessage = ({ data }: MessageEvent<WorkerMessage>) => {
+      if (data === RING) this.answer();
+      else this.vm = data;
+    };
     this.worker.onerror = (event) => {
       event.preventDefault();
       void this.end(new SpellError("internal", `The script thread failed: ${event.message}`));
@@ -144,6 +153,7 @@ class ScriptThread {
     this.run = undefined;
     run.clock.stop();
     clearTimeout(run.grace);
+    clearInterval(this.pressing);
     this.channel.stop = Stop.none;
     this.calls.endAll(new SpellError("interrupted", "The script has ended"));
     run.finish(outcome);
@@ -156,7 +166,19 @@ class ScriptThread {
     this.channel.stop = reason;
     this.writer.start(ToScript.stop);
     this.send();
+    this.press();
     run.grace = setTimeout(() => void this.end(stopError(reason, this.options.policy)), GRACE_MS);
+  }
+
+  /** Makes a script that computes look at the `stop` word, until it has. */
+  private press(): void {
+    const install = () => {
+      if (this.vm !== undefined) installStopHook(this.vm);
+    };
+    install();
+    clearInterval(this.pressing);
+    this.pressing = setInterval(install, PRESS_MS);
+    this.pressing.unref();
   }
 
   /** Ends the thread at once; whatever waits for it fails with `error`. */
@@ -168,6 +190,10 @@ class ScriptThread {
     this.references.clear();
     this.calls.endAll(error);
     this.finish({ error: errorToJson(error) });
+    // A thread ends at a call from compiled code, which a tight loop does not make.
+    this.channel.stop = Stop.interrupted;
+    this.press();
+    this.worker.addEventListener("close", () => clearInterval(this.pressing));
   }
 
   // ---- messages ----

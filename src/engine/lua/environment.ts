@@ -209,7 +209,7 @@ export class Environment {
         const type = lua.lua_type(L, 1);
         if (type === LuaType.boolean) this.vm.exitCode = lua.lua_toboolean(L, 1) ? 0 : 1;
         else this.vm.exitCode = type === LuaType.number ? Number(lua.lua_tointegerx(L, 1, 0)) & 0xff : 0;
-        this.vm.leave(L);
+        this.vm.leave();
         return 0;
       },
       execute: (L) => {

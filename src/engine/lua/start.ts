@@ -1,17 +1,21 @@
 /** The script thread: one VM that serves the kernel until it is terminated. */
 import { errorToJson, SpellError } from "../../core/errors.ts";
 import type { GlobalDecl } from "../../globals/declare.ts";
-import { SharedChannel, type WorkerStart } from "../bridge/protocol.ts";
+import { RING, SharedChannel, type WorkerStart } from "../bridge/protocol.ts";
 import { Bindings } from "./bind.ts";
 import { Environment, fileAccessAllowed, skipShebang } from "./environment.ts";
 import { ScriptFiles } from "./files.ts";
 import { type ExecuteMessage, KernelLink } from "./link.ts";
+import type { ReachableVm } from "./stop-hook.ts";
 import { LuaVm } from "./vm.ts";
 import { compileLua } from "./wasm.ts";
 
+/** A ring, or once, where to reach the VM. */
+export type WorkerMessage = typeof RING | ReachableVm;
+
 declare const self: {
   onmessage: ((event: { data: WorkerStart }) => void) | null;
-  postMessage(value: unknown): void;
+  postMessage(message: WorkerMessage): void;
 };
 
 /** Serves one VM with these globals; a worker's entry file calls it and does nothing else. */
@@ -23,7 +27,7 @@ export function startLuaWorker(globals: readonly GlobalDecl[]): void {
 function serve(globals: readonly GlobalDecl[], { memory, policy }: WorkerStart): void {
   const channel = new SharedChannel(memory);
   const names = { scriptName: "" };
-  const link = new KernelLink(channel, () => self.postMessage(0), {
+  const link = new KernelLink(channel, () => self.postMessage(RING), {
     runFunction: (id, args) => vm.runFunction(id, args),
     releaseFunctions: (pairs) => {
       for (const [id, crossings] of pairs) vm.held.releaseFunction(id, crossings);
@@ -75,6 +79,7 @@ function serve(globals: readonly GlobalDecl[], { memory, policy }: WorkerStart):
 
   environment.install();
   bindings.install();
+  self.postMessage(vm.reachable);
   link.serve();
 }
 

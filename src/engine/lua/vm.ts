@@ -7,6 +7,7 @@ import { ErrorMemory, type Raised, scriptTraceback, toSpellError } from "./error
 import { HeldValues, type ObjectOptions } from "./held.ts";
 import { OWN_CHUNK } from "./prelude.ts";
 import { Stack } from "./stack.ts";
+import { allowHooks, type ReachableVm, runningStates } from "./stop-hook.ts";
 import { concatenate, pushTextOf } from "./text-table.ts";
 import { type FileSystem, instantiateLua, isLuaUnwind, type LuaInstance } from "./wasm.ts";
 
@@ -63,7 +64,12 @@ export class LuaVm {
     this.stack.textFunction = this.keepNative((state) => pushTextOf(this.stack, state, 1));
     this.stack.concatFunction = this.keepNative((state) => concatenate(this.stack, state));
     this.handler = this.keepNative((state) => this.onError(state));
-    this.lua.lua_sethook(L, this.instance.hookPointer, LUA_MASKCOUNT, HOOK_INSTRUCTIONS);
+    this.countInstructions(L);
+  }
+
+  /** For the kernel's thread. */
+  get reachable(): ReachableVm {
+    return { memory: this.lua.memory, main: this.main, hook: this.instance.hookPointer };
   }
 
   /** Sets a field of the table at the top to what `push` pushes. */
@@ -119,21 +125,30 @@ export class LuaVm {
     try {
       this.checkStop();
     } catch (thrown) {
-      this.checkEveryInstruction(L);
+      this.checkEveryInstruction();
+      allowHooks(this.instance.memory(), L);
       this.stack.pushText(L, this.errors.remember(thrown));
       this.lua.lua_error(L);
     }
+    this.countInstructions(L);
+  }
+
+  /** Sets the hook that the policy asks for; others are there only to stop a script. */
+  private countInstructions(L: number): void {
+    const { hookPointer } = this.instance;
+    if (this.options.policy.maxInstructions === undefined) this.lua.lua_sethook(L, 0, 0, 0);
+    else this.lua.lua_sethook(L, hookPointer, LUA_MASKCOUNT, HOOK_INSTRUCTIONS);
   }
 
   /** For a run that must end: no `pcall` may keep the script alive. */
-  private checkEveryInstruction(L: number): void {
-    for (const state of [L, this.main])
+  private checkEveryInstruction(): void {
+    for (const state of runningStates(this.reachable))
       this.lua.lua_sethook(state, this.instance.hookPointer, LUA_MASKCOUNT, 1);
   }
 
   /** Ends the run from within, after `exitCode` was set. */
-  leave(L: number): never {
-    this.checkEveryInstruction(L);
+  leave(): never {
+    this.checkEveryInstruction();
     this.checkStop();
     throw new SpellError("internal", "Cannot leave the script: nothing asked for it");
   }
@@ -169,7 +184,7 @@ export class LuaVm {
     this.instructions = 0;
     this.errors.clear();
     this.lua.lua_settop(this.main, 0);
-    this.lua.lua_sethook(this.main, this.instance.hookPointer, LUA_MASKCOUNT, HOOK_INSTRUCTIONS);
+    this.countInstructions(this.main);
   }
 
   // ---- running ----

@@ -2,6 +2,7 @@
 
 import { readFileSync } from "node:fs";
 import gluePath from "wasmoon/dist/glue.wasm" with { type: "file" };
+import { SpellError } from "../../core/errors.ts";
 import type { LuaExports } from "./api.ts";
 import { calendarImports } from "./libc.ts";
 
@@ -79,8 +80,35 @@ let compiled: WebAssembly.Module | undefined;
 
 /** Lua's module, compiled once in a thread; called early, so that the work is done while the thread waits for its start. */
 export function compileLua(): WebAssembly.Module {
-  compiled ??= new WebAssembly.Module(readFileSync(gluePath));
+  compiled ??= new WebAssembly.Module(withSharedMemory(new Uint8Array(readFileSync(gluePath))));
   return compiled;
+}
+
+const MEMORY_SECTION = 5;
+const MEMORY_IS_SHARED = 2;
+
+/** Declares a module's memory as shared, so that the kernel's thread can reach into it. */
+function withSharedMemory(module: Uint8Array): Uint8Array {
+  let at = 8;
+  const number = () => {
+    let value = 0;
+    for (let shift = 0; ; shift += 7) {
+      const byte = module[at++]!;
+      value += (byte & 0x7f) << shift;
+      if (byte < 0x80) return value;
+    }
+  };
+  while (at < module.length) {
+    const section = module[at++];
+    const length = number();
+    if (section === MEMORY_SECTION) {
+      number(); // how many memories: one
+      module[at]! |= MEMORY_IS_SHARED;
+      return module;
+    }
+    at += length;
+  }
+  throw new SpellError("internal", "Cannot start the script VM: its module declares no memory");
 }
 
 /**

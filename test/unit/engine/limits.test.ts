@@ -67,6 +67,58 @@ describe("the memory limit", () => {
 });
 
 describe("an interrupt", () => {
+  const cases: Record<string, string> = {
+    "a loop without a call": "for _ = 1, math.huge do end",
+    "a loop of C calls": "while true do math.abs(1) end",
+    "a loop of errors": "while true do pcall(error, 'x') end",
+    "an iterator": "for _ in function() return 1 end do end",
+    "tail calls": "local function f() return f() end f()",
+    "protected recursion": "local function f() pcall(f) end while true do f() end",
+    "a comparator": "table.sort({3, 2, 1}, function() while true do end end)",
+    "a replacement": "string.gsub('x', 'x', function() while true do end end)",
+    "a metamethod": "local t = setmetatable({}, {__index = function() while true do end end}) return t.x",
+    "a message handler": `while true do
+      xpcall(function() while true do end end, function() while true do end end)
+    end`,
+    "a coroutine that yields": `local c = coroutine.wrap(function() while true do coroutine.yield() end end)
+      while true do c() end`,
+    "coroutines within coroutines that catch errors": `local function f(depth)
+        if depth == 0 then while true do end end
+        while true do coroutine.resume(coroutine.create(function() f(depth - 1) end)) end
+      end
+      f(20)`,
+    "a coroutine that is closed": `local function endless() while true do end end
+      while true do
+        local co = coroutine.create(function()
+          local x <close> = setmetatable({}, {__close = endless})
+          coroutine.yield()
+        end)
+        coroutine.resume(co)
+        coroutine.close(co)
+      end`,
+    "a callback in a coroutine":
+      "coroutine.wrap(function() Host.apply(function() while true do end end) end)()",
+    finalizers: `while true do
+      setmetatable({}, {__gc = function() while true do end end})
+      collectgarbage()
+    end`,
+  };
+  for (const [what, code] of Object.entries(cases)) {
+    test(`ends ${what} with the line where it was, and the VM goes on`, async () => {
+      const h = harness();
+      await h.run("kept = 'yes'");
+      const running = h.run(`print('begun')\n${code.replaceAll("\n", " ")}`);
+      while (h.output() === "") await Bun.sleep(1);
+      h.engine.interrupt();
+      expect((await running).error).toMatchObject({
+        code: "interrupted",
+        traceback: expect.stringContaining("script.lua:2:"),
+      });
+      expect((await h.run("return kept")).value).toBe("yes");
+      await h.engine.dispose();
+    });
+  }
+
   test("at any moment ends the script and leaves the VM with its globals", async () => {
     const random = randomFrom(7);
     const h = harness();
