@@ -4,9 +4,11 @@
  */
 import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { parseArgs } from "node:util";
 import type { BunPlugin } from "bun";
 import { buildNative, type NativeSet } from "./native/build.ts";
 import packageJson from "./package.json" with { type: "json" };
+import { messageOf } from "./src/core/errors.ts";
 
 /** Files that run on threads of their own; `workerUrl` (src/core/worker.ts) names them without extension. */
 const WORKERS = [
@@ -64,6 +66,15 @@ async function gitFacts(): Promise<Record<string, string>> {
   return { commit: commit ?? "", date: date ?? "", branch: branch ?? "", dirty: status ? "true" : "" };
 }
 
+function wantedTarget(): string {
+  try {
+    const { values } = parseArgs({ options: { target: { type: "string", default: HOST } } });
+    return values.target;
+  } catch (error) {
+    return fail(messageOf(error));
+  }
+}
+
 async function main(): Promise<void> {
   const expected = packageJson.packageManager.split("@")[1];
   if (Bun.version !== expected) {
@@ -71,9 +82,7 @@ async function main(): Promise<void> {
       `this is Bun ${Bun.version}, the project is pinned to ${expected}: run \`npx --yes bun@${expected} build.ts\``,
     );
   }
-  const at = process.argv.indexOf("--target");
-  const target =
-    at === -1 ? HOST : (process.argv[at + 1] ?? fail("--target needs a value, for example linux-arm64"));
+  const target = wantedTarget();
   const started = performance.now();
   const set = await buildNative(target).catch((error: Error) => fail(error.message));
   mkdirSync("dist", { recursive: true });

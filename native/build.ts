@@ -1,6 +1,7 @@
 /** Builds the shims for a target and stages them with llama.cpp's libraries under `build/native/<target>/`. */
 import { cp, mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { didYouMean } from "../src/core/nearest.ts";
 import { hashLibrarySet } from "../src/ffi/library-set.ts";
 import { librariesOf } from "./packages.ts";
 import release from "./release.json";
@@ -25,11 +26,14 @@ const CXX_FLAGS = [...C_FLAGS, "-std=c++17", `-I${join(import.meta.dir, "include
 export async function buildNative(name: string): Promise<NativeSet> {
   const target = TARGETS.find((t) => t.name === name);
   if (target === undefined) {
-    const reason =
-      name === "windows-x64" || name === "windows-arm64"
-        ? "the shim over libllama-common has to come from the C++ compiler of those libraries (MSVC on Windows)"
-        : `there is no such target; there are ${TARGETS.map((t) => t.name).join(", ")}`;
-    throw new Error(`${name} cannot be built on this machine: ${reason}`);
+    if (/^windows-(x64|arm64)$/.test(name))
+      throw new Error(
+        `${name} cannot be built on this machine: the shim over libllama-common has to come from the C++ compiler of those libraries (MSVC on Windows)`,
+      );
+    const names = TARGETS.map((t) => t.name);
+    throw new Error(
+      `there is no target "${name}": ${didYouMean(name, names) ?? `there are ${names.join(", ")}`}`,
+    );
   }
   const compiler = target.compilers.find(({ c, cxx }) => Bun.which(c) && Bun.which(cxx));
   if (compiler === undefined)
@@ -48,7 +52,7 @@ export async function buildNative(name: string): Promise<NativeSet> {
   await mkdir(directory, { recursive: true });
   await stageLibraries(target, directory);
   await compileShim(target, compiler, directory);
-  const set = await describe(target, directory);
+  const set = await verifySet(target, directory);
   await Bun.write(stampPath, JSON.stringify({ key, set }, undefined, 1));
   return set;
 }
@@ -109,7 +113,8 @@ async function compile(...command: string[]): Promise<void> {
   if (exitCode !== 0) throw new Error(`Cannot compile the native shims: ${command.join(" ")}\n${messages}`);
 }
 
-async function describe(target: Target, directory: string): Promise<NativeSet> {
+/** @throws Error naming a library that is not of the target's machine */
+export async function verifySet(target: Target, directory: string): Promise<NativeSet> {
   const files = [];
   for (const name of (await readdir(directory)).sort()) {
     const path = join(directory, name);

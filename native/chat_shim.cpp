@@ -108,7 +108,7 @@ EXPORT char * spell_chat_describe(const spell_chat * chat) {
             { "format", std::string(common_chat_format_name(chat->params.format)) },
             { "plain", chat->params.parser.empty() && chat->params.generation_prompt.empty() },
         };
-        return text(j.dump());
+        return text(j.dump_safe()); // a template may hold bytes that are not UTF-8
     } catch (const std::exception & e) {
         return failure(e.what());
     }

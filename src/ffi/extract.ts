@@ -19,17 +19,19 @@ const TEMPORARY = "llmspell-native-";
 const ABANDONED_MS = 3_600_000;
 
 /**
- * Puts the libraries into a directory named by their hash, in the first place that takes them, and returns it. A set that
- * is there already is checked by owner, rights and sizes only. Several processes may do this at once.
+ * Puts files into a directory named by their hash, in the first place that takes them, and returns it. A set that is there
+ * already is checked by owner, rights and sizes only. Several processes may do this at once.
  * @param hash `hashLibrarySet` of the files
+ * @param what they are, for messages
  * @throws SpellError platform, naming each place and why it was refused
  */
 export function extractLibraries(
   files: readonly LibraryFile[],
   hash: string,
   places: readonly Place[],
+  what = "the llama.cpp libraries",
 ): Promise<ExtractedSet> {
-  const work = extractInto(files, hash, places);
+  const work = extractInto(files, hash, places, what);
   running.add(work);
   const done = () => running.delete(work);
   work.then(done, done);
@@ -47,6 +49,7 @@ async function extractInto(
   files: readonly LibraryFile[],
   hash: string,
   places: readonly Place[],
+  what: string,
 ): Promise<ExtractedSet> {
   const refused: { place: string; reason: string }[] = [];
   for (const place of places) {
@@ -60,7 +63,7 @@ async function extractInto(
     }
   }
   const list = refused.map(({ place, reason }) => `${place} (${reason})`).join(", ");
-  throw new SpellError("platform", `Cannot extract the llama.cpp libraries: no place takes them: ${list}`, {
+  throw new SpellError("platform", `Cannot extract ${what}: no place takes them: ${list}`, {
     data: { refused },
     hint: "Set XDG_CACHE_HOME to a directory of yours that is writable and not mounted noexec",
   });

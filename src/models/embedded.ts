@@ -47,7 +47,12 @@ async function extract(env: Environment): Promise<string> {
   const places = placesFor(env).map((place) =>
     place.temporary ? place : { ...place, directory: join(dirname(place.directory), "models") },
   );
-  const set = await extractLibraries(files, await hashLibrarySet(files), places);
+  const set = await extractLibraries(
+    files,
+    await hashLibrarySet(files),
+    places,
+    `the model ${EMBEDDED_MODEL}`,
+  );
   if (set.temporary) process.once("exit", () => rmSync(set.directory, { recursive: true, force: true }));
   return join(set.directory, files[0]!.name);
 }

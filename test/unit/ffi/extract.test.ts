@@ -137,6 +137,33 @@ describe("extractLibraries", () => {
     expect(error?.message).toContain("/proc (");
   });
 
+  test("names what could not be extracted, where it is not the libraries", async () => {
+    const nowhere = [{ directory: "/proc", temporary: true }];
+    expect(extractLibraries(files, hash, nowhere, "the model spell-mini")).rejects.toThrow(
+      "Cannot extract the model spell-mini: no place takes them: /proc (",
+    );
+    await extractLibraries(files, hash, nowhere).catch(() => undefined);
+  });
+
+  const mounts = Bun.spawnSync(["unshare", "-rm", "true"], { stderr: "ignore" }).success;
+  test.skipIf(!mounts)("goes on where the disk becomes full half-way, and leaves nothing there", () => {
+    const full = join(directory, "full");
+    mkdirSync(full);
+    const source = join(directory, "full.ts");
+    writeFileSync(
+      source,
+      `import { extractLibraries } from ${JSON.stringify(join(import.meta.dir, "../../../src/ffi/extract.ts"))};
+       const set = await extractLibraries(${JSON.stringify(files)}, ${JSON.stringify(hash)}, ${JSON.stringify([cached("full"), cached("second")])});
+       console.log(set.directory);`,
+    );
+    const script = `mount -t tmpfs -o size=120k tmpfs ${full} && ${process.execPath} ${source} && find ${full} -type f`;
+    const { stdout, stderr } = Bun.spawnSync(["unshare", "-rm", "sh", "-c", script]);
+    expect(stderr.toString()).toBe("");
+    const second = join(cached("second").directory, hash.slice(0, 32));
+    expect(stdout.toString()).toBe(`${second}\n`);
+    expect(contentOf(second)).toEqual(WHOLE);
+  });
+
   test("gives the same whole set to many processes that start at once on a fresh home", async () => {
     const script = `
       import { extractLibraries } from ${JSON.stringify(join(import.meta.dir, "../../../src/ffi/extract.ts"))};
