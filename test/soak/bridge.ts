@@ -1,6 +1,6 @@
 /** Calls the bridge with functions and handles until a leak would show. */
 import { harness } from "../unit/engine/harness.ts";
-import { check, type Figures, type Soak, type SoakOptions } from "./soak.ts";
+import { check, type Figures, grownBy, type Soak, type SoakOptions } from "./soak.ts";
 
 const ROUND = `
 local calls = ...
@@ -40,7 +40,7 @@ async function run({ full }: SoakOptions): Promise<Figures> {
       heaps.push(await round());
       residents.push(process.memoryUsage.rss());
     }
-    const grown = (looks: number[]) => looks.at(-1)! - looks[WARM_ROUND]!;
+    const grown = (looks: number[]) => grownBy(looks.slice(WARM_ROUND));
     const figures = {
       "calls across the bridge": step * ROUNDS,
       "Lua heap grew by (bytes)": grown(heaps),

@@ -2,12 +2,14 @@
 
 import { uniform } from "../support/gguf-models.ts";
 import { harness } from "../unit/engine/harness.ts";
-import { between, check, type Figures, type Soak, type SoakOptions } from "./soak.ts";
+import { between, check, type Figures, grownBy, type Soak, type SoakOptions } from "./soak.ts";
 
 const GUARD_MS = 300_000;
-/** What the process may grow by from the warm round to the last. */
+/** After these the JavaScript heaps of two threads have found their size. */
+const WARM_ROUNDS = 5;
+/** What the process may grow by after them. */
 const RESIDENT_BOUND = 48 << 20;
-/** In the short form the JavaScript heaps of two threads are still finding their size. */
+/** In the short form they are still finding it. */
 const SHORT_RESIDENT_BOUND = 160 << 20;
 
 type Harness = ReturnType<typeof harness>;
@@ -111,7 +113,7 @@ async function run({ seed, full }: SoakOptions): Promise<Figures> {
   const atOnce = full ? 100_000 : 10_000;
   const h = harness();
   try {
-    let warm = 0;
+    const looks: number[] = [];
     let depth = 0;
     for (let i = 0; i < rounds; i++) {
       await flood(h, atOnce);
@@ -121,9 +123,9 @@ async function run({ seed, full }: SoakOptions): Promise<Figures> {
       await value(h, DROPS, "dropped functions and handles");
       for (let n = 0; n < 3; n++) await stopped(h, between(random, 1, 60));
       Bun.gc(true);
-      if (i === (full ? 6 : 0)) warm = process.memoryUsage.rss();
+      if (i >= (full ? WARM_ROUNDS : 0)) looks.push(process.memoryUsage.rss());
     }
-    const grown = process.memoryUsage.rss() - warm;
+    const grown = grownBy(looks);
     const figures = {
       rounds,
       "callbacks pending at once": atOnce,

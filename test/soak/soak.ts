@@ -103,3 +103,9 @@ export function pick<T>(random: () => number, items: readonly T[]): T {
 export function between(random: () => number, low: number, high: number): number {
   return Math.floor(low + random() * (high - low));
 }
+
+/** By how much the highest of the later half of the looks is above the highest of the earlier half: a heap breathes. */
+export function grownBy(looks: readonly number[]): number {
+  const half = Math.ceil(looks.length / 2);
+  return Math.max(...looks.slice(half)) - Math.max(...looks.slice(0, half));
+}
