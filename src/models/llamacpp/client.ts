@@ -124,6 +124,7 @@ export class InferenceClient {
     const cancelled = Promise.withResolvers<never>();
     const cancel = () => {
       Atomics.store(slotWords, 0, 1);
+      clearInterval(timer);
       this.pending.get(id)!.onEvent = undefined;
       cancelled.reject(signal.reason);
     };
