@@ -38,11 +38,7 @@ function serve(globals: readonly GlobalDecl[], { memory, policy }: WorkerStart):
   });
   const files = new ScriptFiles(fileAccessAllowed(policy), {
     output: (stream, bytes) => link.output(stream, bytes),
-    inputLine: () => {
-      const line = link.system("input", null);
-      if (line === null) return null;
-      return new TextEncoder().encode(`${line}\n`);
-    },
+    inputLine: () => link.system("input", null) as Uint8Array | null,
   });
   const vm: LuaVm = new LuaVm({
     policy,
