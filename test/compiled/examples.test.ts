@@ -1,8 +1,9 @@
-import { describe, expect, test } from "bun:test";
-import { cpSync } from "node:fs";
+import { afterAll, describe, expect, test } from "bun:test";
+import { copyFileSync, cpSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Glob } from "bun";
-import { Sandbox } from "../support/cli.ts";
+import { EXECUTABLE, Sandbox } from "../support/cli.ts";
 
 /**
  * What each example prints. Digests, encodings and identifiers were computed with coreutils and Python's uuid module;
@@ -45,6 +46,15 @@ const EXPECTED: Record<string, { args?: string[]; lines: (string | RegExp)[] }> 
 };
 
 describe("every script of examples/", () => {
+  // The executable alone, far from the project and its node_modules.
+  const place = mkdtempSync(join(tmpdir(), "llmspell-alone-"));
+  const executable = join(place, "llmspell");
+  copyFileSync(EXECUTABLE, executable);
+  afterAll(() => {
+    expect(readdirSync(place)).toEqual(["llmspell"]);
+    rmSync(place, { recursive: true });
+  });
+
   test("has its expected output here", () => {
     const scripts = [...new Glob("**/*.lua").scanSync("examples")].filter((f) => f !== "modules/greet.lua");
     expect(scripts.sort()).toEqual(Object.keys(EXPECTED).sort());
@@ -57,6 +67,7 @@ describe("every script of examples/", () => {
       const done = await box.run(
         ["run", join(box.root, "examples", script), ...(args === undefined ? [] : ["--", ...args])],
         {
+          executable,
           env: { NO_COLOR: "1" },
         },
       );

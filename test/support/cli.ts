@@ -13,6 +13,8 @@ export interface Finished {
 }
 
 export interface RunOptions {
+  /** In place of the one in `dist/`. */
+  executable?: string;
   env?: Record<string, string>;
   cwd?: string;
   /** Text, nothing at all, or a pipe in which nothing comes. */
@@ -45,7 +47,7 @@ export class Sandbox implements Disposable {
   }
 
   start(args: readonly string[], options: RunOptions = {}) {
-    return Bun.spawn([EXECUTABLE, ...args], {
+    return Bun.spawn([options.executable ?? EXECUTABLE, ...args], {
       cwd: options.cwd ?? this.cwd,
       env: { ...this.env, ...options.env },
       stdin: stdinOf(options.stdin),
