@@ -11,7 +11,7 @@ import {
   type Figures,
   filesBelow,
   pick,
-  processesWith,
+  processesLeftWith,
   type Soak,
   type SoakOptions,
 } from "./soak.ts";
@@ -163,11 +163,11 @@ class Round {
     const timer = setTimeout(() => proc.kill(this.signal), this.delayMs);
     const end = await ended(proc, GUARD_MS, this.what);
     clearTimeout(timer);
-    this.judge(end);
+    await this.judge(end);
     return end;
   }
 
-  private judge(end: Ended): void {
+  private async judge(end: Ended): Promise<void> {
     const { what, work, box } = this;
     checkSound(end, what);
     const expected = work.endless ? [CODES[this.signal]] : [0, CODES[this.signal]];
@@ -187,7 +187,7 @@ class Round {
       .flatMap(filesBelow)
       .filter((path) => /partial-|\.import-|\.tmp/.test(path));
     check(partial.length === 0, `${what}: left half-written`, partial);
-    const processes = processesWith(this.mark);
+    const processes = await processesLeftWith(this.mark);
     check(processes.length === 0, `${what}: processes left`, processes);
   }
 }

@@ -68,7 +68,7 @@ export function checkSound(end: Ended, what: string): void {
 }
 
 /** Processes whose environment has the entry `NAME=value`. Linux only; elsewhere none are seen. */
-export function processesWith(entry: string): number[] {
+function processesWith(entry: string): number[] {
   if (process.platform !== "linux") return [];
   return readdirSync("/proc")
     .filter((name) => /^\d+$/.test(name))
@@ -84,6 +84,12 @@ function environmentOf(pid: number): string {
     if (["ENOENT", "ESRCH", "EACCES", "EPERM"].includes(code)) return ""; // ended meanwhile, or another user's
     throw error;
   }
+}
+
+/** Processes with that entry that are still there after a moment: one that was told to end takes a little to do so. */
+export async function processesLeftWith(entry: string): Promise<number[]> {
+  for (let looks = 0; looks < 100 && processesWith(entry).length > 0; looks++) await Bun.sleep(20);
+  return processesWith(entry);
 }
 
 /** Every path below a directory, sorted; empty where it is absent. */
