@@ -61,6 +61,7 @@ export interface LuaExports {
   lua_setglobal(L: number, name: number): void;
   lua_sethook(L: number, hook: number, mask: number, count: number): void;
   lua_setmetatable(L: number, index: number): number;
+  lua_setupvalue(L: number, index: number, n: number): number;
   lua_settop(L: number, index: number): void;
   lua_toboolean(L: number, index: number): number;
   lua_tointegerx(L: number, index: number, isInteger: number): bigint;

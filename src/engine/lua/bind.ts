@@ -18,6 +18,13 @@ import type { LuaVm } from "./vm.ts";
 
 type LocalHandler = (ctx: LocalContext<unknown>, ...args: unknown[]) => unknown;
 
+const COMPILED_AT_FIRST_CALL = `
+local compile, compiled = ..., nil
+return function(...)
+  compiled = compiled or compile()
+  return compiled(...)
+end`;
+
 export class Bindings {
   private readonly numbering: Numbering;
   private readonly natives = new Map<number, number>();
@@ -34,8 +41,8 @@ export class Bindings {
     private readonly vm: LuaVm,
     private readonly link: KernelLink,
     private readonly environment: LocalEnvironment,
-    /** Replaces the table at the top of the main thread's stack by what the chunk returns when called with it. */
-    private readonly callChunk: (source: string, name: string) => void,
+    /** Replaces the value at the top of the stack by what the chunk returns when called with it. */
+    private readonly callChunk: (L: number, source: string, name: string) => void,
   ) {
     this.numbering = numberDeclarations(declared);
     this.classNumbers = new Map(this.numbering.classes.map((c) => [c.decl.name, c]));
@@ -51,27 +58,21 @@ export class Bindings {
   private installGlobal(global: NumberedGlobal): void {
     const { vm } = this;
     const { lua, stack, main: L } = vm;
-    this.pushInternals(L, global);
     lua.lua_createtable(L, 0, global.functions.size);
     for (const [name, fn] of global.functions)
       if (!fn.decl.internal) vm.setField(L, name, () => this.pushFunction(L, fn));
-    lua.lua_rotate(L, -2, 1);
-    lua.lua_settop(L, -2);
     if (global.index !== undefined) this.setIndex(L, () => this.pushIndex(L, global.index!));
     else if (global.decl.bothSpellings) this.setIndex(L, () => this.pushOtherSpellings(L, global));
     stack.withText(global.decl.name, (name) => lua.lua_setglobal(L, name));
   }
 
-  /** Pushes the private table that the global's Lua functions are given: its other functions. */
-  private pushInternals(L: number, { functions }: NumberedGlobal): void {
+  /** Pushes the private table that a global's Lua functions are given: its other functions. */
+  private pushInternals(L: number, owner: string): void {
+    const { functions } = this.numbering.globals.find((g) => g.decl.name === owner)!;
     this.vm.lua.lua_createtable(L, 0, functions.size);
     for (const [name, fn] of functions)
       if (fn.decl.crossing !== "lua") this.vm.setField(L, name, () => this.pushNativeOf(L, fn));
-    this.internals = this.vm.lua.lua_gettop(L);
   }
-
-  /** Where on the stack the private table of the global that is being installed lies. */
-  private internals = 0;
 
   /** Gives the table at the top a metatable with only `__index`. */
   private setIndex(L: number, push: () => void): void {
@@ -104,8 +105,13 @@ export class Bindings {
       this.vm.lua.lua_rawgeti(L, REGISTRY, BigInt(known));
       return;
     }
-    this.vm.lua.lua_pushvalue(L, this.internals);
-    this.callChunk(decl.source, `${fn.owner}.${fn.name}`);
+    const name = `${fn.owner}.${fn.name}`;
+    this.vm.pushNative(L, (state) => {
+      this.pushInternals(state, fn.owner);
+      this.callChunk(state, decl.source, name);
+      return 1;
+    });
+    this.callChunk(L, COMPILED_AT_FIRST_CALL, name);
     this.vm.lua.lua_pushvalue(L, -1);
     this.luaFunctions.set(fn.number, this.vm.lua.luaL_ref(L, REGISTRY));
   }

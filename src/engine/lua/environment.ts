@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { dirname, isAbsolute, join, relative, resolve, sep } from "node:path";
 import { SpellError } from "../../core/errors.ts";
 import type { EnginePolicy } from "../engine.ts";
-import { type LuaExports, LuaType } from "./api.ts";
+import { type LuaExports, LuaType, REGISTRY } from "./api.ts";
 import type { ExecuteMessage } from "./link.ts";
 import { OWN_CHUNK, PRELUDE } from "./prelude.ts";
 import type { LuaVm, Native } from "./vm.ts";
@@ -17,14 +17,10 @@ const LEVELS: Record<EnginePolicy["stdlib"], readonly (readonly [name: string, o
     ["coroutine", "luaopen_coroutine"],
     ["string", "luaopen_string"],
     ["table", "luaopen_table"],
-  ] as const;
-  const basic = [
-    ...none,
     ["math", "luaopen_math"],
     ["utf8", "luaopen_utf8"],
-    ["os", "luaopen_os"],
-    ["io", "luaopen_io"],
   ] as const;
+  const basic = [...none, ["os", "luaopen_os"], ["io", "luaopen_io"]] as const;
   const standard = [...basic, ["package", "luaopen_package"]] as const;
   return { None: none, Basic: basic, Standard: standard, All: standard };
 })();
@@ -51,6 +47,8 @@ const SPAWN_REFUSED = "Permission denied: starting processes is not allowed by t
 
 export class Environment {
   private scriptDirectory: string | undefined;
+  /** Registry reference of what our own chunks have for `_ENV`. */
+  private ownGlobals = 0;
 
   constructor(
     private readonly vm: LuaVm,
@@ -70,7 +68,8 @@ export class Environment {
       this.vm.setField(L, name, () => this.vm.pushNative(L, native));
     this.vm.setField(L, "package_path", () => stack.pushText(L, this.packagePath(".")));
     stack.pushText(L, level);
-    this.vm.protectedCall(L, 2, 0);
+    this.vm.protectedCall(L, 2, 1);
+    this.ownGlobals = lua.luaL_ref(L, REGISTRY);
   }
 
   private openLibrary(name: string, open: Library): void {
@@ -80,16 +79,19 @@ export class Environment {
     lua.lua_settop(L, -2);
   }
 
-  /** Replaces the table at the top of the main thread's stack by what a chunk of ours returns when called with it. */
-  callOwnChunk(source: string, name: string): void {
-    this.loadChunk(new TextEncoder().encode(source), `=${OWN_CHUNK} ${name}`);
-    this.vm.lua.lua_rotate(this.vm.main, -2, 1);
-    this.vm.protectedCall(this.vm.main, 1, 1);
+  /** Replaces the value at the top of the stack by what a chunk of ours returns when called with it. */
+  callOwnChunk(L: number, source: string, name: string): void {
+    const { lua } = this.vm;
+    this.loadChunk(new TextEncoder().encode(source), `=${OWN_CHUNK} ${name}`, L);
+    lua.lua_rawgeti(L, REGISTRY, BigInt(this.ownGlobals));
+    lua.lua_setupvalue(L, -2, 1);
+    lua.lua_rotate(L, -2, 1);
+    this.vm.protectedCall(L, 1, 1);
   }
 
   /** Pushes the compiled chunk. @throws SpellError script_syntax */
-  loadChunk(code: Uint8Array, name: string): void {
-    const { lua, stack, main: L } = this.vm;
+  loadChunk(code: Uint8Array, name: string, L = this.vm.main): void {
+    const { lua, stack } = this.vm;
     const status = stack.withText("t", (mode) =>
       stack.withText(name, (chunkName) =>
         stack.withBytes(code, (pointer, size) => lua.luaL_loadbufferx(L, pointer, size, chunkName, mode)),

@@ -60,7 +60,11 @@ export function toSpellError(raised: Raised, memory: ErrorMemory, code: ErrorCod
 
 /** The lines of a Lua traceback that belong to the script: our own chunks and C frames at the end are left out. */
 export function scriptTraceback(text: string): string {
-  const lines = text.split("\n").filter((line) => !line.includes(OWN_CHUNK));
+  const all = text.split("\n");
+  const isOwn = (line: string | undefined) => line?.includes(OWN_CHUNK) ?? false;
+  const lines = all.filter(
+    (line, i) => !isOwn(line) && !(line.trim() === "(...tail calls...)" && isOwn(all[i - 1])),
+  );
   while (lines.length > 1 && lines.at(-1)?.trim() === "[C]: in ?") lines.pop();
   return lines.join("\n");
 }

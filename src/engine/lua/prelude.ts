@@ -1,6 +1,6 @@
 /**
  * The part of the script environment that is written in Lua (spec/lua-api.md section 20). The chunk gets a table of host
- * functions and the standard-library level.
+ * functions and the standard-library level; it returns the globals of our other chunks.
  */
 
 /** Every chunk of ours is named so; its frames are left out of what scripts and users see. */
@@ -52,9 +52,20 @@ function _G.setmetatable(object, metatable)
   return setmetatable(object, metatable)
 end
 
+-- What our own chunks see, whatever the script does to its globals.
+local own = {}
+for name, value in pairs(_G) do
+  if type(value) == "table" and value ~= _G then
+    own[name] = {}
+    for key, field in pairs(value) do own[name][key] = field end
+  else
+    own[name] = value
+  end
+end
+
 if level == "None" then
   getmetatable("").__index = nil
-  _G.coroutine, _G.string, _G.table = nil, nil, nil
+  _G.coroutine, _G.string, _G.table, _G.math, _G.utf8 = nil, nil, nil, nil, nil
 end
 
 if package then
@@ -168,4 +179,6 @@ if io then
   io.stdout:setvbuf("no")
   io.stderr:setvbuf("no")
 end
+
+return own
 `;

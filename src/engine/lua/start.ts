@@ -53,8 +53,8 @@ function serve(globals: readonly GlobalDecl[], { memory, policy }: WorkerStart):
     (operation, argument) => link.system(operation, argument),
     (bytes) => link.output(1, bytes),
   );
-  const bindings = new Bindings(globals, vm, link, names, (source, name) =>
-    environment.callOwnChunk(source, name),
+  const bindings = new Bindings(globals, vm, link, names, (L, source, name) =>
+    environment.callOwnChunk(L, source, name),
   );
 
   const execute = (message: ExecuteMessage): Record<string, unknown> => {

@@ -10,7 +10,8 @@ local mathtype, huge, floor, min, max = math.type, math.huge, math.floor, math.m
 local utf8len = utf8.len
 
 local KEYWORDS = {}
-for word in ("and break do else elseif end false for function goto if in local nil not or repeat return then true until while"):gmatch("%a+") do
+local words = "and break do else elseif end false for function goto if in local nil not or repeat return then true until while"
+for word in string.gmatch(words, "%a+") do
   KEYWORDS[word] = true
 end
 

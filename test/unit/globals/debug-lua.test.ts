@@ -219,4 +219,9 @@ describe("Debug.dump", () => {
     `);
     expect(lines[1]).toBe("  a = 1.5,  -- float");
   });
+
+  test("needs nothing of a standard library that the script does not have", async () => {
+    const lines = await runScript(`print(string, utf8) print((Debug.dump({ a = 1.5 })))`, "None");
+    expect([lines[0], lines[2]]).toEqual(["nil\tnil", "  a = 1.5,  -- float"]);
+  });
 });

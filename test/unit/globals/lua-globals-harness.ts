@@ -1,6 +1,7 @@
 /** Runs scripts that see Debug and Streaming in a real VM, with a real debug service behind them. */
 import { silentLog } from "../../../src/core/log.ts";
 import { createDebugService } from "../../../src/debug/create.ts";
+import type { EnginePolicy } from "../../../src/engine/engine.ts";
 import { createLuaEngine } from "../../../src/engine/lua/engine.ts";
 import { DebugGlobal } from "../../../src/globals/debug.ts";
 import { Dispatcher } from "../../../src/globals/dispatch.ts";
@@ -25,7 +26,10 @@ const config = {
 } as unknown as ConfigService;
 
 /** What the script printed, line by line; rejects with its error. */
-export async function runScript(code: string): Promise<string[]> {
+export async function runScript(
+  code: string,
+  stdlib: EnginePolicy["stdlib"] = "Standard",
+): Promise<string[]> {
   let text = "";
   const service = createDebugService({ config, log: silentLog, terminal: false });
   const services = { config, debug: async () => service } as Partial<Services> as Services;
@@ -38,7 +42,7 @@ export async function runScript(code: string): Promise<string[]> {
   const engine = createLuaEngine({
     globals,
     policy: {
-      stdlib: "Standard",
+      stdlib,
       allowFileAccess: false,
       allowProcessSpawn: false,
       modulePaths: [],

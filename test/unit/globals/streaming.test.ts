@@ -77,4 +77,14 @@ describe("Streaming", () => {
     expect(lines[1]).toContain("inside a stream only");
     expect(lines[2]).toStartWith("false\t");
   });
+
+  test("works inside coroutines and in scripts that have none of their own", async () => {
+    const nested = `local outer = coroutine.wrap(function()
+      local s = Streaming.create(function() Streaming.yield(1) end)
+      coroutine.yield(s.next()) Streaming.yield(2)
+    end) print(outer(), outer())`;
+    expect(await runScript(nested)).toEqual(["1\t2"]);
+    const bare = `local s = Streaming.create(function() Streaming.yield(1) end) print(coroutine, s.next())`;
+    expect(await runScript(bare, "None")).toEqual(["nil\t1"]);
+  });
 });
