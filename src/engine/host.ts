@@ -37,8 +37,12 @@ async function spawn(host: EngineHost, request: SpawnRequest, signal: AbortSigna
     stdin: input,
     stdout: "pipe",
     stderr: "pipe",
-    signal,
+    // A group of its own: a shell's children are to end with it.
+    detached: true,
   });
+  const end = () => endGroup(child);
+  if (signal.aborted) end();
+  signal.addEventListener("abort", end);
   const chunks: Uint8Array[] = [];
   const pass = async (stream: ReadableStream<Uint8Array>, to: (chunk: Uint8Array) => void) => {
     for await (const chunk of stream) to(chunk);
@@ -48,6 +52,27 @@ async function spawn(host: EngineHost, request: SpawnRequest, signal: AbortSigna
     pass(child.stderr, (chunk) => host.output("stderr", chunk)),
     child.exited,
   ]);
+  signal.removeEventListener("abort", end);
   const killedBy = child.signalCode === null ? null : String(child.signalCode);
   return { code: child.exitCode, signal: killedBy, output: Buffer.concat(chunks) };
+}
+
+const KILL_AFTER_MS = 500;
+
+function endGroup(child: Bun.Subprocess): void {
+  signalGroup(child, "SIGTERM");
+  const kill = setTimeout(() => signalGroup(child, "SIGKILL"), KILL_AFTER_MS);
+  child.exited.then(() => clearTimeout(kill));
+}
+
+function signalGroup(child: Bun.Subprocess, signal: NodeJS.Signals): void {
+  if (process.platform === "win32") {
+    child.kill();
+    return;
+  }
+  try {
+    process.kill(-child.pid, signal);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+  }
 }

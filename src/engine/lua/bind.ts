@@ -221,7 +221,8 @@ export class Bindings {
     const { vm } = this;
     const { lua } = vm;
     const key = lua.lua_type(L, 2) === LuaType.string ? vm.stack.string(L, 2) : undefined;
-    const fn = typeof key === "string" ? cls.methods.get(key) : undefined;
+    if (typeof key !== "string") return 0;
+    const fn = cls.methods.get(key) ?? cls.methods.get(otherSpelling(key));
     if (fn === undefined) return 0;
     lua.lua_settop(L, 2);
     lua.lua_pushvalue(L, 1);

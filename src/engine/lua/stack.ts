@@ -186,7 +186,7 @@ export class Stack {
     if (path.tables.includes(address)) {
       throw new SpellError(
         "invalid_argument",
-        `Cannot pass a table that contains itself${place(path.names)}`,
+        `Circular reference detected at path: ${path.names.join("").replace(/^\./, "")}`,
         {
           hint: "Pass a table without cycles",
         },

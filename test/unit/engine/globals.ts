@@ -34,7 +34,7 @@ const counterClass: ClassDecl = {
       doc: "Adds and gives the sum.",
       params: [param("n", Type.Number(), "how much")],
       returns: "number",
-      aliases: ["increase"],
+      aliases: ["increase", "add_more"],
       handler: (ctx, n) => {
         ctx.self.count += n;
         return ctx.self.count;

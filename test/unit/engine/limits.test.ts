@@ -141,6 +141,29 @@ describe("an interrupt", () => {
     await h.engine.dispose();
   }, 60_000);
 
+  test.skipIf(process.platform === "win32")("ends child processes and what they started", async () => {
+    const h = harness();
+    for (const call of ["os.execute(command)", "io.popen(command):read('a')"]) {
+      const running = h.run(`local command = "sleep 300 & echo $! >&2; wait" ${call}`);
+      let output = "";
+      while (!output.includes("\n")) {
+        await Bun.sleep(1);
+        output += h.output();
+      }
+      h.engine.interrupt();
+      expect((await running).error?.code).toBe("interrupted");
+      const isGone = () => {
+        try {
+          return !process.kill(Number(output), 0);
+        } catch (error) {
+          return (error as NodeJS.ErrnoException).code === "ESRCH";
+        }
+      };
+      while (!isGone()) await Bun.sleep(5);
+    }
+    await h.engine.dispose();
+  });
+
   test("when nothing runs does nothing", async () => {
     const h = harness();
     h.engine.interrupt();

@@ -39,7 +39,7 @@ describe("a value that goes to the kernel", () => {
       "Cannot pass a thread to the kernel: at .a[1]",
     );
     expect(await value("local t = {x = {}} t.x.y = t return select(2, pcall(Host.echo, t))")).toBe(
-      "Cannot pass a table that contains itself: at .x.y",
+      "Circular reference detected at path: x.y",
     );
     expect(
       await value("local t = {} for _ = 1, 200 do t = {t} end return select(2, pcall(Host.echo, t))"),
