@@ -45,6 +45,9 @@ function takeThread(): Worker {
   return taken;
 }
 
+/** How long messages of a script are handled before everything else gets its turn. */
+const TURN_MS = 5;
+
 class LuaEngine implements ScriptEngine {
   private thread: ScriptThread | undefined;
   private disposed = false;
@@ -210,11 +213,24 @@ class ScriptThread {
     this.send();
   }
 
-  /** The script thread rang. */
+  /**
+   * The script thread rang. A script may write as fast as this reads, so reading takes turns with timers, signals and
+   * other clients.
+   */
   private answer(): void {
-    this.channel.answered();
-    for (let frame = this.frames.next(); frame !== undefined && !this.ended; frame = this.frames.next())
-      this.handle(new Reader(frame, this.references));
+    const turnEndMs = performance.now() + TURN_MS;
+    do {
+      for (let frame = this.frames.next(); frame !== undefined; frame = this.frames.next()) {
+        if (this.ended) return;
+        this.handle(new Reader(frame, this.references));
+        if (performance.now() < turnEndMs) continue;
+        // Not answered yet, so the script does not ring meanwhile: rings would come before the timers.
+        this.outbox.flush(this.channel);
+        setTimeout(() => this.answer(), 0);
+        return;
+      }
+      this.channel.answered();
+    } while (this.channel.toKernel.available() > 0 && !this.ended);
     this.outbox.flush(this.channel);
   }
 

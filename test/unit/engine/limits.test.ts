@@ -119,6 +119,12 @@ describe("an interrupt", () => {
     });
   }
 
+  test("reaches a script that prints without end", async () => {
+    const h = harness({ timeoutMs: 200 });
+    expect((await h.run("while true do print('x') end")).error?.data?.limit).toBe("time");
+    await h.engine.dispose();
+  });
+
   test("at any moment ends the script and leaves the VM with its globals", async () => {
     const random = randomFrom(7);
     const h = harness();
