@@ -83,6 +83,6 @@ export interface CommandIo {
   inputLine(prompt: string): Promise<Uint8Array | null>;
   /** The effective configuration; loaded once, warnings go to stderr. */
   loadConfig(): Promise<LoadedConfig>;
-  /** The kernel this command talks to; made once, shut down when the command ends. `scripts`: one will be run. */
-  kernel(use?: { scripts: boolean }): Promise<KernelClient>;
+  /** The kernel this command talks to; made once, shut down when the command ends. */
+  kernel(): Promise<KernelClient>;
 }

@@ -1,4 +1,5 @@
 /** From argv to an exit code: parse, make the command's surroundings, run it, show what went wrong. */
+import { startScriptThread } from "../core/script-thread.ts";
 import type { CommandIo, OptionValues, OutputMode } from "./command.ts";
 import { EXIT, exitCodeOfError } from "./exit-codes.ts";
 import { errorDocument, formatError } from "./format-error.ts";
@@ -10,6 +11,8 @@ export async function main(argv: readonly string[]): Promise<number> {
     writeAll(1, `${argv[0] === "-V" ? versionLine() : `llmspell ${shortVersion()}`}\n`);
     return EXIT.ok;
   }
+  const word = argv.find((w) => !w.startsWith("-"));
+  if (word === "run" || word === "exec") startScriptThread();
   let mode = guessMode(argv);
   try {
     const { parse } = await import("./parse.ts");

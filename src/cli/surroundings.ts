@@ -129,15 +129,13 @@ export class Surroundings implements CommandIo {
     return stderrLog(level, this.env.LOG_FORMAT === "json" ? "json" : "text");
   }
 
-  kernel(use = { scripts: false }): Promise<KernelClient> {
-    this.client ??= this.connect(use.scripts);
+  kernel(): Promise<KernelClient> {
+    this.client ??= this.connect();
     return this.client;
   }
 
-  private async connect(scripts: boolean): Promise<KernelClient> {
-    const { createKernel, prepareScripts } = await import("../kernel/kernel.ts");
-    if (scripts) prepareScripts();
-    const loaded = await this.loadConfig();
+  private async connect(): Promise<KernelClient> {
+    const [loaded, { createKernel }] = await Promise.all([this.loadConfig(), import("../kernel/kernel.ts")]);
     return createKernel({ loaded, log: this.log(loaded), env: this.env, cwd: this.cwd });
   }
 

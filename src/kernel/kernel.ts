@@ -5,7 +5,6 @@ import { createConfigService } from "../config/service.ts";
 import { type ErrorJson, errorToJson, SpellError } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
 import { dataDirectory } from "../core/paths.ts";
-import { startSpareThread } from "../engine/lua/engine.ts";
 import type {
   ExecuteReply,
   ExecuteRequest,
@@ -25,11 +24,6 @@ export interface KernelOptions {
 }
 
 type Failure = { status: "error"; error: ErrorJson };
-
-/** Called before the configuration is read by front ends that are about to run a script. */
-export function prepareScripts(): void {
-  startSpareThread();
-}
 
 export function createKernel(options: KernelOptions): KernelClient {
   return new Kernel(options);

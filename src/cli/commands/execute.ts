@@ -44,7 +44,7 @@ export function checkEngine(options: OptionValues): "lua" {
  * @throws SpellError the script's failure
  */
 export async function execute(io: CommandIo, request: ExecuteRequest): Promise<Executed> {
-  const kernel = await io.kernel({ scripts: true });
+  const kernel = await io.kernel();
   const closed = new AbortController();
   const screen = new Screen(io, request.stream);
   let failure: unknown;

@@ -1,6 +1,6 @@
 /** The kernel's end of a Lua VM: starts its thread, answers its calls, runs its functions, stops it. */
 import { type ErrorJson, errorToJson, messageOf, SpellError } from "../../core/errors.ts";
-import { workerUrl } from "../../core/worker.ts";
+import { takeScriptThread } from "../../core/script-thread.ts";
 import type { GlobalDecl } from "../../globals/declare.ts";
 import { Reader, Writer } from "../bridge/codec.ts";
 import { Frames } from "../bridge/frames.ts";
@@ -29,20 +29,6 @@ const PRESS_MS = 5;
 
 export function createLuaEngine(options: LuaEngineOptions): ScriptEngine {
   return new LuaEngine(options);
-}
-
-/** A thread that loads its code before anybody knows what it will run under. */
-let spare: Worker | undefined;
-
-/** Starts the next engine's thread now: reading the configuration and loading the thread's code then overlap. */
-export function startSpareThread(): void {
-  spare ??= new Worker(workerUrl("src/engine/lua/worker"));
-}
-
-function takeThread(): Worker {
-  const taken = spare ?? new Worker(workerUrl("src/engine/lua/worker"));
-  spare = undefined;
-  return taken;
 }
 
 /** How long messages of a script are handled before everything else gets its turn. */
@@ -116,7 +102,7 @@ class ScriptThread {
       this.writer.start(ToScript.run).uint32(id).uint32(this.references.idOf(fn)).value(args);
       this.send();
     });
-    this.worker = options.worker === undefined ? takeThread() : new Worker(options.worker);
+    this.worker = options.worker === undefined ? takeScriptThread() : new Worker(options.worker);
     this.worker.onmessage = ({ data }: MessageEvent<WorkerMessage>) => {
       if (data === RING) this.answer();
       else this.vm = data;
