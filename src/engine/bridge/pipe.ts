@@ -8,6 +8,9 @@ const HEADER_BYTES = 8;
 /** Bytes before each frame's payload: its length, little endian. */
 export const FRAME_PREFIX_BYTES = 4;
 
+/** Some 50 µs: longer than most answers take, and than both threads need to be put to sleep and woken. */
+export const LOOKS = 4000;
+
 export function pipeBytes(capacity: number): number {
   return HEADER_BYTES + capacity;
 }
@@ -58,8 +61,10 @@ export class Pipe {
     return count;
   }
 
-  /** Blocks the thread until the other side has written. */
+  /** Blocks the thread until the other side has written. Looks a while first: a quick answer then saves a wake-up. */
   waitForData(): void {
+    const tail = this.words[TAIL]!;
+    for (let i = 0; i < LOOKS; i++) if (Atomics.load(this.words, HEAD) !== tail) return;
     const head = Atomics.load(this.words, HEAD);
     if (((head - this.words[TAIL]!) | 0) === 0) Atomics.wait(this.words, HEAD, head);
   }

@@ -74,6 +74,11 @@ export class SharedChannel {
     Atomics.store(this.control, RUNG, 0);
   }
 
+  /** The kernel is reading: nobody needs to ring. */
+  looking(): void {
+    Atomics.store(this.control, RUNG, 1);
+  }
+
   /** The kernel has more for the script than fits now. */
   wantRoom(): void {
     Atomics.store(this.control, WANTS_ROOM, 1);

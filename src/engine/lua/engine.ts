@@ -6,7 +6,7 @@ import { Reader, Writer } from "../bridge/codec.ts";
 import { Frames } from "../bridge/frames.ts";
 import { type Numbering, numberDeclarations } from "../bridge/numbering.ts";
 import { Outbox } from "../bridge/outbox.ts";
-import { FrameReader } from "../bridge/pipe.ts";
+import { FrameReader, LOOKS } from "../bridge/pipe.ts";
 import { FromScript, RING, SharedChannel, Stop, ToScript, type WorkerStart } from "../bridge/protocol.ts";
 import { References } from "../bridge/references.ts";
 import { RunClock } from "../clock.ts";
@@ -83,6 +83,9 @@ class ScriptThread {
   private readonly outbox = new Outbox();
   private run: Run | undefined;
   private ended = false;
+  private turnEndMs = 0;
+  /** A reply was sent since the last look. */
+  private replied = false;
   /** Known once the thread has made it. */
   private vm: ReachableVm | undefined;
   private pressing: ReturnType<typeof setInterval> | undefined;
@@ -204,20 +207,39 @@ class ScriptThread {
    * other clients.
    */
   private answer(): void {
-    const turnEndMs = performance.now() + TURN_MS;
+    this.turnEndMs = performance.now() + TURN_MS;
+    this.read();
+  }
+
+  private read(): void {
     do {
       for (let frame = this.frames.next(); frame !== undefined; frame = this.frames.next()) {
         if (this.ended) return;
         this.handle(new Reader(frame, this.references));
-        if (performance.now() < turnEndMs) continue;
+        if (performance.now() < this.turnEndMs) continue;
         // Not answered yet, so the script does not ring meanwhile: rings would come before the timers.
         this.outbox.flush(this.channel);
         setTimeout(() => this.answer(), 0);
         return;
       }
+      if (this.replied && this.listen()) continue;
       this.channel.answered();
     } while (this.channel.toKernel.available() > 0 && !this.ended);
     this.outbox.flush(this.channel);
+  }
+
+  /** After a reply the script's next call often follows at once: a look for it saves both threads a wake-up. */
+  private listen(): boolean {
+    this.replied = false;
+    for (let i = 0; i < LOOKS; i++) if (this.channel.toKernel.available() > 0) return true;
+    return false;
+  }
+
+  /** Goes on reading after a reply that came later, while the turn lasts. */
+  private resume(): void {
+    if (this.ended || performance.now() >= this.turnEndMs) return;
+    this.channel.looking();
+    this.read();
   }
 
   private handle(reader: Reader): void {
@@ -301,12 +323,14 @@ class ScriptThread {
         return;
       }
       this.send();
+      this.replied = true;
     };
     const failed = (error: unknown) => {
       if (this.ended) return;
       this.calls.close(id);
       this.writer.start(ToScript.reply).uint32(id).byte(0).value(errorToJson(error));
       this.send();
+      this.replied = true;
     };
     let result: unknown;
     this.calls.open(id);
@@ -316,7 +340,7 @@ class ScriptThread {
       failed(error);
       return;
     }
-    if (result instanceof Promise) result.then(ok, failed);
+    if (result instanceof Promise) result.then(ok, failed).then(() => this.resume());
     else ok(result);
   }
 
