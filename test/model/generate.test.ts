@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { loadLlama } from "../../src/ffi/llama/library.ts";
 import { InferenceClient } from "../../src/models/llamacpp/client.ts";
 import { Loaded } from "../../src/models/llamacpp/loaded.ts";
+import { Turns } from "../../src/models/llamacpp/turns.ts";
 import { GENERATED_MODELS, generateModel, SPELL_MINI } from "../support/gguf-models.ts";
 import { failureOf, greedy, specOf } from "./support.ts";
 
@@ -240,9 +241,9 @@ describe("loading", () => {
     const library = loadLlama(LIBRARIES);
     const words = new Int32Array(new SharedArrayBuffer(8));
     words[0] = 1;
-    expect(() => Loaded.load(library, noise, words)).toThrow("Loading the model was cancelled");
+    expect(() => Loaded.load(library, noise, words, new Turns())).toThrow("Loading the model was cancelled");
     words[0] = 0;
-    using loaded = Loaded.load(library, noise, words);
+    using loaded = Loaded.load(library, noise, words, new Turns());
     expect(loaded.describe().vocabularySize).toBe(1504);
     expect(words[1]).toBe(1000); // thousandths of the file
   });

@@ -2,14 +2,18 @@ import { errorFromJson, SpellError } from "../../core/errors.ts";
 import { workerUrl } from "../../core/worker.ts";
 import { librariesLoaded, llamaLibraries } from "../../ffi/library.ts";
 import {
+  type EmbedRequest,
+  type EmbedResult,
   type GenerateEvent,
   type GenerateRequest,
   type GenerateResult,
   type LoadedModel,
   type ModelSpec,
+  type ModelStats,
   type PromptRequest,
-  SLOT_WORDS,
-  SLOTS,
+  type RankRequest,
+  type RankResult,
+  REQUEST_WORDS,
   type WorkerReply,
   type WorkerRequest,
   type WorkerResults,
@@ -21,13 +25,13 @@ export interface CallOptions {
 }
 
 interface Pending {
-  slot: number;
+  words: Int32Array;
   resolve(result: never): void;
   reject(error: unknown): void;
   onEvent: ((event: GenerateEvent) => void) | undefined;
 }
 
-type Unsent<T> = T extends unknown ? Omit<T, "id" | "slot"> : never;
+type Unsent<T> = T extends unknown ? Omit<T, "id" | "words"> : never;
 
 const PROGRESS_EVERY_MS = 50;
 
@@ -35,9 +39,8 @@ const PROGRESS_EVERY_MS = 50;
 export class InferenceClient {
   private worker: Promise<Worker> | undefined;
   private readonly pending = new Map<number, Pending>();
-  private readonly words = new SharedArrayBuffer(SLOTS * SLOT_WORDS * 4);
-  private readonly freeSlots = Array.from({ length: SLOTS }, (_, i) => i);
-  private readonly waitingForSlot: (() => void)[] = [];
+  /** Messages sent to the thread: it looks for them between steps. */
+  private sent = new Int32Array(new SharedArrayBuffer(4));
   private readonly stopping = new WeakSet<Worker>();
   private lastId = 0;
 
@@ -47,17 +50,25 @@ export class InferenceClient {
     options: CallOptions & { onProgress?: (share: number) => void } = {},
   ): Promise<LoadedModel> {
     const { onProgress } = options;
-    return this.call<LoadedModel>({ type: "load", spec }, options, (slotWords) => {
+    return this.call<LoadedModel>({ type: "load", spec }, options, (words) => {
       if (onProgress === undefined) return undefined;
       return setInterval(() => {
-        const thousandths = Atomics.load(slotWords, 1);
+        const thousandths = Atomics.load(words, 1);
         if (thousandths > 0) onProgress(thousandths / 1000);
       }, PROGRESS_EVERY_MS);
     });
   }
 
   generate(spec: ModelSpec, request: GenerateRequest, options: CallOptions = {}): Promise<GenerateResult> {
-    return this.call({ type: "generate", spec, request }, options);
+    return this.call({ type: "generate", spec, request, stream: options.onEvent !== undefined }, options);
+  }
+
+  embed(spec: ModelSpec, request: EmbedRequest, options: CallOptions = {}): Promise<EmbedResult> {
+    return this.call({ type: "embed", spec, request }, options);
+  }
+
+  rank(spec: ModelSpec, request: RankRequest, options: CallOptions = {}): Promise<RankResult> {
+    return this.call({ type: "rank", spec, request }, options);
   }
 
   /** Prompt tokens of a call, template and tools included. */
@@ -84,11 +95,16 @@ export class InferenceClient {
     return this.worker === undefined ? [] : this.call({ type: "loaded" }, {});
   }
 
+  /** What the models in memory do. Starts no thread. */
+  async stats(): Promise<ModelStats[]> {
+    return this.worker === undefined ? [] : this.call({ type: "stats" }, {});
+  }
+
   /** Cancels what runs, frees the models and ends the thread. The next call starts it anew. */
   async dispose(): Promise<void> {
     const starting = this.worker;
     if (starting === undefined) return;
-    for (const { slot } of this.pending.values()) Atomics.store(this.wordsOf(slot), 0, 1);
+    for (const { words } of this.pending.values()) Atomics.store(words, 0, 1);
     const stopped = this.call({ type: "stop" }, {});
     this.worker = undefined;
     const [, worker] = await Promise.allSettled([stopped, starting]);
@@ -100,30 +116,30 @@ export class InferenceClient {
   private async call<T extends WorkerResults[keyof WorkerResults]>(
     message: Unsent<WorkerRequest>,
     { signal, onEvent }: CallOptions,
-    watch: (slotWords: Int32Array) => ReturnType<typeof setInterval> | undefined = () => undefined,
+    watch: (words: Int32Array) => ReturnType<typeof setInterval> | undefined = () => undefined,
   ): Promise<T> {
     signal?.throwIfAborted();
     const worker = await this.start();
-    const slot = await this.takeSlot();
-    const slotWords = this.wordsOf(slot);
-    const timer = watch(slotWords);
+    signal?.throwIfAborted();
+    const words = new Int32Array(new SharedArrayBuffer(4 * REQUEST_WORDS));
+    const timer = watch(words);
     const id = ++this.lastId;
     const replied = new Promise<T>((resolve, reject) => {
-      this.pending.set(id, { slot, resolve, reject, onEvent });
+      this.pending.set(id, { words, resolve, reject, onEvent });
       worker.ref();
-      worker.postMessage({ ...message, id, slot } as WorkerRequest);
+      worker.postMessage({ ...message, id, words } as WorkerRequest);
+      Atomics.add(this.sent, 0, 1);
     }).finally(() => {
       clearInterval(timer);
       this.pending.delete(id);
       if (this.pending.size === 0) worker.unref();
-      this.giveSlot(slot);
     });
     if (signal === undefined) return replied;
 
-    // the caller need not wait until the thread has noticed; the slot is given back when it has
+    // the caller need not wait until the thread has noticed
     const cancelled = Promise.withResolvers<never>();
     const cancel = () => {
-      Atomics.store(slotWords, 0, 1);
+      Atomics.store(words, 0, 1);
       clearInterval(timer);
       this.pending.get(id)!.onEvent = undefined;
       cancelled.reject(signal.reason);
@@ -164,7 +180,8 @@ export class InferenceClient {
       };
       worker.onerror = ({ message }) => lost(threadEnded(message));
       worker.addEventListener("close", () => lost(threadEnded("it was closed")), { once: true });
-      worker.postMessage({ type: "start", libraries: libraries.directory, words: this.words });
+      this.sent = new Int32Array(new SharedArrayBuffer(4));
+      worker.postMessage({ type: "start", libraries: libraries.directory, sent: this.sent });
     });
     await librariesLoaded(libraries);
     return worker;
@@ -179,23 +196,6 @@ export class InferenceClient {
 
   private failAll(error: unknown): void {
     for (const pending of [...this.pending.values()]) pending.reject(error);
-  }
-
-  private wordsOf(slot: number): Int32Array {
-    return new Int32Array(this.words, slot * SLOT_WORDS * 4, SLOT_WORDS);
-  }
-
-  private async takeSlot(): Promise<number> {
-    while (this.freeSlots.length === 0)
-      await new Promise<void>((resolve) => this.waitingForSlot.push(resolve));
-    const slot = this.freeSlots.pop()!;
-    this.wordsOf(slot).fill(0);
-    return slot;
-  }
-
-  private giveSlot(slot: number): void {
-    this.freeSlots.push(slot);
-    this.waitingForSlot.shift()?.();
   }
 }
 

@@ -36,30 +36,74 @@ export interface GenerateRequest {
   reusePrefix: boolean;
 }
 
-/** `slot`: the request's own part of the shared words, from sending to the last reply. */
-export type WorkerRequest = { id: number; slot: number } & (
+/** `words`: the request's own shared words: [0] nonzero cancels, [1] load progress in thousandths. */
+export type WorkerRequest = { id: number; words: Int32Array } & (
   | { type: "load"; spec: ModelSpec }
-  | { type: "generate"; spec: ModelSpec; request: GenerateRequest }
+  /** `stream`: text is wanted while it is made. */
+  | { type: "generate"; spec: ModelSpec; request: GenerateRequest; stream: boolean }
+  | { type: "embed"; spec: ModelSpec; request: EmbedRequest }
+  | { type: "rank"; spec: ModelSpec; request: RankRequest }
   | { type: "count"; spec: ModelSpec; prompt: PromptRequest }
   | { type: "tokenize"; spec: ModelSpec; text: string; special: boolean; parse: boolean }
   | { type: "detokenize"; spec: ModelSpec; tokens: Int32Array; special: boolean }
   | { type: "unload"; path: string }
   | { type: "loaded" }
+  | { type: "stats" }
   /** Frees all models; the last request of a thread. */
   | { type: "stop" }
 );
 
-/** The first message: where the libraries are, and the shared words (`SLOT_WORDS` for each slot). */
+/** The first message: where the libraries are, and a shared word that counts the messages sent after it. */
 export interface WorkerStart {
   type: "start";
   libraries: string;
-  words: SharedArrayBuffer;
+  sent: Int32Array;
 }
 
-/** Requests that run or wait at the same time, each with shared words of its own. */
-export const SLOTS = 256;
-/** A slot's words: [0] nonzero cancels, [1] load progress in thousandths. */
-export const SLOT_WORDS = 2;
+/** Words of a request. */
+export const REQUEST_WORDS = 2;
+
+export interface EmbedRequest {
+  texts: readonly string[];
+  /** Scale each vector to length 1. */
+  normalize: boolean;
+}
+
+export interface EmbedResult {
+  /** One row a text, in their order. */
+  vectors: Float32Array;
+  dimensions: number;
+  /** Tokens of all texts. */
+  tokens: number;
+}
+
+export interface RankRequest {
+  query: string;
+  documents: readonly string[];
+}
+
+export interface RankResult {
+  /** One a document, in their order; higher fits better. */
+  scores: number[];
+  /** Tokens of all pairs. */
+  tokens: number;
+}
+
+/** What a loaded model's generation holds and does at the moment. */
+export interface ModelStats {
+  path: string;
+  /** Requests that wait for a place. */
+  queued: number;
+  /** Requests with a place: their prompts are read or their answers are made. */
+  running: number;
+  /** Sequences that can live side by side. */
+  sequences: number;
+  /** Tokens the context holds, those of running requests and those kept for later ones. */
+  heldTokens: number;
+  /** Of these, kept for later requests only. */
+  cachedTokens: number;
+  contextTokens: number;
+}
 
 export interface LoadedModel {
   path: string;
@@ -92,11 +136,14 @@ export interface GenerateResult {
 export interface WorkerResults {
   load: LoadedModel;
   generate: GenerateResult;
+  embed: EmbedResult;
+  rank: RankResult;
   count: number;
   tokenize: Int32Array;
   detokenize: string;
   unload: boolean;
   loaded: LoadedModel[];
+  stats: ModelStats[];
   stop: undefined;
 }
 

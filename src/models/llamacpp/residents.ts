@@ -1,61 +1,108 @@
 import { totalmem } from "node:os";
 import type { LlamaLibrary } from "../../ffi/llama/library.ts";
 import { Loaded } from "./loaded.ts";
-import type { LoadedModel, ModelSpec } from "./protocol.ts";
+import type { LoadedModel, ModelSpec, ModelStats } from "./protocol.ts";
+import type { Turns } from "./turns.ts";
 
 const MOST_MODELS = 4;
 const MEMORY_SHARE = 0.6;
 
-/** The models that are kept loaded, least recently used first to leave when there are too many or too large ones. */
-export class Residents implements Disposable {
-  private readonly models = new Map<string, Loaded>(); // in order of use
+interface Resident {
+  loaded: Loaded;
+  /** Requests that use it now; it must not be disposed of. */
+  users: number;
+}
 
-  constructor(private readonly library: LlamaLibrary) {}
+/**
+ * The models that are kept loaded, least recently used first to leave when there are too many or too large ones. One that
+ * is in use never leaves; a model that finds no room waits until one can.
+ */
+export class Residents {
+  private readonly models = new Map<string, Resident>(); // in order of use
+  private waiting: (() => void)[] = [];
 
-  /** The model of a spec, loaded if it is not. @throws SpellError what `Loaded.load` throws */
-  get(spec: ModelSpec, words: Int32Array): Loaded {
+  constructor(
+    private readonly library: LlamaLibrary,
+    private readonly turns: Turns,
+  ) {}
+
+  /**
+   * Calls `body` with the model of a spec, loaded if it is not, which stays until the call has ended.
+   * @throws SpellError what `Loaded.load` and `body` throw
+   */
+  async use<T>(spec: ModelSpec, words: Int32Array, body: (loaded: Loaded) => T | Promise<T>): Promise<T> {
     const key = JSON.stringify(spec);
-    let loaded = this.models.get(key);
-    if (loaded === undefined) {
-      this.makeRoom(Bun.file(spec.path).size);
-      loaded = Loaded.load(this.library, spec, words);
+    let resident = this.models.get(key);
+    while (resident === undefined) {
+      if (this.makeRoom(Bun.file(spec.path).size)) {
+        resident = { loaded: Loaded.load(this.library, spec, words, this.turns), users: 0 };
+      } else {
+        await this.change();
+        resident = this.models.get(key);
+      }
     }
     this.models.delete(key);
-    this.models.set(key, loaded);
-    return loaded;
+    this.models.set(key, resident);
+    resident.users++;
+    try {
+      return await body(resident.loaded);
+    } finally {
+      resident.users--;
+      this.changed();
+    }
   }
 
-  /** True when a model of this file was loaded. */
-  unload(path: string): boolean {
-    const keys = [...this.models].filter(([, loaded]) => loaded.spec.path === path).map(([key]) => key);
-    for (const key of keys) this.drop(key);
+  /** Frees the models of a file, those in use when they no longer are. True when there were any. */
+  async unload(path: string): Promise<boolean> {
+    const keys = [...this.models].filter(([, { loaded }]) => loaded.spec.path === path).map(([key]) => key);
+    for (const key of keys) await this.drop(key);
     return keys.length > 0;
   }
 
   describe(): LoadedModel[] {
-    return [...this.models.values()].map((loaded) => loaded.describe());
+    return [...this.models.values()].map(({ loaded }) => loaded.describe());
   }
 
-  dispose(): void {
-    for (const key of [...this.models.keys()]) this.drop(key);
+  stats(): ModelStats[] {
+    return [...this.models.values()].flatMap(({ loaded }) => loaded.stats() ?? []);
   }
 
-  [Symbol.dispose](): void {
-    this.dispose();
+  /** Frees all models once no request uses them. */
+  async close(): Promise<void> {
+    for (const key of [...this.models.keys()]) await this.drop(key);
   }
 
-  private makeRoom(bytes: number): void {
+  /** False where models that are in use leave too little. One that is alone may be as large as it likes. */
+  private makeRoom(bytes: number): boolean {
     const budget = totalmem() * MEMORY_SHARE - bytes;
-    const held = () => [...this.models.values()].reduce((sum, loaded) => sum + loaded.sizeBytes, 0);
-    for (const [key, loaded] of [...this.models]) {
-      if (loaded.busy) continue;
-      if (this.models.size < MOST_MODELS && held() <= budget) return;
-      this.drop(key);
+    const held = () => [...this.models.values()].reduce((sum, { loaded }) => sum + loaded.sizeBytes, 0);
+    const fits = () => this.models.size === 0 || (this.models.size < MOST_MODELS && held() <= budget);
+    for (const [key, { loaded, users }] of [...this.models]) {
+      if (fits()) return true;
+      if (users > 0) continue;
+      this.models.delete(key);
+      loaded.dispose();
     }
+    return fits();
   }
 
-  private drop(key: string): void {
-    this.models.get(key)?.dispose();
+  private async drop(key: string): Promise<void> {
+    const resident = this.models.get(key);
+    if (resident === undefined) return;
+    while (resident.users > 0) await this.change();
+    if (this.models.get(key) !== resident) return;
     this.models.delete(key);
+    resident.loaded.dispose();
+    this.changed();
+  }
+
+  private change(): Promise<void> {
+    return new Promise((resolve) => this.waiting.push(resolve));
+  }
+
+  private changed(): void {
+    const waiting = this.waiting;
+    this.waiting = [];
+    for (const wake of waiting) wake();
   }
 }

@@ -3,9 +3,9 @@ import { writeSync } from "node:fs";
 import { type ErrorJson, errorToJson } from "../../core/errors.ts";
 import { librariesLoaded, llamaLibraries } from "../../ffi/library.ts";
 import { loadLlama } from "../../ffi/llama/library.ts";
-import { generate } from "../llamacpp/generate.ts";
 import { Loaded } from "../llamacpp/loaded.ts";
-import { type ModelSpec, SLOT_WORDS } from "../llamacpp/protocol.ts";
+import { type ModelSpec, REQUEST_WORDS } from "../llamacpp/protocol.ts";
+import { Turns } from "../llamacpp/turns.ts";
 
 /** The one line that the child prints. A child that prints none has met its end in native code. */
 export type ProbeOutcome = { ok: true } | { ok: false; error: ErrorJson };
@@ -31,12 +31,12 @@ async function tryModel(path: string): Promise<void> {
   await librariesLoaded(libraries);
   library.fn.spell_no_core_dump();
 
-  const words = new Int32Array(new SharedArrayBuffer(SLOT_WORDS * 4));
-  using loaded = Loaded.load(library, specOf(path), words);
-  const hooks = { words, emit: () => {}, pause: async () => {} };
+  const words = new Int32Array(new SharedArrayBuffer(REQUEST_WORDS * 4));
+  using loaded = Loaded.load(library, specOf(path), words, new Turns());
+  const hooks = { words, emit: () => {} };
   const sampling = { temperature: 0 };
   const request = { sampling, maxTokens: OUTPUT_TOKENS, stops: [], reusePrefix: false };
-  await generate(loaded, { ...request, prompt: { text: "Hello" } }, hooks);
+  await loaded.generator.generate({ ...request, prompt: { text: "Hello" } }, hooks);
   loaded.prompt({ chat: { messages: [{ role: "user", content: "Hello" }] } }).chat?.dispose();
 }
 

@@ -1,39 +1,74 @@
 import { SpellError } from "../../core/errors.ts";
+import { Context } from "../../ffi/llama/context.ts";
 import { Sampler } from "../../ffi/llama/sampler.ts";
 import { AnswerStream } from "./answer.ts";
-import type { Loaded, Prompt } from "./loaded.ts";
-import type { GenerateEvent, GenerateRequest, GenerateResult } from "./protocol.ts";
+import type { GenerateHooks, Generator } from "./generator.ts";
+import type { ModelParts, Prompt } from "./model-parts.ts";
+import type { GenerateRequest, GenerateResult, ModelStats } from "./protocol.ts";
 import { DEFAULT_MAX_TOKENS, samplingFor } from "./sampling.ts";
 import { StopTexts } from "./stop-texts.ts";
 
 const SEQUENCE = 0;
 
-export interface GenerateHooks {
-  /** The request's shared words; [0] nonzero cancels, within a decode too. */
-  words: Int32Array;
-  emit(event: GenerateEvent): void;
-  /** Lets the thread take messages; called between steps. */
-  pause(): Promise<void>;
+/** Makes the answers of one model. */
+export class Scheduler implements Generator {
+  readonly context: Context;
+  /** Tokens whose state the context holds in sequence 0, in order. */
+  held = new Int32Array(0);
+  private last: Promise<unknown> = Promise.resolve();
+
+  /** @throws SpellError limit where memory does not suffice */
+  constructor(readonly parts: ModelParts) {
+    const { spec, model, contextTokens, threads } = parts;
+    this.context = Context.create(model, {
+      contextTokens,
+      batchTokens: Math.min(spec.batchTokens, contextTokens),
+      ubatchTokens: spec.ubatchTokens,
+      sequences: 1,
+      threads,
+      flashAttention: spec.flashAttention,
+    });
+  }
+
+  generate(request: GenerateRequest, hooks: GenerateHooks): Promise<GenerateResult> {
+    const result = this.last.then(() => this.parts.turns.during(() => generate(this, request, hooks)));
+    this.last = result.catch(() => {});
+    return result;
+  }
+
+  stats(): Omit<ModelStats, "path"> {
+    const heldTokens = this.held.length;
+    const { contextTokens } = this.context;
+    return { queued: 0, running: 0, sequences: 1, heldTokens, cachedTokens: heldTokens, contextTokens };
+  }
+
+  dispose(): void {
+    this.context.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
 }
 
 /**
  * One answer, from prompt to end.
  * @throws SpellError context_overflow (nothing was decoded), invalid_argument, interrupted, provider
  */
-export async function generate(
-  loaded: Loaded,
+async function generate(
+  loaded: Scheduler,
   request: GenerateRequest,
   hooks: GenerateHooks,
 ): Promise<GenerateResult> {
-  const prompt = loaded.prompt(request.prompt);
+  const prompt = loaded.parts.prompt(request.prompt);
   using chat = prompt.chat;
   refuseOverflow(prompt.tokens.length, loaded.context.contextTokens);
   if (prompt.tokens.length === 0)
     throw new SpellError("invalid_argument", "Cannot generate: the prompt has no tokens");
 
-  const options = samplingFor(loaded.sampling, request.sampling);
+  const options = samplingFor(loaded.parts.sampling, request.sampling);
   const grammar = prompt.grammar === undefined ? {} : { grammar: prompt.grammar };
-  using sampler = Sampler.create(loaded.model, chat, { ...options, ...grammar });
+  using sampler = Sampler.create(loaded.parts.model, chat, { ...options, ...grammar });
   sampler.seen(prompt.tokens.slice(-Math.max(0, options.repeatLastN)));
 
   const run = new Run(loaded, sampler, hooks);
@@ -80,7 +115,7 @@ class Run {
   private decoded: number[] = [];
 
   constructor(
-    private readonly loaded: Loaded,
+    private readonly loaded: Scheduler,
     private readonly sampler: Sampler,
     private readonly hooks: GenerateHooks,
   ) {
@@ -108,7 +143,7 @@ class Run {
       this.position = start + chunk.length;
       this.loaded.held = tokens.slice(0, this.position);
       this.outputIndex = chunk.length - 1;
-      await this.hooks.pause();
+      await this.loaded.parts.turns.pass();
     }
     return cached;
   }
@@ -143,7 +178,7 @@ class Run {
         this.decoded.push(this.sampler.token);
         this.position++;
         this.outputIndex = 0;
-        await this.hooks.pause();
+        await this.loaded.parts.turns.pass();
       }
       finish();
       return "limit";
