@@ -2,8 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { EventBuffer } from "../../src/models/llamacpp/event-buffer.ts";
 import type { GenerateEvent } from "../../src/models/llamacpp/protocol.ts";
 import { StopTexts } from "../../src/models/llamacpp/stop-texts.ts";
-import { physicalCores, quota } from "../../src/models/llamacpp/threads.ts";
-import { uniform } from "../support/gguf-models.ts";
+import { uniform } from "../support/random.ts";
 
 describe("StopTexts", () => {
   const run = (stops: string[], pieces: string[]) => {
@@ -103,29 +102,5 @@ describe("EventBuffer", () => {
       { type: "reasoning", text: "b" },
       { type: "text", text: "cd" },
     ]);
-  });
-});
-
-describe("threads", () => {
-  const processor = (socket: number, core: number) =>
-    `processor\t: 0\nphysical id\t: ${socket}\ncore id\t\t: ${core}\n`;
-
-  test("are counted by physical cores", () => {
-    const cpuinfo = [
-      processor(0, 0),
-      processor(0, 1),
-      processor(0, 0),
-      processor(0, 1),
-      processor(1, 0),
-    ].join("\n");
-    expect(physicalCores(cpuinfo, 8)).toBe(3);
-    expect(physicalCores("processor : 0\n\nprocessor : 1\n", 8)).toBe(8);
-  });
-
-  test("respect a container's quota", () => {
-    expect(quota("200000 100000\n")).toBe(2);
-    expect(quota("50000 100000\n")).toBe(1);
-    expect(quota("max 100000\n")).toBe(Number.POSITIVE_INFINITY);
-    expect(quota("")).toBe(Number.POSITIVE_INFINITY);
   });
 });
