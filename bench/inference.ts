@@ -4,7 +4,8 @@ import type { ModelSpec } from "../src/models/llamacpp/protocol.ts";
 import { computeThreads } from "../src/models/llamacpp/threads.ts";
 import { interleave, median } from "./measure.ts";
 import { benchModel } from "./model.ts";
-import { llamaBench, runLlamaBench } from "./peer/llama-bench.ts";
+import { runLlamaBench } from "./peer/llama-bench.ts";
+import { llamaProgram } from "./peer/llama-cpp.ts";
 import { type Row, row, Unavailable } from "./row.ts";
 
 const PROMPT_TOKENS = 512;
@@ -72,7 +73,7 @@ class Ours {
 export async function inference(): Promise<Row[]> {
   const model = await benchModel();
   const threads = Math.min(computeThreads(), availableParallelism());
-  const peer = await llamaBench();
+  const peer = await llamaProgram("llama-bench");
   const ours = new Ours({
     path: model,
     contextTokens: 1024,
