@@ -6,7 +6,8 @@ import { SpellError } from "../../src/core/errors.ts";
 import { InferenceClient } from "../../src/models/llamacpp/client.ts";
 import { readGguf } from "../../src/models/llamacpp/gguf.ts";
 import { text, texts, uint, writeGguf } from "../support/gguf.ts";
-import { generateModel, SPELL_MINI, uniform } from "../support/gguf-models.ts";
+import { generateModel, SPELL_MINI } from "../support/gguf-models.ts";
+import { uniform } from "../support/random.ts";
 import { failureOf, greedy, specOf } from "./support.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "llmspell-gguf-"));

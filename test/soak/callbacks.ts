@@ -1,6 +1,6 @@
 /** Callbacks in great numbers, nested as deep as they may, failing and stopped: right results, flat memory, no hang. */
 
-import { uniform } from "../support/gguf-models.ts";
+import { uniform } from "../support/random.ts";
 import { harness } from "../unit/engine/harness.ts";
 import { between, check, type Figures, grownBy, type Soak, type SoakOptions } from "./soak.ts";
 

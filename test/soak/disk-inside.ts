@@ -2,7 +2,8 @@
 import { existsSync, mkdirSync, readFileSync, statfsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Sandbox } from "../support/cli.ts";
-import { SPELL_MINI, uniform } from "../support/gguf-models.ts";
+import { SPELL_MINI } from "../support/gguf-models.ts";
+import { uniform } from "../support/random.ts";
 import { between, check, checkSound, type Ended, ended, filesBelow, type SoakOptions } from "./soak.ts";
 
 type Random = () => number;

@@ -1,7 +1,8 @@
 /** Signals at random moments of varied work: the right exit code, nothing left behind, and the next run works. */
 import { join } from "node:path";
 import { Sandbox } from "../support/cli.ts";
-import { SPELL_MINI, uniform } from "../support/gguf-models.ts";
+import { SPELL_MINI } from "../support/gguf-models.ts";
+import { uniform } from "../support/random.ts";
 import {
   between,
   check,

@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { SpellError } from "../../src/core/errors.ts";
 import { readGguf } from "../../src/models/llamacpp/gguf.ts";
 import { Sandbox } from "../support/cli.ts";
-import { generateModel, SPELL_MINI, uniform } from "../support/gguf-models.ts";
+import { generateModel, SPELL_MINI } from "../support/gguf-models.ts";
+import { uniform } from "../support/random.ts";
 import {
   between,
   check,

@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Sandbox } from "../support/cli.ts";
-import { uniform } from "../support/gguf-models.ts";
+import { uniform } from "../support/random.ts";
 import { hostile } from "./hostile.ts";
 import {
   between,

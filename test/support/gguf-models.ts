@@ -14,6 +14,7 @@ import {
   uint,
   writeGguf,
 } from "./gguf.ts";
+import { around, bell, uniform } from "./random.ts";
 
 export const SPELL_MINI = join(import.meta.dir, "../../models/spell-mini/spell-mini.gguf");
 
@@ -100,15 +101,11 @@ function weights(shape: Shape, tokens: number): Tensor[] {
   const kv = shape.kvHeads * shape.headWidth;
   const tensors: Tensor[] = [];
   const matrix = (name: string, columns: number, rows: number, scale = 1 / Math.sqrt(columns)) => {
-    // the sum of three uniform numbers: near enough to a bell, and exact in every engine
-    const values = Float32Array.from(
-      { length: columns * rows },
-      () => (random() + random() + random() - 1.5) * 2 * scale,
-    );
+    const values = bell(random, columns * rows, scale);
     tensors.push({ name: `${name}.weight`, shape: [columns, rows], type: shape.type, values });
   };
   const vector = (name: string, length: number, middle: number) => {
-    const values = Float32Array.from({ length }, () => middle + (random() - 0.5) * 0.2);
+    const values = around(random, length, middle);
     tensors.push({ name, shape: [length], type: "F32", values });
   };
 
@@ -140,17 +137,6 @@ function weights(shape: Shape, tokens: number): Tensor[] {
     matrix(layer("ffn_down"), feedForward, width, LOUD);
   }
   return tensors;
-}
-
-/** Numbers of [0, 1) from 32-bit integers (mulberry32). */
-export function uniform(seed: number): () => number {
-  let state = seed | 0;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
 }
 
 const CONTROL = ["<unk>", "<s>", "</s>", "<|endoftext|>"]; // the last is what phi3 asks for

@@ -75,6 +75,20 @@ export function copyEntries(path: string, prefix: string): Entry[] {
   return found;
 }
 
+/** The strings of another file's array; empty where it has none of that name. */
+export function stringsOf(path: string, key: string): string[] {
+  const entry = copyEntries(path, key).find((e) => Buffer.from(e).readBigUInt64LE() === BigInt(key.length));
+  if (entry === undefined) return [];
+  const bytes = Buffer.from(entry.buffer, entry.byteOffset, entry.byteLength);
+  const found: string[] = [];
+  for (let at = 8 + key.length + 16; at < bytes.length; ) {
+    const end = at + 8 + Number(bytes.readBigUInt64LE(at));
+    found.push(bytes.toString("utf8", at + 8, end));
+    at = end;
+  }
+  return found;
+}
+
 function encode({ name, shape, type, values }: Tensor): Uint8Array {
   if (shape.reduce((a, b) => a * b, 1) !== values.length) throw new Error(`${name}: shape and values differ`);
   if (type === "F32") return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
