@@ -106,6 +106,7 @@ EXPORT struct llama_context *spell_context_new(struct llama_model *model, uint32
     params.n_threads = threads;
     params.n_threads_batch = threads;
     params.flash_attn_type = (enum llama_flash_attn_type) flash_attention;
+    params.kv_unified = true; // one room for all sequences: a long one may use what the others leave, a prefix is shared
     params.no_perf = true;
     return llama_init_from_model(model, params);
 }
@@ -134,11 +135,18 @@ EXPORT void spell_threads_free(struct ggml_threadpool *threads) {
     destroy(threads);
 }
 
-static bool word_is_set(void *word) { return atomic_load((atomic_int *) word) != 0; }
+// words: how many there are, then the address of each.
+static bool all_words_are_set(void *data) {
+    const uint64_t *words = data;
+    for (uint64_t i = 1; i <= words[0]; i++) {
+        if (atomic_load((atomic_int *) (uintptr_t) words[i]) == 0) return false;
+    }
+    return words[0] > 0;
+}
 
-// A running decode stops when *word becomes nonzero. The word must outlive the context or be replaced; NULL removes it.
-EXPORT void spell_context_abort_word(struct llama_context *context, void *word) {
-    llama_set_abort_callback(context, word == NULL ? NULL : word_is_set, word);
+// A running decode stops when every word is nonzero. The list and its words must outlive the context or be replaced.
+EXPORT void spell_context_abort_words(struct llama_context *context, void *words) {
+    llama_set_abort_callback(context, all_words_are_set, words);
 }
 
 // --- batch: arrays of the caller, one sequence a token
@@ -176,11 +184,9 @@ EXPORT void spell_batch_free(struct spell_batch *batch) {
     free(batch);
 }
 
-// Decodes the first `count` entries. Returns what llama_decode returns (0 done, 1 no room, 2 stopped, < 0 failed).
-EXPORT int spell_batch_decode(struct llama_context *context, struct spell_batch *batch, int32_t count,
-                              llama_token *tokens, llama_pos *positions, int8_t *outputs) {
-    if (count <= 0 || count > batch->capacity) return -1;
-    struct llama_batch view = {
+static struct llama_batch batch_view(struct spell_batch *batch, int32_t count, llama_token *tokens, llama_pos *positions,
+                                     int8_t *outputs) {
+    return (struct llama_batch) {
         .n_tokens = count,
         .token = tokens,
         .embd = NULL,
@@ -189,5 +195,69 @@ EXPORT int spell_batch_decode(struct llama_context *context, struct spell_batch 
         .seq_id = batch->sequence_of,
         .logits = outputs,
     };
-    return llama_decode(context, view);
+}
+
+// Decodes the first `count` entries. Returns what llama_decode returns (0 done, 1 no room, 2 stopped, < 0 failed).
+EXPORT int spell_batch_decode(struct llama_context *context, struct spell_batch *batch, int32_t count,
+                              llama_token *tokens, llama_pos *positions, int8_t *outputs) {
+    if (count <= 0 || count > batch->capacity) return -1;
+    return llama_decode(context, batch_view(batch, count, tokens, positions, outputs));
+}
+
+// --- embeddings
+
+// A context that gives one vector a sequence instead of answers. A batch is computed at once, as attention that looks both
+// ways needs it. `pooling` is an enum llama_pooling_type. The caller frees it with llama_free. NULL on failure: the log says why.
+EXPORT struct llama_context *spell_embedding_context_new(struct llama_model *model, uint32_t context_tokens,
+                                                         uint32_t batch_tokens, uint32_t sequences, int threads,
+                                                         int flash_attention, int pooling) {
+    struct llama_context_params params = llama_context_default_params();
+    params.n_ctx = context_tokens;
+    params.n_batch = batch_tokens;
+    params.n_ubatch = batch_tokens;
+    params.n_seq_max = sequences;
+    params.n_threads = threads;
+    params.n_threads_batch = threads;
+    params.flash_attn_type = (enum llama_flash_attn_type) flash_attention;
+    params.pooling_type = (enum llama_pooling_type) pooling;
+    params.embeddings = true;
+    params.kv_unified = true;
+    params.no_perf = true;
+    return llama_init_from_model(model, params);
+}
+
+// Copies the vector of a sequence of the last batch: `count` numbers, one where the pooling is a score. False where there is none.
+EXPORT bool spell_embedding_read(struct llama_context *context, llama_seq_id sequence, float *target, int32_t count) {
+    const float *vector = llama_get_embeddings_seq(context, sequence);
+    if (vector == NULL) return false;
+    memcpy(target, vector, (size_t) count * sizeof *target);
+    return true;
+}
+
+// --- models with an encoder
+
+// A context whose encoder takes up to `context_tokens` at once and whose decoder remembers as many. Keys and values are F32:
+// T5's attention is not scaled, and what it attends to may be beyond F16. The caller frees it with llama_free. NULL on
+// failure: the log says why.
+EXPORT struct llama_context *spell_encoder_context_new(struct llama_model *model, uint32_t context_tokens, int threads) {
+    struct llama_context_params params = llama_context_default_params();
+    params.n_ctx = context_tokens;
+    params.n_batch = context_tokens;
+    params.n_ubatch = context_tokens;
+    params.n_seq_max = 1;
+    params.n_threads = threads;
+    params.n_threads_batch = threads;
+    params.flash_attn_type = LLAMA_FLASH_ATTN_TYPE_DISABLED;
+    params.type_k = GGML_TYPE_F32;
+    params.type_v = GGML_TYPE_F32;
+    params.no_perf = true;
+    return llama_init_from_model(model, params);
+}
+
+// Encodes the first `count` entries; what the decoder attends to from then on. Returns what llama_encode returns
+// (0 done, 2 stopped, < 0 failed).
+EXPORT int spell_batch_encode(struct llama_context *context, struct spell_batch *batch, int32_t count,
+                              llama_token *tokens, llama_pos *positions, int8_t *outputs) {
+    if (count <= 0 || count > batch->capacity) return -1;
+    return llama_encode(context, batch_view(batch, count, tokens, positions, outputs));
 }

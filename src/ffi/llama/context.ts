@@ -5,6 +5,7 @@ import { reasonIn } from "./library.ts";
 import type { Model } from "./model.ts";
 
 export interface ContextOptions {
+  /** Room for all sequences together. */
   contextTokens: number;
   /** Tokens that one `decode` may take. */
   batchTokens: number;
@@ -31,42 +32,35 @@ export class Context extends NativeHandle {
   private readonly batch: Address;
   /** Null: the calling thread computes alone. */
   private readonly threads: Address | null;
-  private readonly memory: Address;
+  /** Null for a model that remembers nothing between batches. */
+  protected readonly memory: Address | null;
   private readonly tokensPointer: Pointer;
   private readonly positionsPointer: Pointer;
   private readonly outputsPointer: Pointer;
-  /** Native code reads it during `decode`. */
-  protected abortWord: Int32Array | undefined;
+  /** Count and addresses; native code reads it and the words during `decode`. */
+  private readonly abortList: BigUint64Array;
+  private abortWords: readonly Int32Array[] = [];
 
   /** @throws SpellError limit where memory does not suffice */
   static create(model: Model, options: ContextOptions): Context {
-    const { library } = model;
-    library.takeLog();
-    const pointer = library.fn.spell_context_new(
-      model.pointer,
-      options.contextTokens,
-      options.batchTokens,
-      Math.min(options.ubatchTokens, options.batchTokens),
-      options.sequences,
-      options.threads,
-      options.flashAttention === "auto" ? -1 : Number(options.flashAttention),
+    const pointer = allocateContext(model, options.contextTokens, () =>
+      model.library.fn.spell_context_new(
+        model.pointer,
+        options.contextTokens,
+        options.batchTokens,
+        Math.min(options.ubatchTokens, options.batchTokens),
+        options.sequences,
+        options.threads,
+        flashAttentionType(options.flashAttention),
+      ),
     );
-    const log = library.takeLog();
-    if (pointer !== null) return new Context(model, pointer, options);
-    throw new SpellError(
-      "limit",
-      `Cannot make a context of ${options.contextTokens} tokens: llama.cpp refuses it`,
-      {
-        data: { contextTokens: options.contextTokens, reason: log.trim() },
-        hint: reasonIn(log) ?? "Lower the context size",
-      },
-    );
+    return new Context(model, pointer, options);
   }
 
-  private constructor(
-    private readonly model: Model,
+  protected constructor(
+    protected readonly model: Model,
     pointer: Address,
-    options: ContextOptions,
+    options: Omit<ContextOptions, "ubatchTokens">,
   ) {
     super(pointer, "the context");
     const { fn } = model.library;
@@ -78,15 +72,17 @@ export class Context extends NativeHandle {
     this.positions = new Int32Array(new ArrayBuffer(4 * n));
     this.sequences = new Int32Array(new ArrayBuffer(4 * n));
     this.outputs = new Int8Array(new ArrayBuffer(n));
+    this.abortList = new BigUint64Array(new ArrayBuffer(8 * (options.sequences + 1)));
     this.tokensPointer = ptr(this.tokens);
     this.positionsPointer = ptr(this.positions);
     this.outputsPointer = ptr(this.outputs);
-    this.memory = fn.llama_get_memory(pointer)!;
+    this.memory = fn.llama_get_memory(pointer);
     this.threads = fn.spell_threads_new(options.threads);
     if (this.threads !== null) fn.llama_attach_threadpool(pointer, this.threads, this.threads);
     const batch = fn.spell_batch_new(n, ptr(this.sequences));
     if (batch === null) throw new SpellError("limit", `Cannot make a batch of ${n} tokens: out of memory`);
     this.batch = batch;
+    fn.spell_context_abort_words(pointer, ptr(this.abortList));
   }
 
   protected free(pointer: Address): void {
@@ -96,15 +92,20 @@ export class Context extends NativeHandle {
     fn.spell_batch_free(this.batch);
   }
 
-  /** A running `decode` ends with "aborted" once this shared word is nonzero. Kept until replaced. */
-  abortOn(word: Int32Array): void {
-    this.model.library.fn.spell_context_abort_word(this.pointer, ptr(word));
-    this.abortWord = word;
+  /** A running `decode` ends with "aborted" once all of these shared words are nonzero. Kept until replaced. */
+  abortOn(...words: readonly Int32Array[]): void {
+    this.abortList[0] = BigInt(words.length);
+    for (const [i, word] of words.entries()) this.abortList[i + 1] = BigInt(ptr(word));
+    this.abortWords = words;
   }
 
   /** Decodes the first `count` entries of the batch arrays. After "aborted" a part of them may have been processed. */
   decode(count: number): DecodeOutcome {
-    const status = this.model.library.fn.spell_batch_decode(
+    return this.process("spell_batch_decode", count);
+  }
+
+  protected process(call: "spell_batch_decode" | "spell_batch_encode", count: number): DecodeOutcome {
+    const status = this.model.library.fn[call](
       this.pointer,
       this.batch,
       count,
@@ -133,4 +134,49 @@ export class Context extends NativeHandle {
     fn.llama_memory_seq_rm(this.memory, sequence, -1, -1);
     return false;
   }
+
+  /** Lets `target` begin with the first `count` tokens of `source`. They take no more room. */
+  share(source: number, target: number, count: number): void {
+    this.pointer;
+    this.model.library.fn.llama_memory_seq_cp(this.memory, source, target, 0, count);
+  }
+
+  /** Forgets `count` tokens within a sequence and moves those behind them up. Not for tokens that sequences share. */
+  shift(sequence: number, fromPosition: number, count: number): void {
+    const { fn } = this.model.library;
+    this.pointer;
+    const end = fromPosition + count;
+    fn.llama_memory_seq_rm(this.memory, sequence, fromPosition, end);
+    fn.llama_memory_seq_add(this.memory, sequence, end, -1, -count);
+  }
+
+  /** Whether the memory can `shift`. */
+  get canShift(): boolean {
+    this.pointer;
+    return this.model.library.fn.llama_memory_can_shift(this.memory);
+  }
+
+  /** Tokens of a sequence as llama.cpp counts them: its last position, and one. */
+  lengthOf(sequence: number): number {
+    this.pointer;
+    return this.model.library.fn.llama_memory_seq_pos_max(this.memory, sequence) + 1;
+  }
+}
+
+/** `enum llama_flash_attn_type` */
+export function flashAttentionType(flashAttention: boolean | "auto"): number {
+  return flashAttention === "auto" ? -1 : Number(flashAttention);
+}
+
+/** What `make` makes. @throws SpellError limit with llama.cpp's reason where it makes nothing */
+export function allocateContext(model: Model, contextTokens: number, make: () => Address | null): Address {
+  const { library } = model;
+  library.takeLog();
+  const pointer = make();
+  const log = library.takeLog();
+  if (pointer !== null) return pointer;
+  throw new SpellError("limit", `Cannot make a context of ${contextTokens} tokens: llama.cpp refuses it`, {
+    data: { contextTokens, reason: log.trim() },
+    hint: reasonIn(log) ?? "Lower the context size",
+  });
 }

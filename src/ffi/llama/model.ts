@@ -1,4 +1,4 @@
-import { ptr } from "bun:ffi";
+import { CString, ptr } from "bun:ffi";
 import { SpellError } from "../../core/errors.ts";
 import { type Address, NativeHandle } from "./handle.ts";
 import { cString, type LlamaLibrary, reasonIn } from "./library.ts";
@@ -117,6 +117,25 @@ export class Model extends NativeHandle {
       length = call();
     }
     return new TextDecoder().decode(bytes.subarray(0, length));
+  }
+
+  /** The tokens that mark a text's parts, and whether the vocabulary wants them there. Undefined where it has none. */
+  marks(): Record<"begin" | "end" | "separator", { token: number | undefined; wanted: boolean }> {
+    const { fn } = this.library;
+    const mark = (token: number, wanted: boolean) => ({ token: token < 0 ? undefined : token, wanted });
+    const v = this.vocabulary;
+    this.pointer;
+    return {
+      begin: mark(fn.llama_vocab_bos(v), fn.llama_vocab_get_add_bos(v)),
+      end: mark(fn.llama_vocab_eos(v), fn.llama_vocab_get_add_eos(v)),
+      separator: mark(fn.llama_vocab_sep(v), fn.llama_vocab_get_add_sep(v)),
+    };
+  }
+
+  /** The file's named template; undefined where it has none of that name. */
+  template(name: string): string | undefined {
+    const text = this.library.fn.llama_model_chat_template(this.pointer, cString(name));
+    return text === null ? undefined : new CString(text).toString();
   }
 
   /** A scalar of the file's metadata as text. */
