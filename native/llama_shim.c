@@ -58,12 +58,7 @@ EXPORT int spell_log_take(char *buffer, int capacity) {
     return (int) n;
 }
 
-// --- backends, model, context
-
-EXPORT void spell_backends_load(const char *directory) {
-    ggml_backend_load_all_from_path(directory);
-    llama_backend_init();
-}
+// --- model, context
 
 // For a process that may be ended by a file it tries: it leaves no dump.
 EXPORT void spell_no_core_dump(void) {
@@ -80,21 +75,30 @@ static bool report_progress(float progress, void *data) {
     return atomic_load(&words[0]) == 0;
 }
 
+// devices_shim.cpp
+struct llama_model *spell_model_load_fitting(const char *path, struct llama_model_params *params, uint32_t context_tokens);
+int spell_decode_guarded(struct llama_context *context, struct llama_batch batch);
+
 // The caller frees the model with llama_model_free. NULL on failure: the log says why. `words` is read during the call only.
-EXPORT struct llama_model *spell_model_load(const char *path, int gpu_layers, bool vocabulary_only, bool check_tensors,
-                                            void *words) {
+// `devices`: those that layers are put on, NULL at the end; none: everything stays with the processor. Where `gpu_layers` is
+// negative, as many as fit beside a context of `context_tokens`.
+EXPORT struct llama_model *spell_model_load(const char *path, int gpu_layers, ggml_backend_dev_t *devices,
+                                            uint32_t context_tokens, bool vocabulary_only, bool check_tensors, void *words) {
     struct llama_model_params params = llama_model_default_params();
     params.n_gpu_layers = gpu_layers;
+    params.devices = devices;
     params.vocab_only = vocabulary_only;
     params.check_tensors = check_tensors;
     if (words != NULL) {
         params.progress_callback = report_progress;
         params.progress_callback_user_data = words;
     }
+    if (gpu_layers < 0 && devices[0] != NULL) return spell_model_load_fitting(path, &params, context_tokens);
     return llama_model_load_from_file(path, params);
 }
 
-// The caller frees the context with llama_free, before its model. NULL on failure: the log says why.
+// The caller frees the context with llama_free, before its model. NULL on failure: the log says why. A batch must be able to
+// hold a token of every sequence.
 EXPORT struct llama_context *spell_context_new(struct llama_model *model, uint32_t context_tokens, uint32_t batch_tokens,
                                                uint32_t ubatch_tokens, uint32_t sequences, int threads,
                                                int flash_attention) {
@@ -106,6 +110,7 @@ EXPORT struct llama_context *spell_context_new(struct llama_model *model, uint32
     params.n_threads = threads;
     params.n_threads_batch = threads;
     params.flash_attn_type = (enum llama_flash_attn_type) flash_attention;
+    params.n_outputs_max = sequences; // one a sequence; room for the logits of a whole batch would be reserved otherwise
     params.kv_unified = true; // one room for all sequences: a long one may use what the others leave, a prefix is shared
     params.no_perf = true;
     return llama_init_from_model(model, params);

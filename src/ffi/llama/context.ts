@@ -39,7 +39,7 @@ export class Context extends NativeHandle {
   private readonly outputsPointer: Pointer;
   /** Count and addresses; native code reads it and the words during `decode`. */
   private readonly abortList: BigUint64Array;
-  private abortWords: readonly Int32Array[] = [];
+  protected abortWords: readonly Int32Array[] = [];
 
   /** @throws SpellError limit where memory does not suffice */
   static create(model: Model, options: ContextOptions): Context {

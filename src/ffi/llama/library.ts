@@ -10,11 +10,23 @@ const SYMBOLS = {
   spell_log_capture: { args: [i32], returns: nothing },
   spell_log_take: { args: [pointer, i32], returns: i32 },
   spell_common_quiet: { args: [], returns: nothing },
-  spell_backends_load: { args: [pointer], returns: nothing },
+  spell_backend_score: { args: [pointer], returns: i32 },
+  spell_backend_load: { args: [pointer], returns: pointer },
+  llama_backend_init: { args: [], returns: nothing },
+  llama_numa_init: { args: [i32], returns: nothing },
+  llama_print_system_info: { args: [], returns: pointer },
+  ggml_backend_reg_name: { args: [pointer], returns: pointer },
+  ggml_backend_dev_count: { args: [], returns: FFIType.u64 },
+  ggml_backend_dev_get: { args: [FFIType.u64], returns: pointer },
+  ggml_backend_dev_backend_reg: { args: [pointer], returns: pointer },
+  ggml_backend_dev_name: { args: [pointer], returns: pointer },
+  ggml_backend_dev_description: { args: [pointer], returns: pointer },
+  ggml_backend_dev_type: { args: [pointer], returns: i32 },
+  ggml_backend_dev_memory: { args: [pointer, pointer, pointer], returns: nothing },
   spell_no_core_dump: { args: [], returns: nothing },
   spell_text_free: { args: [pointer], returns: nothing },
 
-  spell_model_load: { args: [pointer, i32, bool, bool, pointer], returns: pointer },
+  spell_model_load: { args: [pointer, i32, pointer, u32, bool, bool, pointer], returns: pointer },
   llama_model_free: { args: [pointer], returns: nothing },
   llama_model_get_vocab: { args: [pointer], returns: pointer },
   llama_model_n_ctx_train: { args: [pointer], returns: i32 },
@@ -90,6 +102,7 @@ export interface LlamaLibrary {
   takeLog(): string;
   /** Copies and frees a text that native code handed over. */
   takeText(text: Address | null): string;
+  readonly backends: Backends;
 }
 
 let loaded: LlamaLibrary | undefined;
@@ -123,10 +136,9 @@ function open(directory: string): LlamaLibrary {
   }
   fn.spell_log_capture(GGML_LOG_LEVEL_WARN);
   fn.spell_common_quiet();
-  fn.spell_backends_load(cString(directory));
 
   const logBuffer = new Uint8Array(new ArrayBuffer(LOG_BYTES));
-  return {
+  const library: Omit<LlamaLibrary, "backends"> = {
     fn,
     takeLog: () =>
       new TextDecoder().decode(logBuffer.subarray(0, fn.spell_log_take(ptr(logBuffer), LOG_BYTES))),
@@ -137,6 +149,7 @@ function open(directory: string): LlamaLibrary {
       return copy;
     },
   };
+  return { ...library, backends: openBackends(library, directory) };
 }
 
 /** UTF-8 with a final zero, for `const char *` parameters. The caller keeps it alive during the call. */

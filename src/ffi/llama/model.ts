@@ -19,6 +19,8 @@ export class Model extends NativeHandle {
   readonly trainedContextTokens: number;
   readonly hasEncoder: boolean;
   readonly hasDecoder: boolean;
+  /** False where the memory holds states that cannot forget the last tokens (Mamba, RWKV and mixed models). */
+  readonly forgetsParts: boolean;
 
   /** @throws SpellError model_invalid with llama.cpp's own reason; interrupted */
   static load(library: LlamaLibrary, path: string, options: ModelLoadOptions): Model {
@@ -54,6 +56,7 @@ export class Model extends NativeHandle {
     this.trainedContextTokens = fn.llama_model_n_ctx_train(pointer);
     this.hasEncoder = fn.llama_model_has_encoder(pointer);
     this.hasDecoder = fn.llama_model_has_decoder(pointer);
+    this.forgetsParts = !fn.llama_model_is_recurrent(pointer) && !fn.llama_model_is_hybrid(pointer);
   }
 
   protected free(pointer: Address): void {
@@ -150,6 +153,14 @@ export class Model extends NativeHandle {
     return length < 0
       ? undefined
       : new TextDecoder().decode(buffer.subarray(0, Math.min(length, META_BYTES - 1)));
+  }
+
+  /** About what a token takes in a context: keys and values of every layer in 16 bits. */
+  get bytesPerHeldToken(): number {
+    const { fn } = this.library;
+    const headWidth = fn.llama_model_n_embd(this.pointer) / Math.max(1, fn.llama_model_n_head(this.pointer));
+    const layers = fn.llama_model_n_layer(this.pointer);
+    return Math.max(1, layers * 2 * fn.llama_model_n_head_kv(this.pointer) * headWidth * 2);
   }
 
   /** llama.cpp's short name of architecture, size and quantization. */

@@ -10,15 +10,19 @@ export class AnswerStream {
   private sent = { content: "", reasoning: "" };
   private nextParseMs = 0;
 
-  /** @param chat undefined, or one without a format: the answer is its text */
+  /**
+   * @param chat undefined, or one without a format: the answer is its text
+   * @param emit undefined where nobody wants the text before its end
+   */
   constructor(
     private readonly chat: Chat | undefined,
-    private readonly emit: (event: GenerateEvent) => void,
+    private readonly emit: ((event: GenerateEvent) => void) | undefined,
   ) {}
 
   push(text: string): void {
     if (text === "") return;
     this.text += text;
+    if (this.emit === undefined) return;
     if (this.isPlain) {
       this.emit({ type: "text", text });
       return;
@@ -63,9 +67,9 @@ export class AnswerStream {
 
   private send(parsed: ParsedAnswer): void {
     const reasoning = addition(this.sent.reasoning, parsed.reasoning);
-    if (reasoning !== "") this.emit({ type: "reasoning", text: reasoning });
+    if (reasoning !== "") this.emit?.({ type: "reasoning", text: reasoning });
     const content = addition(this.sent.content, parsed.content);
-    if (content !== "") this.emit({ type: "text", text: content });
+    if (content !== "") this.emit?.({ type: "text", text: content });
     this.sent = { reasoning: this.sent.reasoning + reasoning, content: this.sent.content + content };
   }
 }

@@ -3,7 +3,8 @@ import type { GenerateEvent, GenerateRequest, GenerateResult, ModelStats } from 
 export interface GenerateHooks {
   /** The request's shared words; [0] nonzero cancels. */
   words: Int32Array;
-  emit(event: GenerateEvent): void;
+  /** Undefined where nobody wants to know before the end. */
+  emit?: ((event: GenerateEvent) => void) | undefined;
 }
 
 /** What makes the answers of one model: the scheduler, or for a model with an encoder its runner. Goes before its model. */

@@ -15,6 +15,8 @@ export interface ModelSpec {
   batchTokens: number;
   ubatchTokens: number;
   flashAttention: boolean | "auto";
+  /** Requests that are answered at the same time; more wait. Default 8. */
+  sequences?: number;
 }
 
 export const DEFAULT_CONTEXT_TOKENS = 4096;
@@ -25,6 +27,11 @@ export type SamplingRequest = Partial<Omit<SamplerOptions, "grammar">>;
 /** What is to be completed: a conversation, or text as it stands. */
 export type PromptRequest = { chat: ChatRequest } | { text: string; grammar?: string };
 
+export interface ContextShift {
+  /** First tokens that are never forgotten. Default: the prompt, at most half the context. */
+  keepTokens?: number;
+}
+
 export interface GenerateRequest {
   prompt: PromptRequest;
   sampling: SamplingRequest;
@@ -32,8 +39,10 @@ export interface GenerateRequest {
   maxTokens?: number;
   /** Texts that end the answer; they are not part of it. */
   stops: readonly string[];
-  /** Start from what the context still holds of the same prompt. Default true. */
+  /** Start from what the context still holds of the same prompt, and leave this one for later calls. Default true. */
   reusePrefix: boolean;
+  /** Go on where the context is full by forgetting the older half of what follows the first tokens. Default: end there. */
+  contextShift?: ContextShift;
 }
 
 /** `words`: the request's own shared words: [0] nonzero cancels, [1] load progress in thousandths. */
@@ -67,6 +76,10 @@ export interface EmbedRequest {
   texts: readonly string[];
   /** Scale each vector to length 1. */
   normalize: boolean;
+  /** How token states become one vector. Default: as the model's file says. */
+  pooling?: "mean" | "cls" | "last";
+  /** Cut texts that are longer than the context; else they are refused. */
+  truncate?: boolean;
 }
 
 export interface EmbedResult {
@@ -80,6 +93,8 @@ export interface EmbedResult {
 export interface RankRequest {
   query: string;
   documents: readonly string[];
+  /** Cut documents that do not fit into the context beside the query; else they are refused. */
+  truncate?: boolean;
 }
 
 export interface RankResult {
@@ -102,7 +117,8 @@ export interface ModelStats {
   heldTokens: number;
   /** Of these, kept for later requests only. */
   cachedTokens: number;
-  contextTokens: number;
+  /** Tokens it can hold in all. */
+  roomTokens: number;
 }
 
 export interface LoadedModel {

@@ -1,45 +1,81 @@
 import { SpellError } from "../../core/errors.ts";
 import { Context } from "../../ffi/llama/context.ts";
-import { Sampler } from "../../ffi/llama/sampler.ts";
-import { AnswerStream } from "./answer.ts";
+import { Answering } from "./answering.ts";
+import { decodeBatch, fillBatch, type Part, shareOut } from "./batch.ts";
 import type { GenerateHooks, Generator } from "./generator.ts";
-import type { ModelParts, Prompt } from "./model-parts.ts";
+import type { ModelParts } from "./model-parts.ts";
 import type { GenerateRequest, GenerateResult, ModelStats } from "./protocol.ts";
-import { DEFAULT_MAX_TOKENS, samplingFor } from "./sampling.ts";
-import { StopTexts } from "./stop-texts.ts";
+import { roomTokens } from "./room-size.ts";
+import { commonLength, type Match, SequenceRoom } from "./sequence-room.ts";
 
-const SEQUENCE = 0;
+const DEFAULT_SEQUENCES = 8;
+const MOST_SEQUENCES = 128;
+/** Sequences that are kept for later besides those of running requests. */
+const KEPT_SEQUENCES = 16;
+/** A recurrent state takes as much memory as a long sequence. */
+const KEPT_STATES = 2;
+const MOST_QUEUED = 10_000;
+/** Requests at the queue's head that are looked at for admission. */
+const LOOK_AHEAD = 8;
+/** Room that a new request must find beyond its prompt, so that it is not put back at once. */
+const ADMISSION_MARGIN = 64;
+/** A prompt waits for another with so many more first tokens in common, rather than to be read beside it. */
+const WORTH_WAITING_TOKENS = 32;
 
-/** Makes the answers of one model. */
+/**
+ * Answers the requests to one model side by side, in one context with a sequence for each. A step decodes one token for
+ * every request that generates, and a part of the prompts of those that begin. Requests beyond the sequences wait, first come
+ * first served. Where the room gets full, sequences kept for later go first, least recently used; then the request that
+ * began last gives its place away and goes on later, its prompt and answer so far being read again.
+ */
 export class Scheduler implements Generator {
-  readonly context: Context;
-  /** Tokens whose state the context holds in sequence 0, in order. */
-  held = new Int32Array(0);
-  private last: Promise<unknown> = Promise.resolve();
+  readonly room: SequenceRoom;
+  private readonly context: Context;
+  private readonly sequences: number;
+  private readonly queue: Answering[] = [];
+  /** In the order of admission. */
+  private readonly running: Answering[] = [];
+  private isLooping = false;
 
   /** @throws SpellError limit where memory does not suffice */
-  constructor(readonly parts: ModelParts) {
-    const { spec, model, contextTokens, threads } = parts;
+  constructor(private readonly parts: ModelParts) {
+    const { spec, model, threads } = parts;
+    this.sequences = Math.max(1, Math.min(spec.sequences || DEFAULT_SEQUENCES, MOST_SEQUENCES));
+    const size = roomTokens(parts, this.sequences);
+    const ids = this.sequences + (model.forgetsParts ? KEPT_SEQUENCES : KEPT_STATES);
     this.context = Context.create(model, {
-      contextTokens,
-      batchTokens: Math.min(spec.batchTokens, contextTokens),
+      contextTokens: size,
+      batchTokens: Math.max(ids, Math.min(spec.batchTokens, size)), // a token of every sequence at least
       ubatchTokens: spec.ubatchTokens,
-      sequences: 1,
+      sequences: ids,
       threads,
       flashAttention: spec.flashAttention,
     });
+    this.room = new SequenceRoom(this.context, size, ids, model.forgetsParts);
   }
 
   generate(request: GenerateRequest, hooks: GenerateHooks): Promise<GenerateResult> {
-    const result = this.last.then(() => this.parts.turns.during(() => generate(this, request, hooks)));
-    this.last = result.catch(() => {});
-    return result;
+    if (this.queue.length >= MOST_QUEUED)
+      throw new SpellError("limit", `Cannot run the model: ${MOST_QUEUED} calls wait already`, {
+        data: { limit: "queue", calls: MOST_QUEUED },
+        hint: "Wait for some of them",
+      });
+    const answering = new Answering(this.parts, request, hooks);
+    this.queue.push(answering);
+    if (!this.isLooping) void this.parts.turns.during(() => this.loop());
+    return answering.answered;
   }
 
   stats(): Omit<ModelStats, "path"> {
-    const heldTokens = this.held.length;
-    const { contextTokens } = this.context;
-    return { queued: 0, running: 0, sequences: 1, heldTokens, cachedTokens: heldTokens, contextTokens };
+    const { cachedTokens, busyTokens, size } = this.room;
+    return {
+      queued: this.queue.length,
+      running: this.running.length,
+      sequences: this.sequences,
+      heldTokens: busyTokens + cachedTokens,
+      cachedTokens,
+      roomTokens: size,
+    };
   }
 
   dispose(): void {
@@ -49,175 +85,172 @@ export class Scheduler implements Generator {
   [Symbol.dispose](): void {
     this.dispose();
   }
-}
 
-/**
- * One answer, from prompt to end.
- * @throws SpellError context_overflow (nothing was decoded), invalid_argument, interrupted, provider
- */
-async function generate(
-  loaded: Scheduler,
-  request: GenerateRequest,
-  hooks: GenerateHooks,
-): Promise<GenerateResult> {
-  const prompt = loaded.parts.prompt(request.prompt);
-  using chat = prompt.chat;
-  refuseOverflow(prompt.tokens.length, loaded.context.contextTokens);
-  if (prompt.tokens.length === 0)
-    throw new SpellError("invalid_argument", "Cannot generate: the prompt has no tokens");
-
-  const options = samplingFor(loaded.parts.sampling, request.sampling);
-  const grammar = prompt.grammar === undefined ? {} : { grammar: prompt.grammar };
-  using sampler = Sampler.create(loaded.parts.model, chat, { ...options, ...grammar });
-  sampler.seen(prompt.tokens.slice(-Math.max(0, options.repeatLastN)));
-
-  const run = new Run(loaded, sampler, hooks);
-  const startedMs = performance.now();
-  const cachedTokens = await run.readPrompt(prompt, request.reusePrefix);
-  const readMs = performance.now();
-  hooks.emit({ type: "prompt", promptTokens: prompt.tokens.length, cachedTokens });
-
-  const answer = new AnswerStream(chat, hooks.emit);
-  const stops = new StopTexts([...request.stops, ...(chat?.stops ?? [])]);
-  const end = await run.answer(answer, stops, request.maxTokens ?? DEFAULT_MAX_TOKENS);
-  return {
-    answer: answer.end(end === "end" || end === "stop"),
-    text: answer.text,
-    end,
-    promptTokens: prompt.tokens.length,
-    cachedTokens,
-    tokens: run.chosen,
-    promptMs: readMs - startedMs,
-    outputMs: performance.now() - readMs,
-  };
-}
-
-/** An answer needs room for one token at least. */
-export function refuseOverflow(promptTokens: number, contextTokens: number): void {
-  const overTokens = promptTokens + 1 - contextTokens;
-  if (overTokens <= 0) return;
-  throw new SpellError(
-    "context_overflow",
-    `Cannot run the model: the prompt of ${promptTokens} tokens exceeds the context of ${contextTokens} by ${overTokens}`,
-    {
-      data: { promptTokens, contextTokens, overTokens },
-      hint: "Shorten the conversation or the tool list, or raise context_size",
-    },
-  );
-}
-
-class Run {
-  readonly chosen: number[] = [];
-  private position = 0;
-  /** The batch entry whose logits give the next token. */
-  private outputIndex = 0;
-  /** Tokens of the answer that the context holds. */
-  private decoded: number[] = [];
-
-  constructor(
-    private readonly loaded: Scheduler,
-    private readonly sampler: Sampler,
-    private readonly hooks: GenerateHooks,
-  ) {
-    loaded.context.abortOn(hooks.words);
-  }
-
-  /** Decodes the prompt, chunk by chunk. Returns how many tokens the context still held from before. */
-  async readPrompt({ tokens }: Prompt, reuse: boolean): Promise<number> {
-    const { context } = this.loaded;
-    let cached = reuse ? commonLength(this.loaded.held, tokens) : 0;
-    cached = Math.min(cached, tokens.length - 1); // the last token's logits are needed
-    if (!context.forget(SEQUENCE, cached)) cached = 0;
-    this.loaded.held = tokens.slice(0, cached);
-    this.position = cached;
-
-    for (let start = cached; start < tokens.length; start += context.batchTokens) {
-      const chunk = tokens.subarray(start, start + context.batchTokens);
-      const isLast = start + chunk.length === tokens.length;
-      context.tokens.set(chunk);
-      for (let i = 0; i < chunk.length; i++) context.positions[i] = start + i;
-      context.sequences.fill(SEQUENCE, 0, chunk.length);
-      context.outputs.fill(0, 0, chunk.length);
-      if (isLast) context.outputs[chunk.length - 1] = 1;
-      this.decode(chunk.length);
-      this.position = start + chunk.length;
-      this.loaded.held = tokens.slice(0, this.position);
-      this.outputIndex = chunk.length - 1;
-      await this.loaded.parts.turns.pass();
+  private async loop(): Promise<void> {
+    this.isLooping = true;
+    await this.parts.turns.giveWay(); // calls made at the same time begin together
+    while (this.queue.length + this.running.length > 0) {
+      const settled = this.step();
+      await (settled ? this.parts.turns.giveWay() : this.parts.turns.pass());
     }
-    return cached;
+    this.isLooping = false;
   }
 
-  async answer(answer: AnswerStream, stops: StopTexts, maxTokens: number): Promise<GenerateResult["end"]> {
-    const { context } = this.loaded;
-    const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
-    const finish = () => {
-      answer.push(stops.push(decoder.decode()));
-      answer.push(stops.end());
-    };
-    try {
-      context.sequences[0] = SEQUENCE;
-      context.outputs[0] = 1;
-      while (this.chosen.length < maxTokens) {
-        this.sampler.next(context, this.outputIndex);
-        this.chosen.push(this.sampler.token);
-        answer.push(stops.push(decoder.decode(this.sampler.piece, { stream: true })));
-        if (this.sampler.isEnd) {
-          finish();
-          return "end";
+  /** True where a request has come to its end: its caller is to hear of it. */
+  private step(): boolean {
+    const before = this.queue.length + this.running.length;
+    this.dropCancelled();
+    this.admit();
+    this.preempt();
+    if (this.running.length > 0) {
+      const shares = shareOut(this.running, this.context.batchTokens);
+      const parts = fillBatch(this.context, shares);
+      if (this.decode(parts)) this.choose(parts);
+    }
+    return this.queue.length + this.running.length < before;
+  }
+
+  private dropCancelled(): void {
+    const cancelled = (answering: Answering) => answering.isCancelled;
+    for (const answering of [...this.queue.filter(cancelled), ...this.running.filter(cancelled)])
+      this.settle(answering, new SpellError("interrupted", "The model call was cancelled"));
+  }
+
+  /** Gives places to those that wait longest, as far as there is room. */
+  private admit(): void {
+    for (let i = 0; i < Math.min(LOOK_AHEAD, this.queue.length) && this.running.length < this.sequences; ) {
+      const answering = this.queue[i]!;
+      try {
+        answering.prepare(this.context.canShift);
+        const match = answering.request.reusePrefix ? this.room.match(answering.feed) : undefined;
+        if (this.isBeingRead(answering, match)) {
+          i++;
+          continue;
         }
-        if (stops.stopped) return "stop";
-        if (this.chosen.length === maxTokens) break;
-        if (this.position === context.contextTokens) {
-          finish();
-          return "context";
-        }
-        context.tokens[0] = this.sampler.token;
-        context.positions[0] = this.position;
-        this.decode(1);
-        this.decoded.push(this.sampler.token);
-        this.position++;
-        this.outputIndex = 0;
-        await this.loaded.parts.turns.pass();
+        if (!this.fits(answering, match)) return;
+        this.queue.splice(i, 1);
+        this.running.push(answering);
+        answering.begin(this.room.begin(match));
+      } catch (error) {
+        this.settle(answering, error);
       }
-      finish();
-      return "limit";
-    } finally {
-      this.loaded.held = concat(this.loaded.held, this.decoded);
     }
   }
 
-  private decode(count: number): void {
-    this.refuseCancelled();
-    const outcome = this.loaded.context.decode(count);
-    if (outcome === "done") return;
-    // a part of the batch may be in the context: forget from where it began
-    if (!this.loaded.context.forget(SEQUENCE, this.position)) {
-      this.loaded.held = new Int32Array(0);
-      this.decoded = [];
+  /** Whether more of its prompt than is held will be held soon, because another request that begins alike reads it now. */
+  private isBeingRead({ feed, request }: Answering, match: Match | undefined): boolean {
+    if (!request.reusePrefix || !this.room.sharesPrefixes) return false;
+    const worth = (match?.count ?? 0) + WORTH_WAITING_TOKENS;
+    return this.running.some(
+      (other) => other.left > 1 && !other.shifted && commonLength(other.feed, feed) >= worth,
+    );
+  }
+
+  private fits(answering: Answering, match: Match | undefined): boolean {
+    if (this.running.length === 0) return true;
+    const toRead = answering.feed.length - (match?.count ?? 0);
+    const growth = match === undefined ? 0 : this.room.growth(match);
+    const margin = Math.min(ADMISSION_MARGIN, answering.maxTokens);
+    return this.needed() + growth + toRead + margin <= this.room.size;
+  }
+
+  /** Tokens that the running requests hold, and those they are about to. */
+  private needed(): number {
+    return this.running.reduce((sum, { left }) => sum + left, this.room.busyTokens);
+  }
+
+  /** Takes places back until the others' next tokens have room. One request alone always has. */
+  private preempt(): void {
+    while (this.running.length > 1 && this.needed() > this.room.size) this.putBack(this.running.at(-1)!);
+  }
+
+  private putBack(answering: Answering): void {
+    this.leave(answering, !answering.shifted);
+    answering.yieldPlace();
+    this.queue.unshift(answering);
+  }
+
+  /** False where the batch was not decoded; those of its requests that go on have their places as before it. */
+  private decode(parts: readonly Part[]): boolean {
+    let outcome: string;
+    try {
+      this.room.makeRoom(parts.at(-1)!.entriesEnd);
+      outcome = decodeBatch(this.context, parts);
+    } catch (error) {
+      for (const { answering } of parts) this.settle(answering, error);
+      return false;
     }
-    this.refuseCancelled();
-    throw new SpellError("provider", `Cannot run the model: the context is ${outcome}`, {
-      data: { position: this.position, count },
-    });
+    if (outcome === "done") {
+      for (const { answering, start, end } of parts) {
+        this.room.append(answering.sequence!, answering.feed, start, end);
+        answering.fed = end;
+      }
+      return true;
+    }
+    // a part of the batch may be in the context
+    for (const { answering } of parts) {
+      const { length } = answering.sequence!.tokens;
+      if (this.room.truncate(answering.sequence!, length) < length) this.putBack(answering);
+    }
+    if (outcome === "full") this.relieve();
+    return false;
   }
 
-  private refuseCancelled(): void {
-    if (Atomics.load(this.hooks.words, 0) !== 0)
-      throw new SpellError("interrupted", "The model call was cancelled");
+  /** llama.cpp has found no cells although there should be some. */
+  private relieve(): void {
+    if (this.room.cachedTokens > 0) this.room.makeRoom(this.room.size);
+    else if (this.running.length > 1) this.putBack(this.running.at(-1)!);
+    else
+      for (const answering of this.running.slice())
+        this.settle(answering, new SpellError("provider", "Cannot run the model: the context is full"));
   }
-}
 
-function commonLength(a: Int32Array, b: Int32Array): number {
-  const most = Math.min(a.length, b.length);
-  let n = 0;
-  while (n < most && a[n] === b[n]) n++;
-  return n;
-}
+  private choose(parts: readonly Part[]): void {
+    for (const { answering, entriesEnd } of parts) {
+      if (answering.left > 0) continue;
+      try {
+        answering.choose(this.context, entriesEnd - 1);
+        if (answering.end === undefined && this.isFull(answering)) this.shiftOrEnd(answering);
+        if (answering.end !== undefined) this.settle(answering);
+      } catch (error) {
+        this.settle(answering, error);
+      }
+    }
+  }
 
-function concat(a: Int32Array, b: readonly number[]): Int32Array<ArrayBuffer> {
-  const both = new Int32Array(a.length + b.length);
-  both.set(a);
-  both.set(b, a.length);
-  return both;
+  private isFull({ sequence }: Answering): boolean {
+    return sequence!.tokens.length >= this.parts.contextTokens;
+  }
+
+  private shiftOrEnd(answering: Answering): void {
+    if (answering.request.contextShift === undefined) {
+      answering.finish("context");
+      return;
+    }
+    const sequence = answering.sequence!;
+    const keep = answering.keepTokens;
+    const count = Math.max(1, Math.floor((sequence.tokens.length - keep) / 2));
+    answering.shifted = true;
+    if (this.room.shift(sequence, keep, count)) return;
+    // another request holds a part of it: what remains is read anew into a sequence of its own
+    const remaining = [...sequence.tokens.slice(0, keep), ...sequence.tokens.slice(keep + count)];
+    this.leave(answering, false);
+    answering.feedAnew([...remaining, answering.chosen.at(-1)!]);
+    this.queue.unshift(answering);
+  }
+
+  /** Ends a request: with its answer, or with an error. */
+  private settle(answering: Answering, error?: unknown): void {
+    const at = this.queue.indexOf(answering);
+    if (at >= 0) this.queue.splice(at, 1);
+    this.leave(answering, answering.request.reusePrefix && !answering.shifted);
+    answering.settle(error);
+  }
+
+  private leave(answering: Answering, keep: boolean): void {
+    const at = this.running.indexOf(answering);
+    if (at >= 0) this.running.splice(at, 1);
+    if (answering.sequence !== undefined) this.room.release(answering.sequence, keep);
+    answering.sequence = undefined;
+  }
 }

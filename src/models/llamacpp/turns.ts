@@ -21,10 +21,19 @@ export class Turns {
     }
   }
 
-  /** Gives way where a message waits or another loop runs; else it returns undefined, and the loop need not wait. */
+  /** More than one loop runs. */
+  get isShared(): boolean {
+    return this.loops > 1;
+  }
+
+  /** Gives way where a message waits or another loop runs; else it returns undefined. */
   pass(): Promise<void> | undefined {
     const waits = this.sent !== undefined && Atomics.load(this.sent, 0) !== this.received;
-    if (!waits && this.loops < 2) return undefined;
+    return waits || this.loops > 1 ? this.giveWay() : undefined;
+  }
+
+  /** Gives way in any case: messages are taken, and what was promised is told. */
+  giveWay(): Promise<void> {
     return new Promise((resolve) => setImmediate(resolve));
   }
 }

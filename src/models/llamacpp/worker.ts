@@ -57,7 +57,7 @@ async function handle(
       });
     case "generate": {
       const events = new EventBuffer((event) => send({ type: "event", id: request.id, event }));
-      const emit = request.stream ? events.add.bind(events) : () => {};
+      const emit = request.stream ? events.add.bind(events) : undefined;
       try {
         return await models.use(request.spec, words, (loaded) =>
           loaded.generator.generate(request.request, { words, emit }),
