@@ -16,9 +16,12 @@ const DEFAULTS: Omit<SamplerOptions, "seed"> = {
 
 export const DEFAULT_MAX_TOKENS = 512;
 
+/** For models with one right answer: those with an encoder (T5) turn one text into another. */
+const GREEDY = { temperature: 0, repeatPenalty: 1 };
+
 /** Models by `general.name` that are made for other settings than the usual ones. */
 const BY_NAME: Readonly<Record<string, Partial<SamplerOptions>>> = {
-  "spell-mini": { temperature: 0, repeatPenalty: 1 },
+  "spell-mini": GREEDY,
 };
 
 type NumericOption = "temperature" | "topK" | "topP" | "minP" | "repeatPenalty" | "repeatLastN";
@@ -40,7 +43,8 @@ export function defaultSampling(model: Model): Omit<SamplerOptions, "seed"> {
     const value = Number(model.metadata(key) ?? Number.NaN);
     if (Number.isFinite(value)) recommended[option] = value;
   }
-  return { ...DEFAULTS, ...recommended, ...BY_NAME[model.metadata("general.name") ?? ""] };
+  const usual = model.hasEncoder ? { ...DEFAULTS, ...GREEDY } : DEFAULTS;
+  return { ...usual, ...recommended, ...BY_NAME[model.metadata("general.name") ?? ""] };
 }
 
 /** A request's settings over a model's defaults. Without a seed, one is drawn. */
