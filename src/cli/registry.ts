@@ -27,6 +27,11 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./commands/model.ts")).command,
   },
   {
+    name: "serve",
+    summary: "Offer the local models over an OpenAI-compatible HTTP API",
+    load: async () => (await import("./commands/serve.ts")).command,
+  },
+  {
     name: "providers",
     summary: "Show and test model providers",
     load: async () => (await import("./commands/providers.ts")).command,

@@ -48,7 +48,26 @@ export type ModelRequest =
   | { type: "providers"; command: "list" }
   | { type: "providers"; command: "info" | "test"; name: string };
 
-export type KernelRequest = ExecuteRequest | ToolRequest | ModelRequest;
+/** Offers the local models over HTTP until it is interrupted; then replies `ok`. */
+export interface ServeRequest {
+  type: "serve";
+  /** An address of this machine, or `localhost`. */
+  host: string;
+  /** 0: any that is free. */
+  port: number;
+  /** What clients must send as their bearer token. Undefined: they need none, and the host must be loopback. */
+  token?: string;
+  /** Models that are loaded at once and served alone; empty: every local model, loaded at its first use. */
+  models: string[];
+  /** Origins of pages that may call. */
+  origins: string[];
+  /** Names besides `host` and `localhost` under which clients reach the server. */
+  hosts: string[];
+  /** Requests that are answered or wait at the same time; more are refused. */
+  maxRequests: number;
+}
+
+export type KernelRequest = ExecuteRequest | ToolRequest | ModelRequest | ServeRequest;
 
 /** Sent while a request runs, in order. */
 export type KernelEvent =
@@ -57,7 +76,9 @@ export type KernelEvent =
   | { type: "token"; agent: string; text: string }
   /** The script waits for a line on standard input. */
   | { type: "input"; id: number; prompt: string }
-  | { type: "progress"; label: string; done: number; total?: number };
+  | { type: "progress"; label: string; done: number; total?: number }
+  /** A server takes requests now. `url` is what clients call their base URL. */
+  | { type: "listening"; url: string; host: string; port: number };
 
 export interface ExecuteReply {
   status: "ok";

@@ -130,6 +130,10 @@ class Kernel implements KernelClient, Services {
         const { answerProvidersRequest } = await import("./requests/model.ts");
         return answerProvidersRequest(request, this, options);
       }
+      case "serve": {
+        const { answerServeRequest } = await import("./serve/serve.ts");
+        return answerServeRequest(request, this, options);
+      }
     }
   }
 
