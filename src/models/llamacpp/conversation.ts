@@ -2,7 +2,7 @@
 import type { LanguageModelV4CallOptions, LanguageModelV4Prompt, SharedV4Warning } from "@ai-sdk/provider";
 import { SpellError } from "../../core/errors.ts";
 import type { ChatRequest } from "../../ffi/llama/chat.ts";
-import type { SamplingRequest } from "./protocol.ts";
+import type { PromptRequest, SamplingRequest } from "./protocol.ts";
 
 /** What `providerOptions.llamacpp` may hold. */
 export interface LlamaOptions {
@@ -18,6 +18,8 @@ export interface LlamaOptions {
   grammar?: string;
   /** Start from what the context holds of the same prompt. Default true; false for results that depend on the prompt alone. */
   reusePrefix?: boolean;
+  /** The prompt is one user message whose text is continued as it stands, without the model's chat template. */
+  rawPrompt?: boolean;
 }
 
 const LLAMA_OPTIONS: Readonly<Record<keyof LlamaOptions, "number" | "boolean" | "string">> = {
@@ -29,6 +31,7 @@ const LLAMA_OPTIONS: Readonly<Record<keyof LlamaOptions, "number" | "boolean" | 
   constrained: "boolean",
   grammar: "string",
   reusePrefix: "boolean",
+  rawPrompt: "boolean",
 };
 
 /** @throws SpellError invalid_argument for a value of the wrong type */
@@ -45,6 +48,20 @@ export function llamaOptions(options: LanguageModelV4CallOptions, warnings: Shar
       );
   }
   return given as LlamaOptions;
+}
+
+/** What the model is to continue. @throws SpellError invalid_argument for content that a text model cannot read */
+export function promptRequest(
+  options: LanguageModelV4CallOptions,
+  llama: LlamaOptions,
+  warnings: SharedV4Warning[],
+): PromptRequest {
+  if (llama.rawPrompt !== true) return { chat: chatRequest(options, llama, warnings) };
+  const [message, ...more] = options.prompt;
+  if (message?.role !== "user" || more.length > 0)
+    throw new SpellError("invalid_argument", "Cannot call the model: a raw prompt must be one user message");
+  const text = message.content.map((part) => textOf(part)).join("");
+  return llama.grammar === undefined ? { text } : { text, grammar: llama.grammar };
 }
 
 /** @throws SpellError invalid_argument for content that a text model cannot read */

@@ -10,7 +10,7 @@ import type {
 } from "@ai-sdk/provider";
 import type { LoadOptions, SpellModel } from "../service.ts";
 import { disposeInference, type InferenceClient, inference } from "./client.ts";
-import { chatRequest, llamaOptions, samplingRequest } from "./conversation.ts";
+import { llamaOptions, promptRequest, samplingRequest } from "./conversation.ts";
 import type { GenerateEvent, GenerateRequest, GenerateResult, ModelSpec } from "./protocol.ts";
 import { StreamParts } from "./stream-parts.ts";
 
@@ -115,10 +115,10 @@ class LlamaModel implements SpellModel {
 
   async countTokens(options: LanguageModelV4CallOptions): Promise<number> {
     const warnings: SharedV4Warning[] = [];
-    const chat = chatRequest(options, llamaOptions(options, warnings), warnings);
+    const prompt = promptRequest(options, llamaOptions(options, warnings), warnings);
     const signal = options.abortSignal === undefined ? {} : { signal: options.abortSignal };
     await this.probe(options.abortSignal);
-    return this.client.count(this.spec, { chat }, signal);
+    return this.client.count(this.spec, prompt, signal);
   }
 
   private async probe(signal: AbortSignal | undefined): Promise<void> {
@@ -138,7 +138,7 @@ class LlamaModel implements SpellModel {
   ): Promise<GenerateResult> {
     const llama = llamaOptions(options, warnings);
     const request: GenerateRequest = {
-      prompt: { chat: chatRequest(options, llama, warnings) },
+      prompt: promptRequest(options, llama, warnings),
       sampling: samplingRequest(options, llama),
       stops: options.stopSequences ?? [],
       reusePrefix: llama.reusePrefix ?? true,
