@@ -1,12 +1,12 @@
 import { afterAll, describe, expect, test } from "bun:test";
-import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { SpellError } from "../../src/core/errors.ts";
 import { InferenceClient } from "../../src/models/llamacpp/client.ts";
 import { readGguf } from "../../src/models/llamacpp/gguf.ts";
-import { text, texts, uint, writeGguf } from "../support/gguf.ts";
-import { generateModel, SPELL_MINI } from "../support/gguf-models.ts";
+import { type Entry, flag, floats, int, text, texts, uint, writeGguf } from "../support/gguf.ts";
+import { generateModel, generateSplitModel, SPELL_MINI } from "../support/gguf-models.ts";
 import { uniform } from "../support/random.ts";
 import { failureOf, greedy, specOf } from "./support.ts";
 
@@ -143,6 +143,130 @@ describe("readGguf", () => {
     expect(refusal(path).message).toContain("expert_used_count");
     writeGguf(path, [uint("llama.block_count", 1)], []);
     expect(refusal(path).message).toContain("architecture");
+  });
+});
+
+describe("readGguf refuses on which llama.cpp would end the process or come to no end:", () => {
+  const path = join(directory, "made.gguf");
+  const llama = [text("general.architecture", "llama")];
+  const write = (...entries: Entry[]) => {
+    writeGguf(path, [...llama, ...entries], []);
+    return path;
+  };
+  const tokens = texts("tokenizer.ggml.tokens", ["a", "b", "c"]);
+  const many = (count: number) => Array.from({ length: count }, (_, i) => flag(`k${i}`, true));
+
+  test("more metadata entries or tensors than any model has", () => {
+    expect(refusal(write(...many(20_000))).message).toContain("16384 metadata entries");
+  });
+
+  test("names, tokens and texts of enormous length, without taking them into memory", () => {
+    const before = process.memoryUsage.rss();
+    // a sparse file: 8 GiB of zeros behind a length
+    const huge = join(directory, "huge.gguf");
+    const length = 8 * 2 ** 30;
+    const file = readFileSync(write(text("general.name", "n")));
+    const at = file.indexOf("general.name") + "general.name".length + 4;
+    file.writeBigUInt64LE(BigInt(length), at);
+    writeFileSync(huge, file.subarray(0, at + 8));
+    truncateSync(huge, at + 8 + length);
+    expect(readGguf(huge).name).toHaveLength(4096);
+    file.writeBigUInt64LE(BigInt(length), 24); // the first key's length
+    writeFileSync(huge, file.subarray(0, at + 8));
+    truncateSync(huge, at + 8 + length);
+    expect(refusal(huge).message).toContain("metadata entry 0");
+    rmSync(huge);
+    expect(process.memoryUsage.rss() - before).toBeLessThan(64 << 20);
+  });
+
+  test("another byte order, nested arrays, a part number of another type", () => {
+    const swapped = Buffer.from(readFileSync(write()));
+    swapped.writeUInt32BE(3, 4);
+    writeFileSync(path, swapped);
+    expect(refusal(path).message).toContain("big-endian");
+    const nested = Buffer.from(readFileSync(write(tokens)));
+    nested.writeUInt32LE(9, nested.indexOf("tokenizer.ggml.tokens") + "tokenizer.ggml.tokens".length + 4);
+    writeFileSync(path, nested);
+    expect(refusal(path).message).toContain("unknown element type 9");
+    expect(refusal(write(int("split.no", 0))).message).toContain('"split.no" has the type 5');
+  });
+
+  test("vocabularies whose arrays are short, of another type, or lack a token that is put around texts", () => {
+    expect(refusal(write(tokens, floats("tokenizer.ggml.scores", [0, 0]))).message).toContain(
+      "2 values for 3 tokens",
+    );
+    expect(refusal(write(tokens, floats("tokenizer.ggml.token_type", [1, 1, 1]))).message).toContain(
+      "no array of the right type",
+    );
+    const t5 = [text("tokenizer.ggml.model", "t5"), tokens];
+    expect(readGguf(write(...t5)).architecture).toBe("llama");
+    expect(refusal(write(...t5, flag("tokenizer.ggml.add_bos_token", true))).message).toContain(
+      '"bos" token',
+    );
+    expect(refusal(write(text("tokenizer.ggml.model", "bert"), tokens)).message).toContain('"bos" token');
+  });
+
+  test("a T5 whose decoder is deeper than its encoder, or without buckets of distances", () => {
+    const t5 = (depth: number, buckets: number) => {
+      const entries = [
+        text("general.architecture", "t5"),
+        uint("t5.block_count", 2),
+        uint("t5.decoder_block_count", depth),
+        uint("t5.attention.relative_buckets_count", buckets),
+      ];
+      writeGguf(path, entries, []);
+      return path;
+    };
+    expect(readGguf(t5(2, 32)).architecture).toBe("t5");
+    expect(refusal(t5(3, 32)).message).toContain("decoder_block_count");
+    expect(refusal(t5(2, 0)).message).toContain("relative_buckets_count");
+  });
+});
+
+describe("A model in parts", () => {
+  const parts = generateSplitModel(directory, "phi3-q8_0", 3);
+  const single = join(directory, "phi3-q8_0.gguf");
+
+  test("is read as one and answers as one", async () => {
+    const header = readGguf(parts[0]!);
+    expect(header.files.map((file) => file.path)).toEqual(parts);
+    expect(header.parameterCount).toBe(readGguf(single).parameterCount);
+    expect([...header.tensors.keys()]).toEqual([...readGguf(single).tensors.keys()]);
+    const [whole, split] = await Promise.all(
+      [single, parts[0]!].map((path) => client.generate(specOf(path), greedy("bada", { maxTokens: 8 }))),
+    );
+    expect(split!.tokens).toEqual(whole!.tokens);
+  });
+
+  test("is named by its first part", () => {
+    expect(refusal(parts[1]!)).toMatchObject({ hint: `Name the first part: ${parts[0]}` });
+    const renamed = join(directory, "renamed.gguf");
+    writeFileSync(renamed, readFileSync(parts[0]!));
+    expect(refusal(renamed).message).toContain("one of 3 parts, and its name says otherwise");
+  });
+
+  test("is refused where a part is missing, of another set or damaged", () => {
+    const bytes = parts.map((part) => readFileSync(part));
+    const restore = (i: number) => writeFileSync(parts[i]!, bytes[i]!);
+    rmSync(parts[2]!);
+    expect(refusal(parts[0]!).message).toContain(`a part of it is missing: ${parts[2]}`);
+    restore(2);
+    writeFileSync(parts[1]!, bytes[2]!);
+    expect(refusal(parts[0]!).message).toContain("it says to be part 3 where its name says 2");
+    const lying = Buffer.from(bytes[1]!);
+    lying.writeUInt16LE(2, lying.indexOf("split.count") + "split.count".length + 4);
+    writeFileSync(parts[1]!, lying);
+    expect(refusal(parts[0]!).message).toContain(`its "split.count" differs`);
+    writeFileSync(parts[1]!, bytes[1]!.subarray(0, -64));
+    expect(refusal(parts[0]!).message).toContain("truncated");
+    const short = Buffer.from(bytes[0]!);
+    const count = short.indexOf("split.tensors.count") + "split.tensors.count".length + 4;
+    short.writeInt32LE(short.readInt32LE(count) + 1, count);
+    writeFileSync(parts[0]!, short);
+    restore(1);
+    expect(refusal(parts[0]!).message).toContain(`its "split.tensors.count" differs`);
+    restore(0);
+    expect(readGguf(parts[0]!).files).toHaveLength(3);
   });
 });
 

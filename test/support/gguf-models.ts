@@ -13,6 +13,7 @@ import {
   texts,
   uint,
   writeGguf,
+  writeSplitGguf,
 } from "./gguf.ts";
 import { around, bell, uniform } from "./random.ts";
 
@@ -67,11 +68,22 @@ export const GENERATED_MODELS: Readonly<Record<string, Shape>> = {
 /** Writes a model of `GENERATED_MODELS`, or a shape of the caller's, and returns its path. */
 export function generateModel(directory: string, name: string, shape = GENERATED_MODELS[name]!): string {
   const path = join(directory, `${name}.gguf`);
+  writeGguf(path, entriesOf(name, shape), weights(shape));
+  return path;
+}
+
+/** The same model in several files. Returns their paths. */
+export function generateSplitModel(directory: string, name: string, count: number): string[] {
+  const shape = GENERATED_MODELS[name]!;
+  return writeSplitGguf(join(directory, name), entriesOf(name, shape), weights(shape), count);
+}
+
+const tokenCount = (shape: Shape) => (shape.vocabulary === "spell-mini" ? 1504 : PIECES.length);
+
+function entriesOf(name: string, shape: Shape): Entry[] {
   const vocabulary =
     shape.vocabulary === "spell-mini" ? copyEntries(SPELL_MINI, "tokenizer.") : sentencePieces();
-  const tokens = shape.vocabulary === "spell-mini" ? 1504 : PIECES.length;
-  writeGguf(path, [...hyperparameters(name, shape), ...vocabulary], weights(shape, tokens));
-  return path;
+  return [...hyperparameters(name, shape), ...vocabulary];
 }
 
 function hyperparameters(name: string, shape: Shape): Entry[] {
@@ -94,8 +106,9 @@ function hyperparameters(name: string, shape: Shape): Entry[] {
   ];
 }
 
-function weights(shape: Shape, tokens: number): Tensor[] {
+function weights(shape: Shape): Tensor[] {
   const { architecture, width, feedForward } = shape;
+  const tokens = tokenCount(shape);
   const random = uniform(shape.seed);
   const q = shape.heads * shape.headWidth;
   const kv = shape.kvHeads * shape.headWidth;

@@ -14,13 +14,15 @@ export interface Tensor {
 /** A metadata entry: its bytes from the key's length on. */
 export type Entry = Uint8Array;
 
-const TYPES = { u32: 4, i32: 5, f32: 6, bool: 7, string: 8, array: 9 } as const;
+const TYPES = { u16: 2, u32: 4, i32: 5, f32: 6, bool: 7, string: 8, array: 9 } as const;
 const TENSOR_TYPES: Record<TensorType, number> = { F32: 0, F16: 1, Q8_0: 8 };
 const ALIGNMENT = 32;
 
 export const text = (key: string, value: string): Entry =>
   join([string(key), u32(TYPES.string), string(value)]);
 export const uint = (key: string, value: number): Entry => join([string(key), u32(TYPES.u32), u32(value)]);
+export const short = (key: string, value: number): Entry => join([string(key), u32(TYPES.u16), u16(value)]);
+export const int = (key: string, value: number): Entry => join([string(key), u32(TYPES.i32), u32(value)]);
 export const float = (key: string, value: number): Entry => join([string(key), u32(TYPES.f32), f32(value)]);
 export const flag = (key: string, value: boolean): Entry =>
   join([string(key), u32(TYPES.bool), new Uint8Array([Number(value)])]);
@@ -48,6 +50,27 @@ export function writeGguf(path: string, entries: readonly Entry[], tensors: read
   });
   const header = join(parts);
   writeFileSync(path, join([pad(header), ...contents.map(pad)]));
+}
+
+/** Writes `NAME-00001-of-0000N.gguf` and following, as llama.cpp's gguf-split does. Returns the paths. */
+export function writeSplitGguf(
+  prefix: string,
+  entries: readonly Entry[],
+  tensors: readonly Tensor[],
+  count: number,
+): string[] {
+  const number = (n: number) => String(n).padStart(5, "0");
+  const each = Math.ceil(tensors.length / count);
+  return Array.from({ length: count }, (_, i) => {
+    const path = `${prefix}-${number(i + 1)}-of-${number(count)}.gguf`;
+    const own = [
+      short("split.no", i),
+      short("split.count", count),
+      int("split.tensors.count", tensors.length),
+    ];
+    writeGguf(path, [...(i === 0 ? entries : []), ...own], tensors.slice(i * each, (i + 1) * each));
+    return path;
+  });
 }
 
 /** The entries of another file whose key begins with `prefix`, as they stand there. */
@@ -108,6 +131,10 @@ function encode({ name, shape, type, values }: Tensor): Uint8Array {
 function string(value: string): Uint8Array {
   const bytes = new TextEncoder().encode(value);
   return join([u64(bytes.length), bytes]);
+}
+
+function u16(value: number): Uint8Array {
+  return new Uint8Array(new Uint16Array([value]).buffer);
 }
 
 function u32(value: number): Uint8Array {

@@ -19,10 +19,6 @@ export class FileCursor {
     return this.sizeBytes - this.offset;
   }
 
-  u8(what: string): number {
-    return this.take(1, what).readUInt8();
-  }
-
   u32(what: string): number {
     return this.take(4, what).readUInt32LE();
   }
@@ -34,9 +30,15 @@ export class FileCursor {
     return Number(value);
   }
 
-  /** A length and that many bytes. */
-  bytes(what: string): Buffer {
-    return this.take(this.u64(what), what);
+  /** A length, at most `longest`, and that many bytes. */
+  bytes(what: string, longest: number): Buffer {
+    const length = this.u64(what);
+    if (length > longest) throw this.fail(what);
+    return this.take(length, what);
+  }
+
+  text(what: string, longest: number): string {
+    return this.bytes(what, longest).toString();
   }
 
   /** Passes over strings without making any. */

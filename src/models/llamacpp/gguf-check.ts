@@ -1,18 +1,15 @@
 /**
  * Values that llama.cpp checks by aborting the process (GGML_ASSERT and divisions in src/llama-model.cpp of v0.5.0,
- * `load_hparams`, and src/llama-vocab.cpp), checked here so that they become an error.
+ * `load_hparams`), checked here so that they become an error.
  */
-import type { MetadataValue } from "./gguf.ts";
+import type { Fail, Metadata } from "./gguf-metadata.ts";
 
 const MOST_LAYERS = 512; // LLAMA_MAX_LAYERS
 const MOST_EXPERTS = 1024; // LLAMA_MAX_EXPERTS
 const LARGEST_SIZE = 1 << 24; // of a width or count in any known model, and small enough that products fit
 const ROPE_SCALINGS = ["none", "linear", "yarn", "longrope"];
 
-export function checkHyperparameters(
-  metadata: ReadonlyMap<string, MetadataValue>,
-  fail: (rule: string) => Error,
-): void {
+export function checkHyperparameters(metadata: Metadata, fail: Fail): void {
   const architecture = metadata.get("general.architecture");
   if (typeof architecture !== "string" || !/^[\w.-]{1,64}$/.test(architecture))
     throw fail("it does not name its architecture");
@@ -69,11 +66,16 @@ export function checkHyperparameters(
     throw fail(
       `"${architecture}.rope.scaling.type" must be one of ${ROPE_SCALINGS.join(", ")}: ${String(scaling)}`,
     );
-  checkVocabulary(metadata, fail);
+  checkEncoderDecoder(architecture, within, numbers);
 }
 
-function checkVocabulary(metadata: ReadonlyMap<string, MetadataValue>, fail: (rule: string) => Error): void {
-  const tokens = metadata.get("tokenizer.ggml.tokens");
-  if (tokens !== undefined && (typeof tokens !== "object" || tokens.length === 0))
-    throw fail("its vocabulary is empty");
+/** llama.cpp's T5: the decoder uses the encoder's memory of layers; buckets of distances up to 128 are halved twice. */
+function checkEncoderDecoder(
+  architecture: string,
+  within: (key: string, low: number, high: number) => void,
+  numbers: (key: string) => number[],
+): void {
+  if (architecture !== "t5" && architecture !== "t5encoder") return;
+  within("decoder_block_count", 1, numbers("block_count")[0] ?? 0);
+  within("attention.relative_buckets_count", 4, 255);
 }
