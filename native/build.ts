@@ -16,6 +16,14 @@ export interface NativeSet {
 }
 
 const root = join(import.meta.dir, "..");
+const SHIMS = [
+  "llama_shim.c",
+  "chat_shim.cpp",
+  "devices_shim.cpp",
+  "constraint.cpp",
+  "gbnf.cpp",
+  "grammar.cpp",
+];
 const C_FLAGS = ["-O2", "-fPIC", "-fvisibility=hidden", `-I${join(import.meta.dir, "include")}`];
 const CXX_FLAGS = [...C_FLAGS, "-std=c++17", `-I${join(import.meta.dir, "include/common")}`];
 
@@ -93,16 +101,18 @@ async function compileShim(
   const staged = await readdir(directory);
   const linked = target.linked.map((pattern) => staged.find((name) => pattern.test(name))!);
 
-  await Promise.all([
-    compile(compiler.c, ...C_FLAGS, "-c", source("llama_shim.c"), "-o", object("llama_shim")),
-    compile(compiler.cxx, ...CXX_FLAGS, "-c", source("chat_shim.cpp"), "-o", object("chat_shim")),
-  ]);
+  await Promise.all(
+    SHIMS.map((name) =>
+      name.endsWith(".c")
+        ? compile(compiler.c, ...C_FLAGS, "-c", source(name), "-o", object(name))
+        : compile(compiler.cxx, ...CXX_FLAGS, "-c", source(name), "-o", object(name)),
+    ),
+  );
   await compile(
     compiler.cxx,
     "-o",
     join(directory, target.shim),
-    object("llama_shim"),
-    object("chat_shim"),
+    ...SHIMS.map(object),
     ...target.linkFlags(directory, linked),
   );
 }

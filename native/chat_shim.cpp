@@ -3,14 +3,18 @@
 // the text in spell_sampler_error. Texts returned here are freed with spell_text_free.
 #include "chat.h"
 #include "common.h"
+#include "constraint.h"
 #include "json.h"
 #include "llama.h"
 #include "log.h"
 #include "sampling.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdlib>
 #include <cstring>
+#include <memory>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -47,6 +51,9 @@ struct spell_sampler {
     const llama_vocab * vocab = nullptr;
     std::vector<llama_token> suppressed;
     std::vector<llama_token> shown; // control tokens whose text belongs to the answer, sorted
+    std::unique_ptr<spell_constraint> constraint;
+    std::vector<llama_token_data> candidates;
+    std::mt19937 random;
     std::string error;
 };
 
@@ -68,8 +75,40 @@ EXPORT common_chat_templates * spell_templates_new(const llama_model * model, ch
 
 EXPORT void spell_templates_free(common_chat_templates * templates) { common_chat_templates_free(templates); }
 
-// request: {messages, tools?, toolChoice?, parallelToolCalls?, jsonSchema?, grammar?, thinking?}, messages and tools as in
-// OpenAI's chat completions. Always gives an object that the caller frees with spell_chat_free; see spell_chat_describe.
+namespace {
+
+// Stands for the schema where libllama-common makes a grammar; its rule is then replaced by rules of our own.
+const std::string SCHEMA_MARK = "spell-schema";
+
+// The whole answer is of the grammar, and is text as it comes.
+void hold_to(spell_chat & chat, const std::string & gbnf) {
+    chat.params.grammar = gbnf;
+    chat.params.grammar_lazy = false;
+    chat.params.grammar_triggers.clear();
+    chat.params.generation_prompt.clear();
+    chat.params.parser.clear();
+}
+
+void hold_to_schema(spell_chat & chat, const std::string & root, const std::string & rules) {
+    const std::string mark = "\"\\\"" + SCHEMA_MARK + "\\\"\"";
+    auto & grammar = chat.params.grammar;
+    bool found = false;
+    for (size_t at = grammar.find(mark); at != std::string::npos; at = grammar.find(mark, at)) {
+        grammar.replace(at, mark.size(), root);
+        found = true;
+    }
+    if (!found || chat.params.grammar_lazy) { // a format that knows no schema
+        hold_to(chat, "root ::= " + root + "\n" + rules);
+    } else {
+        grammar += rules;
+    }
+}
+
+} // namespace
+
+// request: {messages, tools?, toolChoice?, parallelToolCalls?, schema?: {root, rules}, grammar?, thinking?}, messages and
+// tools as in OpenAI's chat completions; not several of tools, schema and grammar.
+// Always gives an object that the caller frees with spell_chat_free; see spell_chat_describe.
 EXPORT spell_chat * spell_chat_new(const common_chat_templates * templates, const char * request) {
     auto * chat = new spell_chat;
     try {
@@ -81,11 +120,14 @@ EXPORT spell_chat * spell_chat_new(const common_chat_templates * templates, cons
         in.parallel_tool_calls = j.contains("parallelToolCalls")
                                      ? j.at("parallelToolCalls").get<bool>()
                                      : common_chat_templates_get_caps(templates)["supports_parallel_tool_calls"];
-        if (j.contains("jsonSchema")) in.json_schema = j.at("jsonSchema").dump();
-        in.grammar = j.value("grammar", "");
-        in.enable_thinking = j.value("thinking", true);
+        const auto grammar = j.value("grammar", "");
+        const bool has_schema = j.contains("schema");
+        if (has_schema) in.json_schema = common_json({ { "const", SCHEMA_MARK } }).dump();
+        in.enable_thinking = j.value("thinking", true) && grammar.empty();
         in.reasoning_format = COMMON_REASONING_FORMAT_AUTO;
         chat->params = common_chat_templates_apply(templates, in);
+        if (has_schema) hold_to_schema(*chat, j.at("schema").value("root", ""), j.at("schema").value("rules", ""));
+        if (!grammar.empty()) hold_to(*chat, grammar);
 
         chat->parser = common_chat_parser_params(chat->params);
         chat->parser.reasoning_format = COMMON_REASONING_FORMAT_AUTO;
@@ -136,35 +178,46 @@ EXPORT char * spell_chat_parse(const spell_chat * chat, const char * answer, int
 
 namespace {
 
-void constrain(common_params_sampling & p, const spell_chat & chat, const llama_vocab * vocab, bool constrained) {
-    const auto & c = chat.params;
-    for (const auto & piece : c.preserved_tokens) {
+std::vector<llama_token> shown_tokens(const spell_chat & chat, const llama_vocab * vocab) {
+    std::vector<llama_token> shown;
+    for (const auto & piece : chat.params.preserved_tokens) {
         const auto ids = common_tokenize(vocab, piece, false, true);
-        if (ids.size() == 1) p.preserved_tokens.insert(ids[0]);
+        if (ids.size() == 1) shown.push_back(ids[0]);
     }
-    if (!constrained || c.grammar.empty()) return;
+    std::sort(shown.begin(), shown.end());
+    return shown;
+}
 
-    p.grammar = common_grammar(COMMON_GRAMMAR_TYPE_TOOL_CALLS, c.grammar);
-    p.grammar_lazy = c.grammar_lazy;
-    p.generation_prompt = c.generation_prompt;
+std::unique_ptr<spell_constraint> constraint_of(const spell_chat & chat, const llama_vocab * vocab, const std::vector<llama_token> & shown) {
+    const auto & c = chat.params;
+    auto constraint = std::make_unique<spell_constraint>(vocab, c.grammar, shown);
+    if (!c.grammar_lazy) {
+        constraint->begin_with(c.generation_prompt);
+        return constraint;
+    }
     for (const auto & trigger : c.grammar_triggers) {
-        if (trigger.type == COMMON_GRAMMAR_TRIGGER_TYPE_WORD) {
-            const auto ids = common_tokenize(vocab, trigger.value, false, true);
-            if (ids.size() == 1 && p.preserved_tokens.count(ids[0]) > 0) {
-                p.grammar_triggers.push_back({ COMMON_GRAMMAR_TRIGGER_TYPE_TOKEN, trigger.value, ids[0] });
-                continue;
-            }
+        const auto ids = trigger.type == COMMON_GRAMMAR_TRIGGER_TYPE_WORD ? common_tokenize(vocab, trigger.value, false, true) : llama_tokens{};
+        if (trigger.type == COMMON_GRAMMAR_TRIGGER_TYPE_TOKEN) {
+            constraint->wait_for_token(trigger.token);
+        } else if (ids.size() == 1 && std::binary_search(shown.begin(), shown.end(), ids[0])) {
+            constraint->wait_for_token(ids[0]);
+        } else if (trigger.type == COMMON_GRAMMAR_TRIGGER_TYPE_WORD) {
+            constraint->wait_for_word(trigger.value);
+        } else if (trigger.type == COMMON_GRAMMAR_TRIGGER_TYPE_PATTERN) {
+            constraint->wait_for_pattern(trigger.value);
+        } else {
+            constraint->wait_for_pattern("^" + trigger.value + "$");
         }
-        p.grammar_triggers.push_back(trigger);
     }
-    // a lazy grammar must not start within a thinking block
+    // a tool call does not begin within a thinking block
     if (!c.thinking_start_tag.empty() && !c.thinking_end_tags.empty()) {
-        p.reasoning_budget_start = common_tokenize(vocab, c.thinking_start_tag, false, true);
-        for (const auto & tag : c.thinking_end_tags) {
-            if (!tag.empty()) p.reasoning_budget_end.push_back(common_tokenize(vocab, tag, false, true));
-        }
-        if (!p.reasoning_budget_end.empty()) p.reasoning_budget_forced = p.reasoning_budget_end.front();
+        std::vector<llama_tokens> ends;
+        for (const auto & tag : c.thinking_end_tags)
+            if (!tag.empty()) ends.push_back(common_tokenize(vocab, tag, false, true));
+        if (!ends.empty()) constraint->ignore_between(common_tokenize(vocab, c.thinking_start_tag, false, true), ends);
+        for (const auto token : common_tokenize(vocab, c.generation_prompt, false, true)) constraint->note(token);
     }
+    return constraint;
 }
 
 } // namespace
@@ -196,12 +249,16 @@ EXPORT spell_sampler * spell_sampler_new(const llama_model * model, const spell_
         p.samplers.push_back(COMMON_SAMPLER_TYPE_TEMPERATURE);
 
         s->vocab = llama_model_get_vocab(model);
-        if (chat != nullptr) constrain(p, *chat, s->vocab, j.value("constrained", true));
+        if (chat != nullptr) s->shown = shown_tokens(*chat, s->vocab);
         const auto grammar = j.value("grammar", "");
-        if (!grammar.empty()) p.grammar = common_grammar(COMMON_GRAMMAR_TYPE_USER, grammar);
-        s->shown.assign(p.preserved_tokens.begin(), p.preserved_tokens.end());
+        if (!grammar.empty()) {
+            s->constraint = std::make_unique<spell_constraint>(s->vocab, grammar, s->shown);
+        } else if (chat != nullptr && !chat->params.grammar.empty() && j.value("constrained", true)) {
+            s->constraint = constraint_of(*chat, s->vocab, s->shown);
+        }
+        s->random.seed(p.seed);
 
-        if (p.temp <= 0 && !penalties && p.grammar.empty()) {
+        if (p.temp <= 0 && !penalties) {
             int32_t count = 0;
             const llama_token * tokens = llama_vocab_get_suppress_tokens(s->vocab, &count);
             s->suppressed.assign(tokens, tokens + count);
@@ -243,19 +300,88 @@ llama_token most_likely(const spell_sampler & s, llama_context * context, int in
     return best;
 }
 
+const size_t NARROW_STEPS = 4000; // of a walk over the vocabulary: some 50 µs
+const int NEXT_BEST = 8;
+const size_t FEW_CANDIDATES = 256;
+
+[[noreturn]] void nothing_allowed() { throw spell_grammar_error("no token of the model's vocabulary continues the answer as the grammar demands"); }
+
+llama_token most_likely_of(const float * logits, const std::vector<llama_token> & tokens) {
+    if (tokens.empty()) nothing_allowed();
+    return *std::max_element(tokens.begin(), tokens.end(), [&](llama_token a, llama_token b) { return logits[a] < logits[b]; });
+}
+
+// The next likely tokens, while the most likely one is refused; -1 where none of the first few fits.
+llama_token next_best(const spell_sampler & s, llama_context * context, int index) {
+    float * logits = llama_get_logits_ith(context, index);
+    for (int i = 0; i < NEXT_BEST; i++) {
+        const auto token = most_likely(s, context, index);
+        if (token < 0 || logits[token] == -INFINITY) return -1;
+        if (s.constraint->allows(token)) return token;
+        logits[token] = -INFINITY;
+    }
+    return -1;
+}
+
+// One of the candidates that the chain has left, by its probability among those that fit; -1 where none does.
+llama_token likely_candidate(spell_sampler & s) {
+    const auto * left = common_sampler_get_candidates(s.common, true);
+    if (left->size > FEW_CANDIDATES) return -1;
+    std::vector<llama_token> tokens;
+    std::vector<double> weights;
+    for (size_t i = 0; i < left->size; i++) {
+        const auto & one = left->data[i];
+        if (one.logit == -INFINITY || !s.constraint->allows(one.id)) continue;
+        tokens.push_back(one.id);
+        weights.push_back(std::exp(static_cast<double>(one.logit) - left->data[0].logit));
+    }
+    if (tokens.empty()) return -1;
+    return tokens[std::discrete_distribution<size_t>(weights.begin(), weights.end())(s.random)];
+}
+
+// The chain over these tokens alone.
+llama_token sample_of(spell_sampler & s, const float * logits, const std::vector<llama_token> & tokens) {
+    if (tokens.empty()) nothing_allowed();
+    s.candidates.clear();
+    for (const auto token : tokens) s.candidates.push_back({ token, logits[token], 0.0f });
+    llama_token_data_array all = { s.candidates.data(), s.candidates.size(), -1, false };
+    llama_sampler_apply(common_sampler_get(s.common), &all);
+    return all.selected < 0 ? -1 : all.data[all.selected].id;
+}
+
+// The grammar refused the token: another one that it allows.
+llama_token choose_allowed(spell_sampler & s, llama_context * context, int index, llama_token refused) {
+    float * logits = llama_get_logits_ith(context, index);
+    if (s.constraint->waits()) { // nearly all are allowed
+        for (int32_t i = 0; i < llama_vocab_n_tokens(s.vocab); i++) {
+            logits[refused] = -INFINITY;
+            const auto token = s.common == nullptr ? most_likely(s, context, index) : common_sampler_sample(s.common, context, index);
+            if (token < 0 || s.constraint->allows(token)) return token;
+            refused = token;
+        }
+        nothing_allowed();
+    }
+    const auto * narrow = s.constraint->allowed(NARROW_STEPS);
+    if (narrow == nullptr) {
+        const auto token = s.common == nullptr ? next_best(s, context, index) : likely_candidate(s);
+        if (token >= 0) return token;
+        narrow = s.constraint->allowed(SIZE_MAX);
+    }
+    return s.common == nullptr ? most_likely_of(logits, *narrow) : sample_of(s, logits, *narrow);
+}
+
 } // namespace
 
 // Chooses the next token from the logits of batch entry `index`, takes note of it and writes its text to `piece`.
 // out: {token, 1 when it ends the answer, bytes of the piece}. Returns 0, or -1: see spell_sampler_error.
 EXPORT int spell_sampler_next(spell_sampler * s, llama_context * context, int index, char * piece, int32_t capacity, int32_t * out) {
     try {
-        llama_token token;
-        if (s->common == nullptr) {
-            token = most_likely(*s, context, index);
-        } else {
-            token = common_sampler_sample(s->common, context, index);
-            if (token >= 0) common_sampler_accept(s->common, token, true);
+        llama_token token = s->common == nullptr ? most_likely(*s, context, index) : common_sampler_sample(s->common, context, index);
+        if (token >= 0 && s->constraint != nullptr) {
+            if (!s->constraint->allows(token)) token = choose_allowed(*s, context, index, token);
+            if (token >= 0) s->constraint->accept(token);
         }
+        if (token >= 0 && s->common != nullptr) common_sampler_accept(s->common, token, true);
         if (token < 0) {
             s->error = "the model gave no probabilities";
             return -1;
@@ -279,3 +405,6 @@ EXPORT int spell_sampler_next(spell_sampler * s, llama_context * context, int in
 
 // Valid until the next call on this sampler.
 EXPORT const char * spell_sampler_error(const spell_sampler * s) { return s->error.c_str(); }
+
+// Frees what was kept of a model's vocabulary for grammars; before the model is freed.
+EXPORT void spell_grammar_forget(const llama_model * model) { spell_matchers_forget(llama_model_get_vocab(model)); }

@@ -4,15 +4,15 @@ import { type Address, NativeHandle } from "./handle.ts";
 import { cString } from "./library.ts";
 import type { Model } from "./model.ts";
 
-/** A chat call; messages and tools in the shapes of OpenAI's chat completions. */
+/** A chat call; messages and tools in the shapes of OpenAI's chat completions. Not several of tools, schema and grammar. */
 export interface ChatRequest {
   messages: readonly Record<string, unknown>[];
   tools?: readonly Record<string, unknown>[];
   toolChoice?: "auto" | "required" | "none";
   parallelToolCalls?: boolean;
-  /** The answer has to be JSON of this schema. */
-  jsonSchema?: unknown;
-  /** The answer has to be of this GBNF grammar. */
+  /** The answer has to be of this grammar, within the template's own format: thinking may come before it. */
+  schema?: { root: string; rules: string };
+  /** The whole answer has to be of this GBNF grammar. */
   grammar?: string;
   /** Lets models that can do so think before they answer. Default true. */
   thinking?: boolean;

@@ -1,7 +1,11 @@
 import { CString, dlopen, FFIType, type Pointer, ptr } from "bun:ffi";
 import { join } from "node:path";
 import { messageOf, SpellError } from "../../core/errors.ts";
+import { type Backends, openBackends } from "./devices.ts";
 import type { Address } from "./handle.ts";
+import { cString, reasonIn } from "./text.ts";
+
+export { cString, reasonIn };
 
 const { i32, u32, bool, ptr: pointer, void: nothing } = FFIType;
 
@@ -87,6 +91,7 @@ const SYMBOLS = {
   spell_sampler_free: { args: [pointer], returns: nothing },
   spell_sampler_seen: { args: [pointer, pointer, i32], returns: nothing },
   spell_sampler_next: { args: [pointer, pointer, i32, pointer, i32, pointer], returns: i32 },
+  spell_grammar_forget: { args: [pointer], returns: nothing },
   spell_sampler_error: { args: [pointer], returns: pointer },
 } as const;
 
@@ -150,16 +155,4 @@ function open(directory: string): LlamaLibrary {
     },
   };
   return { ...library, backends: openBackends(library, directory) };
-}
-
-/** UTF-8 with a final zero, for `const char *` parameters. The caller keeps it alive during the call. */
-export function cString(text: string): Uint8Array {
-  return Buffer.from(`${text}\0`, "utf8");
-}
-
-/** The line of a log that says why something failed, without the function names that llama.cpp puts in front. */
-export function reasonIn(log: string): string | undefined {
-  const lines = log.split("\n").filter((line) => line.trim() !== "");
-  const line = lines.find((l) => /error|fail/i.test(l)) ?? lines.at(-1);
-  return line?.replace(/^((\w+|error loading model\w*): )+/, "").trim();
 }

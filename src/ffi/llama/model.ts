@@ -1,11 +1,17 @@
 import { CString, ptr } from "bun:ffi";
 import { SpellError } from "../../core/errors.ts";
+import type { Device } from "./devices.ts";
 import { type Address, NativeHandle } from "./handle.ts";
 import { cString, type LlamaLibrary, reasonIn } from "./library.ts";
 
 export interface ModelLoadOptions {
-  /** Layers on the GPU; negative for all. */
+  /** What layers are put on; none: everything stays with the processor. */
+  devices: readonly Device[];
+  /** Layers put there; negative: as many as fit beside a context of `contextTokens`. */
   gpuLayers: number;
+  contextTokens: number;
+  /** For the tokenizer alone: weights are neither needed nor read. */
+  vocabularyOnly?: boolean;
   /** Shared words: [0] stops the load when nonzero, [1] receives progress in thousandths. */
   words?: Int32Array;
 }
@@ -26,10 +32,13 @@ export class Model extends NativeHandle {
   static load(library: LlamaLibrary, path: string, options: ModelLoadOptions): Model {
     library.takeLog();
     const words = options.words;
+    const devices = BigUint64Array.from([...options.devices.map(({ pointer: p }) => BigInt(p)), 0n]);
     const pointer = library.fn.spell_model_load(
       cString(path),
       options.gpuLayers,
-      false,
+      ptr(devices),
+      options.contextTokens,
+      options.vocabularyOnly ?? false,
       false,
       words === undefined ? null : ptr(words),
     );
@@ -60,6 +69,7 @@ export class Model extends NativeHandle {
   }
 
   protected free(pointer: Address): void {
+    this.library.fn.spell_grammar_forget(pointer);
     this.library.fn.llama_model_free(pointer);
   }
 

@@ -2,6 +2,7 @@
 import type { LanguageModelV4CallOptions, LanguageModelV4Prompt, SharedV4Warning } from "@ai-sdk/provider";
 import { SpellError } from "../../core/errors.ts";
 import type { ChatRequest } from "../../ffi/llama/chat.ts";
+import { type SchemaGrammar, schemaGrammar } from "../grammar/schema.ts";
 import type { PromptRequest, SamplingRequest } from "./protocol.ts";
 
 /** What `providerOptions.llamacpp` may hold. */
@@ -61,7 +62,11 @@ export function promptRequest(
   if (message?.role !== "user" || more.length > 0)
     throw new SpellError("invalid_argument", "Cannot call the model: a raw prompt must be one user message");
   const text = message.content.map((part) => textOf(part)).join("");
-  return llama.grammar === undefined ? { text } : { text, grammar: llama.grammar };
+  const schema = schemaOf(options);
+  refuseMixture({ tools: undefined, schema, grammar: llama.grammar });
+  const grammar =
+    llama.grammar ?? (schema === undefined ? undefined : `root ::= ${schema.root}\n${schema.rules}`);
+  return grammar === undefined ? { text } : { text, grammar };
 }
 
 /** @throws SpellError invalid_argument for content that a text model cannot read */
@@ -86,11 +91,30 @@ export function chatRequest(
     request.toolChoice = choice.type === "auto" ? "auto" : "required";
     if (llama.parallelToolCalls !== undefined) request.parallelToolCalls = llama.parallelToolCalls;
   }
-  if (options.responseFormat?.type === "json")
-    request.jsonSchema = options.responseFormat.schema ?? { type: "object" };
+  const schema = schemaOf(options);
+  if (schema !== undefined) request.schema = schema;
   if (llama.grammar !== undefined) request.grammar = llama.grammar;
+  refuseMixture(request);
   if (options.reasoning === "none" || llama.thinking === false) request.thinking = false;
   return request;
+}
+
+/** @throws SpellError invalid_argument for a schema that an answer cannot be held to */
+function schemaOf({ responseFormat }: LanguageModelV4CallOptions): SchemaGrammar | undefined {
+  if (responseFormat?.type !== "json") return undefined;
+  return schemaGrammar(responseFormat.schema ?? { type: "object" });
+}
+
+function refuseMixture(request: { tools?: unknown; schema?: unknown; grammar?: unknown }): void {
+  const { tools, schema, grammar } = request;
+  const given = Object.entries({ tools, "a JSON schema": schema, "a grammar": grammar });
+  const names = given.flatMap(([name, value]) => (value === undefined ? [] : [name]));
+  if (names.length < 2) return;
+  throw new SpellError(
+    "invalid_argument",
+    `Cannot call the model: one answer cannot be held to ${names.join(" and to ")}`,
+    { hint: "Let the model use its tools first, then ask for the answer without them" },
+  );
 }
 
 /** The settings a call states; nothing for those it leaves to the model. */
