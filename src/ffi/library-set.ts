@@ -4,6 +4,9 @@ export interface LibraryFile {
   path: string;
 }
 
+/** Names of ggml's backend libraries for anything but the processor; the group is the backend. */
+export const GPU_LIBRARY = /^(?:lib)?ggml-(?!base\b|cpu\b)([a-z]+)(?:-\w+)*\.(?:so|dll)$/;
+
 /** Hex SHA-256 over the names and contents of a set; the build writes it, extraction checks it. */
 export async function hashLibrarySet(files: readonly LibraryFile[]): Promise<string> {
   const set = new Bun.CryptoHasher("sha256");

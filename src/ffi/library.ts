@@ -1,9 +1,10 @@
 import { existsSync } from "node:fs";
-import { rm } from "node:fs/promises";
+import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { SpellError } from "../core/errors.ts";
 import { isCompiled } from "../core/worker.ts";
 import { type ExtractedSet, extractLibraries } from "./extract.ts";
+import { GPU_LIBRARY } from "./library-set.ts";
 import { placesFor } from "./places.ts";
 
 let found: Promise<ExtractedSet> | undefined;
@@ -27,6 +28,7 @@ export function llamaLibraries(): Promise<ExtractedSet> {
  */
 export async function librariesLoaded(set: ExtractedSet): Promise<void> {
   if (!set.temporary || process.platform === "win32") return;
+  if ((await readdir(set.directory)).some((name) => GPU_LIBRARY.test(name))) return; // loaded when they are wanted
   found = undefined;
   await rm(set.directory, { recursive: true, force: true });
 }

@@ -5,11 +5,16 @@ import { messageOf, SpellError } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
 import { homeDirectory } from "../core/paths.ts";
 import { EMBEDDED_INFO, embeddedModelPath } from "./embedded.ts";
+import type { PullOptions, PullProgress } from "./hub/pull.ts";
 import { type GgufHeader, readGguf } from "./llamacpp/gguf.ts";
 import { probeModel } from "./probe/probe.ts";
 import { ProbeRecords } from "./probe/records.ts";
 import { EMBEDDED_MODEL, type LocalModel, type LocalModelInfo, type SpellModel } from "./service.ts";
-import { type ImportOptions, importGguf, removeModel } from "./store/import.ts";
+import type { ExportOptions } from "./store/bundle.ts";
+import { listDownloads, type PartialDownload, removeDownload } from "./store/downloads.ts";
+import { type ImportOptions, importModel } from "./store/import.ts";
+import { parseNewId } from "./store/layout.ts";
+import { removeModel } from "./store/place.ts";
 import { ModelStore, type StoredModel } from "./store/store.ts";
 
 type Llama = typeof import("./llamacpp/model.ts");
@@ -33,7 +38,8 @@ export class LocalModels {
     const trained = model === undefined ? EMBEDDED_INFO.contextLength : readGguf(model.path).contextTokens;
     const path = model?.path ?? (await embeddedModelPath(this.env));
     this.llama ??= import("./llamacpp/model.ts");
-    const { createLlamaModel } = await this.llama;
+    const { createLlamaModel, onLlamaWarning } = await this.llama;
+    onLlamaWarning((message, data) => this.log.warn("model", message, data));
     return createLlamaModel({
       path,
       id: model?.id ?? EMBEDDED_MODEL,
@@ -80,11 +86,64 @@ export class LocalModels {
   ): Promise<LocalModelInfo> {
     const store = this.store(settings);
     const probe = (file: string) => probeModel(file, { env: this.env, signal: options.signal });
-    const id = await importGguf(store.root, path, await store.list(), { ...options, probe });
+    const id = await importModel(store.root, path, await store.list(), { ...options, probe });
     const info = await this.info(id, settings);
     await this.recordProbe(info.path!);
     this.log.info("model", "model imported", { model: id });
     return info;
+  }
+
+  async pull(
+    name: string,
+    options: Omit<PullOptions, "probe" | "log" | "preferred">,
+    settings: ProviderConfig,
+  ): Promise<PullProgress> {
+    const { pullModel } = await import("./hub/pull.ts");
+    const store = this.store(settings);
+    const pulled = await pullModel(name, store, {
+      ...options,
+      log: this.log,
+      preferred: settings.default_quantization,
+      probe: (file) => probeModel(file, { env: this.env, signal: options.signal }),
+    });
+    await this.recordProbe((await store.find(pulled.modelId)).path);
+    this.log.info("model", "model pulled", { model: pulled.modelId });
+    return pulled;
+  }
+
+  async export(
+    id: string,
+    path: string,
+    options: ExportOptions,
+    settings: ProviderConfig,
+  ): Promise<{ id: string; sizeBytes: number }> {
+    if (isEmbedded(id)) {
+      throw new SpellError("invalid_argument", `Cannot export model '${id}': it is part of the executable`, {
+        hint: "Every llmspell has it",
+      });
+    }
+    const model = await this.find(id, settings);
+    const { exportBundle } = await import("./store/bundle.ts");
+    await exportBundle(model, path, options);
+    return { id: model.id, sizeBytes: model.sizeBytes };
+  }
+
+  /** What was begun to be pulled and not finished. */
+  downloads(settings: ProviderConfig): Promise<PartialDownload[]> {
+    return listDownloads(this.store(settings).root);
+  }
+
+  stored(settings: ProviderConfig): Promise<StoredModel[]> {
+    return this.store(settings).list();
+  }
+
+  /** @returns whether it was in memory @throws not_found */
+  async unload(id: string, settings: ProviderConfig): Promise<boolean> {
+    const path = async () =>
+      isEmbedded(id) ? embeddedModelPath(this.env) : (await this.find(id, settings)).path;
+    const loaded = await this.isLoaded(path);
+    if (loaded) await (await this.llama!).unloadLlamaModel(await path());
+    return loaded;
   }
 
   async remove(id: string, settings: ProviderConfig): Promise<void> {
@@ -93,10 +152,26 @@ export class LocalModels {
         hint: "Only imported models can be removed; `llmspell model list` shows them",
       });
     }
-    const model = await this.find(id, settings);
+    const model = await this.removable(id, settings);
+    if (model === undefined) return;
     if (this.llama !== undefined) await (await this.llama).unloadLlamaModel(model.path);
     await removeModel(model);
     this.log.info("model", "model removed", { model: model.id });
+  }
+
+  /** The model; undefined where only a part of its download was there, which is then removed. @throws not_found */
+  private async removable(id: string, settings: ProviderConfig): Promise<StoredModel | undefined> {
+    try {
+      return await this.find(id, settings);
+    } catch (error) {
+      if (!(error instanceof SpellError) || error.code !== "not_found") throw error;
+      const removed = await removeDownload(this.store(settings).root, parseNewId(id, "latest"));
+      if (removed === "absent") throw error;
+      if (removed === "removed") return undefined;
+      throw new SpellError("already_exists", `Cannot remove model '${id}': it is being downloaded`, {
+        hint: "End the process that pulls it first",
+      });
+    }
   }
 
   async dispose(): Promise<void> {
@@ -170,17 +245,18 @@ function entryOf(model: StoredModel, header: GgufHeader | undefined): LocalModel
 
 /** The provider's settings in the engine's terms. A context longer than the model was trained for is cut to that. */
 function engineOptions(settings: ProviderConfig, trainedContextTokens: number | undefined) {
-  const { context_size, cpu_threads, batch_size, use_flash_attention, device, gpu_layers } = settings;
+  const { context_size, cpu_threads, batch_size, use_flash_attention, device, gpu_layers, numa } = settings;
   const contextTokens = Math.min(
     context_size ?? Number.POSITIVE_INFINITY,
     trainedContextTokens ?? Number.POSITIVE_INFINITY,
   );
-  const gpuLayers = gpu_layers ?? (device === "cpu" ? 0 : undefined);
   return {
     ...(Number.isFinite(contextTokens) ? { contextTokens } : {}),
     ...(cpu_threads === undefined ? {} : { threads: cpu_threads }),
     ...(batch_size === undefined ? {} : { batchTokens: batch_size }),
     ...(use_flash_attention === false ? { flashAttention: false } : {}),
-    ...(gpuLayers === undefined ? {} : { gpuLayers }),
+    ...(gpu_layers === undefined ? {} : { gpuLayers: gpu_layers }),
+    ...(device === undefined ? {} : { device }),
+    ...(numa === undefined ? {} : { numa }),
   };
 }

@@ -47,6 +47,16 @@ export const Provider = section(
       "llamacpp: directory of GGUF files; `models/llamacpp` of the data directory when absent",
       PATH,
     ),
+    hub_url: unset.text(
+      "llamacpp: address of the Hugging Face Hub or a mirror; wins over HF_ENDPOINT",
+      BASE_URL,
+    ),
+    registry_url: unset.text("llamacpp: address of Ollama's registry or a mirror", BASE_URL),
+    hf_api_key: unset.text("llamacpp: token for the Hub; HF_TOKEN and HFHUB_API_KEY when absent", SECRET),
+    download_idle_seconds: unset.integer(
+      "llamacpp: longest wait for the next bytes of a download, in seconds; 120 when absent",
+      POSITIVE,
+    ),
     device: unset.choice(
       ["auto", "cpu", "cuda", "metal", "vulkan"],
       "llamacpp: where layers run; auto: on a GPU as far as they fit",
@@ -57,7 +67,11 @@ export const Provider = section(
     context_size: unset.integer("llamacpp: context length in tokens", POSITIVE),
     batch_size: unset.integer("llamacpp: tokens of one prompt chunk", POSITIVE),
     use_flash_attention: unset.flag("llamacpp: use flash attention where the model allows it"),
-    gpu_layers: unset.integer("llamacpp: layers put on the GPU; wins over `device`"),
+    gpu_layers: unset.integer("llamacpp: layers put on the GPU, 0 for none; as many as fit when absent"),
+    numa: unset.choice(
+      ["distribute", "isolate", "numactl"],
+      "llamacpp: how threads are spread over NUMA nodes; not at all when absent",
+    ),
     server_url: unset.text("llamacpp: use this llama-server instead of the built-in engine", BASE_URL),
     server_binary: unset.text("llamacpp: start this llama-server program", PATH),
     port: unset.integer("llamacpp: port for `server_binary`", { minimum: 1, maximum: 65_535 }),

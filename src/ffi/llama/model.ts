@@ -6,10 +6,10 @@ import { cString, type LlamaLibrary, reasonIn } from "./library.ts";
 
 export interface ModelLoadOptions {
   /** What layers are put on; none: everything stays with the processor. */
-  devices: readonly Device[];
+  devices?: readonly Device[];
   /** Layers put there; negative: as many as fit beside a context of `contextTokens`. */
   gpuLayers: number;
-  contextTokens: number;
+  contextTokens?: number;
   /** For the tokenizer alone: weights are neither needed nor read. */
   vocabularyOnly?: boolean;
   /** Shared words: [0] stops the load when nonzero, [1] receives progress in thousandths. */
@@ -32,12 +32,12 @@ export class Model extends NativeHandle {
   static load(library: LlamaLibrary, path: string, options: ModelLoadOptions): Model {
     library.takeLog();
     const words = options.words;
-    const devices = BigUint64Array.from([...options.devices.map(({ pointer: p }) => BigInt(p)), 0n]);
+    const devices = BigUint64Array.from([...(options.devices ?? []).map(({ pointer: p }) => BigInt(p)), 0n]);
     const pointer = library.fn.spell_model_load(
       cString(path),
       options.gpuLayers,
       ptr(devices),
-      options.contextTokens,
+      options.contextTokens ?? 0,
       options.vocabularyOnly ?? false,
       false,
       words === undefined ? null : ptr(words),

@@ -37,6 +37,8 @@ const PROGRESS_EVERY_MS = 50;
 
 /** Main's side of the inference thread, which is started at the first call and does not keep the process alive. */
 export class InferenceClient {
+  /** Told what a person should know of, such as a GPU that failed. */
+  onWarning: (message: string, data: Record<string, unknown>) => void = () => {};
   private worker: Promise<Worker> | undefined;
   private readonly pending = new Map<number, Pending>();
   /** Messages sent to the thread: it looks for them between steps. */
@@ -168,6 +170,7 @@ export class InferenceClient {
       worker.onmessage = ({ data }: MessageEvent<WorkerReply>) => {
         if (data.type === "ready") resolve();
         else if (data.type === "unable") lost(errorFromJson(data.error));
+        else if (data.type === "warning") this.onWarning(data.message, data.data);
         else this.receive(data);
       };
       const lost = (error: SpellError) => {
@@ -187,7 +190,7 @@ export class InferenceClient {
     return worker;
   }
 
-  private receive(reply: Exclude<WorkerReply, { type: "ready" | "unable" }>): void {
+  private receive(reply: Exclude<WorkerReply, { type: "ready" | "unable" | "warning" }>): void {
     const pending = this.pending.get(reply.id);
     if (reply.type === "event") pending?.onEvent?.(reply.event);
     else if (reply.type === "done") pending?.resolve(reply.result as never);

@@ -1,6 +1,7 @@
 import { SpellError } from "../../core/errors.ts";
 import type { LlamaLibrary } from "../../ffi/llama/library.ts";
 import type { Model } from "../../ffi/llama/model.ts";
+import { deviceNames } from "./devices.ts";
 import { Embedder } from "./embedder.ts";
 import { EncoderDecoder } from "./encoder-decoder.ts";
 import type { Generator } from "./generator.ts";
@@ -27,6 +28,10 @@ export class Loaded implements Disposable {
 
   get model(): Model {
     return this.parts.model;
+  }
+
+  get isOnGpu(): boolean {
+    return this.parts.devices.length > 0;
   }
 
   get sizeBytes(): number {
@@ -58,6 +63,7 @@ export class Loaded implements Disposable {
       contextTokens,
       trainedContextTokens: model.trainedContextTokens,
       vocabularySize: model.vocabularySize,
+      device: deviceNames(this.parts.devices),
     };
   }
 

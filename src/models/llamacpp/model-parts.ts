@@ -1,9 +1,12 @@
 import { SpellError } from "../../core/errors.ts";
 import { type Chat, ChatTemplates } from "../../ffi/llama/chat.ts";
+import type { Device } from "../../ffi/llama/devices.ts";
 import type { LlamaLibrary } from "../../ffi/llama/library.ts";
 import { Model } from "../../ffi/llama/model.ts";
 import type { SamplerOptions } from "../../ffi/llama/sampler.ts";
+import { chooseDevices, deviceOf } from "./devices.ts";
 import { type GgufHeader, readGguf } from "./gguf.ts";
+import { plainPrompt } from "./plain-prompt.ts";
 import { DEFAULT_CONTEXT_TOKENS, type ModelSpec, type PromptRequest } from "./protocol.ts";
 import { defaultSampling } from "./sampling.ts";
 import { threadsFor } from "./threads.ts";
@@ -30,13 +33,20 @@ export class ModelParts implements Disposable {
    */
   static load(library: LlamaLibrary, spec: ModelSpec, words: Int32Array, turns: Turns): ModelParts {
     const header = readGguf(spec.path);
-    if (header.tensorCount === 0)
+    if (header.tensors.size === 0)
       throw new SpellError(
         "model_invalid",
         `Cannot use the model: it has a vocabulary only, no weights: ${spec.path}`,
       );
-    const model = Model.load(library, spec.path, { gpuLayers: spec.gpuLayers, words });
-    return new ModelParts(spec, header, model, turns);
+    if (spec.numa !== undefined) library.backends.spread(spec.numa);
+    const { devices } = chooseDevices(library.backends, deviceOf(spec));
+    const model = Model.load(library, spec.path, {
+      devices,
+      gpuLayers: spec.gpuLayers,
+      contextTokens: contextOf(spec, header.contextTokens ?? DEFAULT_CONTEXT_TOKENS),
+      words,
+    });
+    return new ModelParts(spec, header, model, turns, devices);
   }
 
   private constructor(
@@ -44,9 +54,11 @@ export class ModelParts implements Disposable {
     readonly header: GgufHeader,
     readonly model: Model,
     readonly turns: Turns,
+    /** What layers are on; empty: the processor has them all. */
+    readonly devices: readonly Device[],
   ) {
     this.sampling = defaultSampling(model);
-    this.contextTokens = spec.contextTokens || Math.min(model.trainedContextTokens, DEFAULT_CONTEXT_TOKENS);
+    this.contextTokens = contextOf(spec, model.trainedContextTokens);
     this.threads = spec.threads || threadsFor(header.parameterCount);
   }
 
@@ -54,6 +66,10 @@ export class ModelParts implements Disposable {
     if ("text" in request) {
       const tokens = this.model.tokenize(request.text, true, true);
       return { tokens, chat: undefined, grammar: request.grammar };
+    }
+    if (this.model.hasEncoder && !this.header.hasChatTemplate) {
+      const tokens = this.model.tokenize(plainPrompt(request.chat), true, true);
+      return { tokens, chat: undefined, grammar: request.chat.grammar };
     }
     this.templates ??= ChatTemplates.of(this.model);
     const chat = this.templates.render(request.chat);
@@ -69,4 +85,8 @@ export class ModelParts implements Disposable {
   [Symbol.dispose](): void {
     this.dispose();
   }
+}
+
+function contextOf(spec: ModelSpec, trainedContextTokens: number): number {
+  return spec.contextTokens || Math.min(trainedContextTokens, DEFAULT_CONTEXT_TOKENS);
 }

@@ -11,7 +11,14 @@ import type {
 import type { LoadOptions, SpellModel } from "../service.ts";
 import { disposeInference, type InferenceClient, inference } from "./client.ts";
 import { llamaOptions, promptRequest, samplingRequest } from "./conversation.ts";
-import type { GenerateEvent, GenerateRequest, GenerateResult, ModelSpec } from "./protocol.ts";
+import type {
+  DeviceSetting,
+  GenerateEvent,
+  GenerateRequest,
+  GenerateResult,
+  ModelSpec,
+  NumaStrategy,
+} from "./protocol.ts";
 import { StreamParts } from "./stream-parts.ts";
 
 export interface LlamaModelOptions {
@@ -23,8 +30,11 @@ export interface LlamaModelOptions {
   contextTokens?: number;
   /** Default: physical cores; one for a small model. */
   threads?: number;
-  /** Layers on the GPU. Default: all. */
+  /** Layers on the GPU. Default: as many as fit. */
   gpuLayers?: number;
+  /** Default: the best there is. */
+  device?: DeviceSetting;
+  numa?: NumaStrategy;
   /** Prompt tokens handed over at once. Default 2048. */
   batchTokens?: number;
   /** Prompt tokens computed at once. Default 512. */
@@ -47,6 +57,11 @@ export async function loadedLlamaModels(): Promise<string[]> {
   return (await inference().loaded()).map(({ path }) => path);
 }
 
+/** Where warnings go, such as of a GPU that failed. Starts nothing. */
+export function onLlamaWarning(tell: InferenceClient["onWarning"]): void {
+  inference().onWarning = tell;
+}
+
 /** Frees a file's model, where it is loaded. Starts nothing. */
 export async function unloadLlamaModel(path: string): Promise<void> {
   await inference().unload(path);
@@ -58,6 +73,7 @@ export const disposeLlama = disposeInference;
 class LlamaModel implements SpellModel {
   readonly specificationVersion = "v4";
   readonly provider = "llamacpp";
+  readonly holdsToGrammar = true;
   readonly supportedUrls = {};
   readonly modelId: string;
   readonly contextTokens?: number;
@@ -72,6 +88,8 @@ class LlamaModel implements SpellModel {
       contextTokens: options.contextTokens ?? 0,
       threads: options.threads ?? 0,
       gpuLayers: options.gpuLayers ?? -1,
+      ...(options.device === undefined ? {} : { device: options.device }),
+      ...(options.numa === undefined ? {} : { numa: options.numa }),
       batchTokens: options.batchTokens ?? 2048,
       ubatchTokens: options.ubatchTokens ?? 512,
       flashAttention: options.flashAttention ?? "auto",

@@ -3,6 +3,9 @@ import type { ErrorJson } from "../../core/errors.ts";
 import type { ChatRequest, ParsedAnswer } from "../../ffi/llama/chat.ts";
 import type { SamplerOptions } from "../../ffi/llama/sampler.ts";
 
+export type DeviceSetting = "auto" | "cpu" | "cuda" | "metal" | "vulkan";
+export type NumaStrategy = "distribute" | "isolate" | "numactl";
+
 /** Which model, loaded how. Two requests with equal specs share one loaded model. */
 export interface ModelSpec {
   path: string;
@@ -12,6 +15,10 @@ export interface ModelSpec {
   threads: number;
   /** Negative: all layers. */
   gpuLayers: number;
+  /** Default: auto. */
+  device?: DeviceSetting;
+  /** How threads are spread over NUMA nodes; counts for the process, the first that names one. Default: not at all. */
+  numa?: NumaStrategy;
   batchTokens: number;
   ubatchTokens: number;
   flashAttention: boolean | "auto";
@@ -127,6 +134,10 @@ export interface LoadedModel {
   contextTokens: number;
   trainedContextTokens: number;
   vocabularySize: number;
+  /** What its layers are on: `CUDA0 (NVIDIA H200)`, `CPU`. */
+  device: string;
+  /** Why it is on the processor although a GPU was chosen: what failed there. */
+  fallback?: string;
 }
 
 export type GenerateEvent =
@@ -165,6 +176,8 @@ export interface WorkerResults {
 
 export type WorkerReply =
   | { type: "ready" }
+  /** Something a person should know of, told once. */
+  | { type: "warning"; message: string; data: Record<string, unknown> }
   /** llama.cpp cannot be loaded here. */
   | { type: "unable"; error: ErrorJson }
   | { type: "event"; id: number; event: GenerateEvent }

@@ -1,5 +1,6 @@
 import { totalmem } from "node:os";
 import type { LlamaLibrary } from "../../ffi/llama/library.ts";
+import { Fallbacks, type Warn } from "./fallback.ts";
 import { Loaded } from "./loaded.ts";
 import type { LoadedModel, ModelSpec, ModelStats } from "./protocol.ts";
 import type { Turns } from "./turns.ts";
@@ -20,17 +21,29 @@ interface Resident {
 export class Residents {
   private readonly models = new Map<string, Resident>(); // in order of use
   private waiting: (() => void)[] = [];
+  private readonly fallbacks: Fallbacks;
 
   constructor(
     private readonly library: LlamaLibrary,
     private readonly turns: Turns,
-  ) {}
+    warn: Warn = () => {},
+  ) {
+    this.fallbacks = new Fallbacks(library.backends, warn, (spec) => void this.drop(JSON.stringify(spec)));
+  }
 
   /**
    * Calls `body` with the model of a spec, loaded if it is not, which stays until the call has ended.
    * @throws SpellError what `Loaded.load` and `body` throw
    */
   async use<T>(spec: ModelSpec, words: Int32Array, body: (loaded: Loaded) => T | Promise<T>): Promise<T> {
+    return this.fallbacks.run(spec, (device) => this.useThere(device, words, body));
+  }
+
+  private async useThere<T>(
+    spec: ModelSpec,
+    words: Int32Array,
+    body: (loaded: Loaded) => T | Promise<T>,
+  ): Promise<T> {
     const key = JSON.stringify(spec);
     let resident = this.models.get(key);
     while (resident === undefined) {
@@ -60,7 +73,10 @@ export class Residents {
   }
 
   describe(): LoadedModel[] {
-    return [...this.models.values()].map(({ loaded }) => loaded.describe());
+    return [...this.models.values()].map(({ loaded }) => ({
+      ...loaded.describe(),
+      ...this.fallbacks.describe(loaded.spec),
+    }));
   }
 
   stats(): ModelStats[] {

@@ -1,6 +1,6 @@
 import type { Model } from "../../ffi/llama/model.ts";
 import type { SamplerOptions } from "../../ffi/llama/sampler.ts";
-import type { SamplingRequest } from "./protocol.ts";
+import type { GenerateRequest, SamplingRequest } from "./protocol.ts";
 
 /** spec/agents-workflows-rag.md section 3.4. */
 const DEFAULTS: Omit<SamplerOptions, "seed"> = {
@@ -47,12 +47,21 @@ export function defaultSampling(model: Model): Omit<SamplerOptions, "seed"> {
   return { ...usual, ...recommended, ...BY_NAME[model.metadata("general.name") ?? ""] };
 }
 
+/** The request with a seed, drawn where it has none: made again, its answer is the same. */
+export function withSeed(request: GenerateRequest): GenerateRequest {
+  return { ...request, sampling: { ...request.sampling, seed: request.sampling.seed ?? drawnSeed() } };
+}
+
+function drawnSeed(): number {
+  return crypto.getRandomValues(new Uint32Array(1))[0]!;
+}
+
 /** A request's settings over a model's defaults. Without a seed, one is drawn. */
 export function samplingFor(
   defaults: Omit<SamplerOptions, "seed">,
   request: SamplingRequest,
 ): SamplerOptions {
-  const seed = request.seed ?? crypto.getRandomValues(new Uint32Array(1))[0]!;
+  const seed = request.seed ?? drawnSeed();
   const stated = Object.fromEntries(Object.entries(request).filter(([, value]) => value !== undefined));
   return { ...defaults, ...stated, seed: seed >>> 0 };
 }

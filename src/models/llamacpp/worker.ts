@@ -6,7 +6,9 @@ import { errorToJson } from "../../core/errors.ts";
 import { loadLlama } from "../../ffi/llama/library.ts";
 import { EventBuffer } from "./event-buffer.ts";
 import type { WorkerReply, WorkerRequest, WorkerResults, WorkerStart } from "./protocol.ts";
+import { RepeatedEvents } from "./repeated-events.ts";
 import { Residents } from "./residents.ts";
+import { withSeed } from "./sampling.ts";
 import { Turns } from "./turns.ts";
 
 declare const self: Worker;
@@ -28,7 +30,8 @@ self.onmessage = ({ data }: MessageEvent<WorkerStart | WorkerRequest>) => {
 function start({ libraries, sent }: WorkerStart): void {
   try {
     turns = new Turns(sent);
-    residents = new Residents(loadLlama(libraries), turns);
+    const warn = (message: string, data: Record<string, unknown>) => send({ type: "warning", message, data });
+    residents = new Residents(loadLlama(libraries), turns, warn);
     send({ type: "ready" });
   } catch (error) {
     send({ type: "unable", error: errorToJson(error) });
@@ -57,11 +60,16 @@ async function handle(
       });
     case "generate": {
       const events = new EventBuffer((event) => send({ type: "event", id: request.id, event }));
-      const emit = request.stream ? events.add.bind(events) : undefined;
+      const told = new RepeatedEvents(events.add.bind(events));
+      const emit = request.stream ? told.add.bind(told) : undefined;
+      const seeded = withSeed(request.request);
       try {
-        return await models.use(request.spec, words, (loaded) =>
-          loaded.generator.generate(request.request, { words, emit }),
-        );
+        const result = await models.use(request.spec, words, (loaded) => {
+          told.begin();
+          return loaded.generator.generate(seeded, { words, emit });
+        });
+        told.end();
+        return result;
       } finally {
         events.flush();
       }
