@@ -6,6 +6,7 @@ import type { RunContext } from "../kernel/services.ts";
 import type { ModelOverrides, ModelService } from "../models/service.ts";
 import type { ToolDefinition, ToolService } from "../tools/service.ts";
 import { ManagedAgent } from "./agent.ts";
+import { checkForm } from "./answer-form.ts";
 import { agentTool } from "./as-tool.ts";
 import { CompositeBehaviour, type CompositeRouting } from "./composite.ts";
 import { ExecutionContexts } from "./contexts.ts";
@@ -125,6 +126,7 @@ class AgentRegistry implements AgentService {
     const tools = await this.dependencies.tools();
     const allowed = allowedTools(config, tools);
     const model = await (await this.dependencies.models()).resolve(config.model, overrides);
+    checkForm(config.form, model);
     return new ManagedAgent({
       kind: "llm",
       config,

@@ -3,6 +3,7 @@ import type { LanguageModelV4CallOptions, LanguageModelV4Message } from "@ai-sdk
 import { stringifyJson } from "../core/json.ts";
 import type { SpellModel } from "../models/service.ts";
 import type { ToolDefinition, ToolService } from "../tools/service.ts";
+import { type AnswerForm, checkForm, formOptions, readAnswer, refuseAnswer } from "./answer-form.ts";
 import { assistantMessage, callModel, loadModel, type ModelAnswer } from "./model-call.ts";
 import type { AgentEvent, AgentToolCall, AgentUsage } from "./service.ts";
 import { ensureFits } from "./tokens.ts";
@@ -20,6 +21,8 @@ export interface LoopRequest {
   allowed: ReadonlyMap<string, ToolDefinition>;
   maxToolCalls: number;
   contextWindow: number | undefined;
+  /** What the final answer has to be. */
+  form: AnswerForm | undefined;
   signal: AbortSignal;
   correlationId: string;
   emit: (event: AgentEvent) => Promise<void>;
@@ -29,6 +32,8 @@ export interface LoopRequest {
 
 export interface LoopResult {
   text: string;
+  /** The value of an answer that was held to a schema; absent where it was cut off. */
+  parsed?: { value: unknown };
   toolCalls: AgentToolCall[];
   usage: AgentUsage;
   finishReason: string;
@@ -39,8 +44,13 @@ export interface LoopResult {
 /**
  * When the calls run out or only repeat what is known already, the model is asked once more, with tools switched off, so
  * that a turn always ends with an answer; `finishReason` then says `tool-limit` or `repeated-call`.
+ *
+ * A model with tools answers freely as long as it may call them; an answer that is not of the form is asked for once more,
+ * without tools and held to the form.
  */
 export async function runLoop(request: LoopRequest): Promise<LoopResult> {
+  const { form, model } = request;
+  checkForm(form, model);
   const messages: LanguageModelV4Message[] = [];
   const toolCalls: AgentToolCall[] = [];
   const usage = { promptTokens: 0, completionTokens: 0, totalTokens: 0 };
@@ -49,15 +59,35 @@ export async function runLoop(request: LoopRequest): Promise<LoopResult> {
   let remaining = request.maxToolCalls;
   let forced: "tool-limit" | "repeated-call" | undefined;
 
+  let isHeld = form !== undefined && request.allowed.size === 0;
   while (true) {
-    const answer = await ask(request, messages, forced !== undefined);
+    const answer = await ask(request, messages, forced !== undefined, isHeld);
     usage.promptTokens += answer.usage.promptTokens;
     usage.completionTokens += answer.usage.completionTokens;
     usage.totalTokens += answer.usage.totalTokens;
     if (forced !== undefined || answer.toolCalls.length === 0) {
+      const parsed = readAnswer(form, answer.text);
+      if (form !== undefined && parsed === undefined) {
+        if (!isHeld) {
+          isHeld = true;
+          continue;
+        }
+        if ("schema" in form && answer.finishReason !== "length")
+          throw refuseAnswer(form, model, answer.text);
+      }
+      if (form !== undefined && !isHeld) await request.emit({ type: "text", text: answer.text });
       const message = assistantMessage({ ...answer, toolCalls: [] }, []);
       messages.push(message ?? { role: "assistant", content: [{ type: "text", text: "" }] });
-      return { text: answer.text, toolCalls, usage, finishReason: forced ?? answer.finishReason, messages };
+      const isCut = form !== undefined && answer.finishReason === "length";
+      const finishReason = isCut ? "length" : (forced ?? answer.finishReason);
+      return {
+        text: answer.text,
+        ...(parsed && !isCut ? { parsed } : {}),
+        toolCalls,
+        usage,
+        finishReason,
+        messages,
+      };
     }
 
     const args = parseArguments(answer.toolCalls);
@@ -68,6 +98,7 @@ export async function runLoop(request: LoopRequest): Promise<LoopResult> {
     remaining -= round.calls.length;
     if (round.calls.every((call) => known.get(callKey(call)) === call.output)) forced = "repeated-call";
     else if (remaining <= 0) forced = "tool-limit";
+    if (forced !== undefined) isHeld = form !== undefined;
     for (const call of round.calls) known.set(callKey(call), call.output);
   }
 }
@@ -76,15 +107,22 @@ async function ask(
   request: LoopRequest,
   added: readonly LanguageModelV4Message[],
   final: boolean,
+  isHeld: boolean,
 ): Promise<ModelAnswer> {
   const options: LanguageModelV4CallOptions = { ...request.settings, prompt: [...request.prompt, ...added] };
-  if (request.allowed.size > 0) {
+  if (isHeld) Object.assign(options, formOptions(request.form!));
+  else if (request.allowed.size > 0) {
     options.tools = [...request.allowed.values()].map(modelTool);
     options.toolChoice = { type: final ? "none" : "auto" };
   }
   await loadModel(request.model, request.signal, request.onLoading);
   await ensureFits(request.model, { ...options, abortSignal: request.signal }, request.contextWindow);
-  return callModel(request.model, options, request.signal, request.emit);
+  // what may be asked for again in its form is no answer yet
+  const isDraft = request.form !== undefined && !isHeld;
+  const emit = async (event: AgentEvent) => {
+    if (!isDraft || event.type !== "text") await request.emit(event);
+  };
+  return callModel(request.model, options, request.signal, emit);
 }
 
 const callKey = (call: AgentToolCall): string => `${call.toolName} ${stringifyJson(call.parameters)}`;

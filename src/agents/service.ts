@@ -1,6 +1,7 @@
 /** Agents: what globals and the kernel know of them. */
 import type { RunContext } from "../kernel/services.ts";
 import type { AgentAlerts, HealthReport } from "./alerts.ts";
+import type { AnswerForm } from "./answer-form.ts";
 import type { CompositeRouting } from "./composite.ts";
 import type { ExecutionContexts } from "./contexts.ts";
 import type { Lifecycle } from "./lifecycle.ts";
@@ -21,6 +22,8 @@ export interface AgentConfig {
   seed?: number;
   stop?: string[];
   maxTokens?: number;
+  /** What every final answer has to be, unless a call says otherwise. */
+  form?: AnswerForm;
   /** Messages of earlier turns that are sent again; the oldest whole turns leave first. Default 100. */
   maxConversationLength?: number;
   baseUrl?: string;
@@ -56,6 +59,8 @@ export interface AgentInput {
   images?: AgentImage[];
   temperature?: number;
   maxTokens?: number;
+  /** What this answer has to be; instead of the agent's own form. */
+  form?: AnswerForm;
   /** From an execution context: its visible data goes to the model, its id separates conversations. */
   context?: { conversationId?: string; data: Record<string, unknown> };
 }
@@ -79,6 +84,8 @@ export interface AgentUsage {
 
 export interface AgentOutput {
   text: string;
+  /** The value of an answer that was held to a schema; absent where it was cut off. */
+  parsed?: { value: unknown };
   toolCalls: AgentToolCall[];
   /** Summed over all model calls of the turn. */
   usage: AgentUsage;

@@ -1,6 +1,9 @@
 /** Models and providers: what the rest of the program knows of them. */
 import type { LanguageModelV4, LanguageModelV4CallOptions } from "@ai-sdk/provider";
 import type { KernelEvent } from "../kernel/api.ts";
+import type { AvailableModel } from "./hub/available.ts";
+import type { PullProgress } from "./hub/pull.ts";
+import type { PartialDownload } from "./store/downloads.ts";
 
 /** Id of the model that is part of the executable: `local/spell-mini` needs no configuration and no download. */
 export const EMBEDDED_MODEL = "spell-mini";
@@ -21,6 +24,8 @@ export interface ModelSpecifier {
 export interface SpellModel extends LanguageModelV4 {
   /** Context length in tokens, where it is known before a call. */
   readonly contextTokens?: number;
+  /** Its answers are held to schemas and grammars while they are written. */
+  readonly holdsToGrammar?: boolean;
   /**
    * Brings the model into memory, where it is not; calls do so by themselves. For models that are loaded here.
    * @throws SpellError model_invalid, interrupted
@@ -81,6 +86,14 @@ export interface LocalModelInfo extends LocalModel {
   licence?: string;
 }
 
+export interface PullRequest {
+  /** For a repository, where the name gives none. */
+  quantization?: string;
+  force: boolean;
+  onProgress?: (progress: PullProgress) => void;
+  signal?: AbortSignal;
+}
+
 export interface BackendStatus {
   backend: Backend;
   running: boolean;
@@ -109,8 +122,33 @@ export interface ModelService {
   status(backend?: string): Promise<BackendStatus[]>;
   import(
     path: string,
-    options: { name?: string; force: boolean; onEvent?: (e: KernelEvent) => void; signal?: AbortSignal },
+    options: {
+      name?: string;
+      /** Which of several models in a directory of Ollama's. */
+      model?: string;
+      force: boolean;
+      onEvent?: (e: KernelEvent) => void;
+      signal?: AbortSignal;
+    },
   ): Promise<LocalModelInfo>;
+  /**
+   * Downloads a model, or goes on with a download that was interrupted.
+   * @param model `name[:variant][@backend]`
+   * @throws config (backend not configured), and what src/models/hub/pull.ts throws
+   */
+  pull(model: string, options: PullRequest): Promise<PullProgress>;
+  /** The recommended models, or what the Hub has for a query. @throws network, provider, not_found */
+  available(query: string | undefined, signal?: AbortSignal): Promise<AvailableModel[]>;
+  /** Writes a model into one file for another machine. @throws not_found, already_exists, io, model_invalid */
+  export(
+    model: string,
+    path: string,
+    options: { force: boolean; onEvent?: (e: KernelEvent) => void; signal?: AbortSignal },
+  ): Promise<{ id: string; sizeBytes: number }>;
+  /** Pulls that were begun and not finished. */
+  downloads(): Promise<PartialDownload[]>;
+  /** Takes a model out of memory. @returns whether it was there */
+  unload(model: string): Promise<boolean>;
   remove(model: string): Promise<void>;
   /** Frees models, contexts and the inference worker. */
   dispose(): Promise<void>;

@@ -1,6 +1,6 @@
 import { type TSchema, Type } from "typebox";
 import type { ScriptValue } from "../../core/values.ts";
-import { AnyTable, type ClassDecl, type FunctionDecl, methodsOf, param } from "../declare.ts";
+import { AnyTable, AnyValue, type ClassDecl, type FunctionDecl, methodsOf, param } from "../declare.ts";
 import type { Table } from "./fields.ts";
 
 /** What the setters have gathered: a table as `Agent.create` takes it. */
@@ -90,6 +90,16 @@ export const builderClass: ClassDecl = {
     top_k: stores("top_k", Type.Integer(), "Sampling among this many tokens. Default: the provider's"),
     seed: stores("seed", Type.Integer(), "Seed of the sampling, where the provider takes one"),
     stop: stores("stop", Texts, "Strings that end an answer"),
+    schema: stores(
+      "schema",
+      AnyValue,
+      "JSON Schema, as a table or as text, that every final answer is held to; `result.parsed` is its value",
+    ),
+    grammar: stores(
+      "grammar",
+      Type.String(),
+      "GBNF grammar that every final answer is held to; local models only",
+    ),
     max_tokens: stores("max_tokens", Type.Integer(), "Longest answer in tokens. Default: the provider's"),
     max_conversation_length: stores(
       "max_conversation_length",

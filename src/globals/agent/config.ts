@@ -1,6 +1,7 @@
 /** From the tables of builders, `Agent.create` and `Agent.register` to an agent's configuration. */
 import type { AgentConfig } from "../../agents/service.ts";
 import { SpellError } from "../../core/errors.ts";
+import { answerForm } from "./answer-form.ts";
 import { flag, integer, number, present, type Table, table, text, texts } from "./fields.ts";
 
 /** Keys of later tables win. */
@@ -18,6 +19,7 @@ export function agentConfig(given: Table): AgentConfig {
     topK: integer(given.top_k),
     seed: integer(given.seed),
     stop: texts(given.stop),
+    form: answerForm(given),
     maxConversationLength: integer(given.max_conversation_length) ?? integer(custom.max_conversation_length),
     baseUrl: text(given.base_url),
     apiKey: text(given.api_key),
@@ -69,6 +71,7 @@ export function configTable(config: AgentConfig): Table {
     top_k: config.topK,
     seed: config.seed,
     stop: config.stop,
+    ...(config.form as Table | undefined),
     max_tokens: config.maxTokens,
     max_conversation_length: config.maxConversationLength,
     base_url: config.baseUrl,

@@ -14,7 +14,7 @@ const { wait } = methodsOf<Agent>();
 const Input = param(
   "input",
   AnyValue,
-  "A string, or `{text, parameters?, image?, media?, temperature?, max_tokens?}`; `prompt` and `input` stand for `text`",
+  "A string, or `{text, parameters?, image?, media?, temperature?, max_tokens?, schema?, grammar?, response_format?}`; `prompt` and `input` stand for `text`",
 );
 
 export const conversationMethods: Record<string, FunctionDecl> = {
@@ -22,7 +22,7 @@ export const conversationMethods: Record<string, FunctionDecl> = {
     doc: "One turn: the agent answers, calling its tools as it needs. Raises when the turn fails; the conversation is then as it was before.",
     params: [Input],
     returns:
-      "{text, success, result, tool_calls, usage = {prompt_tokens, completion_tokens, total_tokens}, execution_time_ms, metadata = {model, provider, token_count, execution_time_ms, finish_reason}}",
+      "{text, success, result, parsed?, tool_calls, usage = {prompt_tokens, completion_tokens, total_tokens}, execution_time_ms, metadata = {model, provider, token_count, execution_time_ms, finish_reason}}",
     aliases: ["invoke"],
     handler: async (ctx, input) => outputTable(await ctx.self.execute(agentInput(input), ctx.run)),
   }),
@@ -39,7 +39,7 @@ export const conversationMethods: Record<string, FunctionDecl> = {
       param("callback", AnyValue, "`function(chunk)`, or a table of options for the input before it"),
       optional("last", AnyValue, "The function, when options come before it"),
     ],
-    returns: "{success, chunks_received, error?}",
+    returns: "{success, chunks_received, parsed?, error?}",
     aliases: ["invoke_stream"],
     handler: (ctx, input, second, third) => {
       const options: Table = third === undefined || third === null ? {} : (table(second) ?? {});

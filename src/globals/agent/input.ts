@@ -1,11 +1,12 @@
 import type { AgentImage, AgentInput } from "../../agents/service.ts";
 import { SpellError } from "../../core/errors.ts";
 import type { ScriptValue } from "../../core/values.ts";
+import { answerForm } from "./answer-form.ts";
 import { integer, number, present, type Table, table, text } from "./fields.ts";
 
 /**
  * A string, or a table with `text` (or `prompt`, `input`). Other fields: `parameters`, `image`, `media`, `temperature`,
- * `max_tokens`; the last two are also taken from `parameters`.
+ * `max_tokens`, `schema`, `grammar`, `response_format`; temperature and length are also taken from `parameters`.
  * @throws SpellError invalid_argument when there is no text
  */
 export function agentInput(value: ScriptValue): AgentInput {
@@ -22,6 +23,7 @@ export function agentInput(value: ScriptValue): AgentInput {
     text: words,
     temperature: number(given.temperature) ?? number(temperature),
     maxTokens: integer(given.max_tokens) ?? integer(max_tokens),
+    form: answerForm(given),
     parameters: Object.keys(parameters).length > 0 ? parameters : undefined,
     images: images.length > 0 ? images : undefined,
   });

@@ -32,12 +32,15 @@ export function outputTable(output: AgentOutput): ScriptTable {
       total_tokens: output.usage.totalTokens,
     },
     execution_time_ms: output.durationMs,
-    ...decoded(text),
+    ...(output.parsed === undefined ? decoded(text) : held(output.parsed.value as ScriptValue)),
     _metadata: metadata,
     metadata,
   };
   return new ScriptTable({ text, fields });
 }
+
+/** The value of an answer that was held to a schema. */
+const held = (value: ScriptValue): Table => ({ parsed: value, data: value });
 
 /** What JSON text adds: an object that looks like a tool's result is spread out, any other value is `data`. */
 function decoded(text: string): Table {

@@ -1,7 +1,7 @@
 /** `agent:invokeStream`: a turn whose pieces go to a script function as they come. */
 import type { Agent, AgentEvent, AgentInput } from "../../agents/service.ts";
 import { errorToJson, SpellError } from "../../core/errors.ts";
-import type { ScriptFunction } from "../../core/values.ts";
+import type { ScriptFunction, ScriptValue } from "../../core/values.ts";
 import type { RunContext } from "../../kernel/services.ts";
 import type { Table } from "./fields.ts";
 
@@ -48,8 +48,9 @@ export async function streamTurn(
     return delivery;
   };
   try {
-    await agent.execute(input, run, (event) => sendEvent(event, send));
-    return { success: true, chunks_received: count };
+    const { parsed } = await agent.execute(input, run, (event) => sendEvent(event, send));
+    const value = parsed === undefined ? {} : { parsed: parsed.value as ScriptValue };
+    return { success: true, chunks_received: count, ...value };
   } catch (error) {
     // A turn may end while the function is still busy with a piece; it gets the last one after that.
     await Promise.allSettled([delivery]);

@@ -3,6 +3,7 @@
  * declared properties come in order, numbers have 15 digits at most. What cannot be held is refused by name.
  */
 import Schema from "typebox/schema";
+import { stringifyJson } from "../../core/json.ts";
 import { areDisjoint, both, typeOf, typesOf } from "./combine.ts";
 import { arrays, type Inner, objects, SPACE } from "./containers.ts";
 import { assertions, isNode, KEYWORDS_OF, type Node, type Type } from "./keywords.ts";
@@ -247,7 +248,7 @@ class Compiler implements Inner {
       throw refusal("enum", path, "with lists and tables cannot be held beside keywords for these");
     if (keywords.length > 0) values = values.filter((value) => Schema.Check(rest as Schema.XSchema, value));
     if (values.length === 0) throw new Unmeetable(path);
-    return oneOf(values.map((value) => literal(JSON.stringify(value))));
+    return oneOf(values.map((value) => literal(stringifyJson(value))));
   }
 
   private any(): string {
