@@ -18,6 +18,7 @@ export async function ask(io: CommandIo, what: string, request: KernelRequest): 
     signal: io.signal,
     onEvent: (event) => {
       if (event.type === "progress") progress.show(event.label, event.done, event.total);
+      if (event.type === "model_progress") progress.pull(event);
     },
   });
   progress.clear();

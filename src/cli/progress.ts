@@ -1,3 +1,4 @@
+import type { KernelEvent } from "../kernel/api.ts";
 import type { CommandIo } from "./command.ts";
 import { writeAll } from "./output.ts";
 
@@ -10,9 +11,20 @@ export class ProgressLine {
   constructor(private readonly io: Pick<CommandIo, "isTty">) {}
 
   show(label: string, done: number, total?: number): void {
-    if (!this.io.isTty.stderr) return;
-    const text = total ? `${label} ${Math.floor((done / total) * 100)} %` : label;
-    if (text === this.shown) return;
+    this.write(total ? `${label} ${Math.floor((done / total) * 100)} %` : label);
+  }
+
+  /** A download: percent and bytes. */
+  pull(event: Extract<KernelEvent, { type: "model_progress" }>): void {
+    const { model_id, status, percent_complete, bytes_downloaded, bytes_total } = event;
+    const megabytes = (bytes: number) => (bytes / 1e6).toFixed(1);
+    const bytes =
+      bytes_total === null ? "" : ` (${megabytes(bytes_downloaded)} of ${megabytes(bytes_total)} MB)`;
+    this.write(`${model_id}: ${status} ${Math.floor(percent_complete)} %${bytes}`);
+  }
+
+  private write(text: string): void {
+    if (!this.io.isTty.stderr || text === this.shown) return;
     writeAll(2, CLEAR_LINE + text);
     this.shown = text;
   }

@@ -1,8 +1,9 @@
 /** `LocalLLM`: spec/lua-api.md section 18. */
 import { Type } from "typebox";
-import { messageOf } from "../core/errors.ts";
+import { errorFromJson, errorToJson, messageOf, type SpellError } from "../core/errors.ts";
 import { ScriptTable, type ScriptValue } from "../core/values.ts";
-import { modelFields, modelInfoFields } from "../models/fields.ts";
+import { modelFields, modelInfoFields, progressFields } from "../models/fields.ts";
+import type { PullProgress } from "../models/hub/pull.ts";
 import type { BackendStatus, ModelService } from "../models/service.ts";
 import { type GlobalDecl, optional, param, wait } from "./declare.ts";
 
@@ -30,6 +31,18 @@ function statusTable(status: BackendStatus, runningKey: "running" | "ready"): Ta
 /** Members that are null, left out: nil in the script. */
 function present(fields: Table): Table {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== null));
+}
+
+function failedPull(error: unknown): SpellError {
+  const { code, message, hint, data } = errorToJson(error);
+  // A backend that is not configured keeps the words of the specification.
+  const text = code === "config" ? message : `Failed to pull model: ${message}`;
+  return errorFromJson({
+    code,
+    message: text,
+    ...(hint === undefined ? {} : { hint }),
+    ...(data === undefined ? {} : { data }),
+  });
 }
 
 export const LocalLLMGlobal: GlobalDecl = {
@@ -71,6 +84,40 @@ export const LocalLLMGlobal: GlobalDecl = {
         const fields = present(modelInfoFields(await (await services.models()).info(model)));
         return new ScriptTable({ fields, fallback: { size: fields.size_bytes ?? null } });
       },
+    }),
+    pull: wait({
+      doc: "Downloads a model into the store, or goes on with a download that was interrupted; a model that is there already is not fetched again. Raises for a name or backend that cannot be used and a hub that does not answer; a download that fails on its way ends with status `failed` and an `error`.",
+      params: [
+        param(
+          "spec",
+          Type.String(),
+          "`owner/repo[:QUANTIZATION]` of the Hugging Face Hub, `name[:tag]` of Ollama's registry; `@llamacpp` or `@ollama` may be added",
+        ),
+      ],
+      returns: "{model_id, status, percent_complete, bytes_downloaded, bytes_total?, error?}",
+      handler: async ({ services, run }, spec) => {
+        const models = await services.models();
+        let last: PullProgress | undefined;
+        const onProgress = (progress: PullProgress) => {
+          last = progress;
+        };
+        try {
+          return present(
+            progressFields(await models.pull(spec, { force: false, signal: run.signal, onProgress })),
+          );
+        } catch (error) {
+          run.signal.throwIfAborted();
+          if (last === undefined || last.status === "starting") throw failedPull(error);
+          const failed = progressFields({ ...last, status: "failed" });
+          return { ...present(failed), error: failedPull(error).message };
+        }
+      },
+    }),
+    unload: wait({
+      doc: "Takes a model out of memory; it is loaded again when it is used. Raises for an unknown model.",
+      params: [param("model", Type.String(), "Id of the model; `local/` and `@backend` may be added")],
+      returns: "boolean: whether it was in memory",
+      handler: async ({ services }, model) => (await services.models()).unload(model),
     }),
   },
 };

@@ -43,8 +43,13 @@ export type ModelRequest =
   | { type: "model"; command: "list"; backend: string }
   | { type: "model"; command: "info"; model: string }
   | { type: "model"; command: "status"; backend?: string }
-  | { type: "model"; command: "import"; path: string; name?: string; force: boolean }
-  | { type: "model"; command: "remove"; model: string }
+  /** `model`: which one of a directory with several. */
+  | { type: "model"; command: "import"; path: string; name?: string; model?: string; force: boolean }
+  | { type: "model"; command: "export"; model: string; path: string; force: boolean }
+  | { type: "model"; command: "pull"; model: string; quantization?: string; force: boolean }
+  /** Without a query: the recommended ones, and no network is touched. */
+  | { type: "model"; command: "available"; backend?: string; recommended: boolean; query?: string }
+  | { type: "model"; command: "remove" | "unload"; model: string }
   | { type: "providers"; command: "list" }
   | { type: "providers"; command: "info" | "test"; name: string };
 
@@ -77,6 +82,15 @@ export type KernelEvent =
   /** The script waits for a line on standard input. */
   | { type: "input"; id: number; prompt: string }
   | { type: "progress"; label: string; done: number; total?: number }
+  /** How a pull gets on (spec/kernel.md section 3.2). */
+  | {
+      type: "model_progress";
+      model_id: string;
+      status: string;
+      percent_complete: number;
+      bytes_downloaded: number;
+      bytes_total: number | null;
+    }
   /** A server takes requests now. `url` is what clients call their base URL. */
   | { type: "listening"; url: string; host: string; port: number };
 

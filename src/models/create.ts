@@ -98,6 +98,40 @@ export function createModelService({ config, log, env, dataDirectory }: ModelSer
       return local.import(path, { ...options, onProgress }, localSettings());
     },
 
+    async pull(model, options) {
+      const { id, backend } = localId(model);
+      const ollama = table.find("ollama");
+      if (backend === "ollama" || (backend === undefined && ollama !== undefined)) {
+        if (ollama !== undefined)
+          throw new SpellError("config", `Backend 'ollama': ${table.problem(ollama)}`);
+        throw new SpellError("config", "Backend 'ollama' not configured", {
+          hint: `Pull it into llmspell's own store: llmspell model pull ${id}@llamacpp`,
+        });
+      }
+      const { hubsOf } = await import("./hub/settings.ts");
+      const settings = localSettings();
+      return local.pull(id, { ...options, hubs: hubsOf(config.current, settings, env, log) }, settings);
+    },
+
+    async available(query, signal) {
+      const { findAvailable, recommended } = await import("./hub/available.ts");
+      const settings = localSettings();
+      const stored = await local.stored(settings);
+      if (query === undefined) return recommended(stored);
+      const { hubsOf } = await import("./hub/settings.ts");
+      return findAvailable(query, hubsOf(config.current, settings, env, log), stored, signal);
+    },
+
+    export(model, path, { onEvent, ...options }) {
+      const onProgress = (label: string, done: number, total: number) =>
+        onEvent?.({ type: "progress", label, done, total });
+      return local.export(localId(model).id, path, { ...options, onProgress }, localSettings());
+    },
+
+    downloads: () => local.downloads(localSettings()),
+
+    unload: (model) => local.unload(localId(model).id, localSettings()),
+
     async remove(model) {
       const { id, backend } = localId(model);
       if (backend === "ollama") throw notFound(model);

@@ -1,5 +1,8 @@
 /** Models and providers in the field names that scripts and front ends see (spec/kernel.md section 3.2, lua-api.md 9, 18). */
+import type { AvailableModel } from "./hub/available.ts";
+import type { PullProgress } from "./hub/pull.ts";
 import type { BackendStatus, LocalModel, LocalModelInfo, ProviderInfo } from "./service.ts";
+import type { PartialDownload } from "./store/downloads.ts";
 
 type Fields = Record<string, string | number | boolean | null>;
 
@@ -23,6 +26,41 @@ export function modelInfoFields(model: LocalModelInfo): Fields {
     architecture: model.architecture ?? null,
     licence: model.licence ?? null,
     path: model.path ?? null,
+  };
+}
+
+/** spec/agents-workflows-rag.md section 3.1. */
+export function progressFields({ modelId, status, bytesDownloaded, bytesTotal }: PullProgress) {
+  const share = status === "complete" ? 1 : bytesTotal ? bytesDownloaded / bytesTotal : 0;
+  return {
+    model_id: modelId,
+    status: status as string,
+    percent_complete: Math.round(share * 1000) / 10,
+    bytes_downloaded: bytesDownloaded,
+    bytes_total: bytesTotal ?? null,
+  };
+}
+
+export function downloadFields({ id, bytesDownloaded, bytesTotal }: PartialDownload): Fields {
+  return { id, bytes_downloaded: bytesDownloaded, bytes_total: bytesTotal };
+}
+
+export function availableFields(model: AvailableModel): Record<string, unknown> {
+  const quantizations = model.quantizations?.map(({ name, sizeBytes }) => ({
+    name,
+    size_bytes: sizeBytes ?? null,
+  }));
+  return {
+    id: model.id,
+    backend: "llamacpp",
+    repository: model.repository,
+    recommended: model.recommended,
+    installed: model.installed,
+    about: model.about ?? null,
+    parameter_count: model.parameterCount ?? null,
+    downloads: model.downloads ?? null,
+    gated: model.gated ?? null,
+    quantizations: quantizations ?? null,
   };
 }
 

@@ -245,7 +245,16 @@ function entryOf(model: StoredModel, header: GgufHeader | undefined): LocalModel
 
 /** The provider's settings in the engine's terms. A context longer than the model was trained for is cut to that. */
 function engineOptions(settings: ProviderConfig, trainedContextTokens: number | undefined) {
-  const { context_size, cpu_threads, batch_size, use_flash_attention, device, gpu_layers, numa } = settings;
+  const {
+    context_size,
+    cpu_threads,
+    batch_size,
+    use_flash_attention,
+    device,
+    gpu_layers,
+    numa,
+    check_memory,
+  } = settings;
   const contextTokens = Math.min(
     context_size ?? Number.POSITIVE_INFINITY,
     trainedContextTokens ?? Number.POSITIVE_INFINITY,
@@ -258,5 +267,6 @@ function engineOptions(settings: ProviderConfig, trainedContextTokens: number | 
     ...(gpu_layers === undefined ? {} : { gpuLayers: gpu_layers }),
     ...(device === undefined ? {} : { device }),
     ...(numa === undefined ? {} : { numa }),
+    ...(check_memory === false ? { checkMemory: false } : {}),
   };
 }

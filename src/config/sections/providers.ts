@@ -68,6 +68,9 @@ export const Provider = section(
     batch_size: unset.integer("llamacpp: tokens of one prompt chunk", POSITIVE),
     use_flash_attention: unset.flag("llamacpp: use flash attention where the model allows it"),
     gpu_layers: unset.integer("llamacpp: layers put on the GPU, 0 for none; as many as fit when absent"),
+    check_memory: unset.flag(
+      "llamacpp: refuse a model that needs more memory than is free; true when absent",
+    ),
     numa: unset.choice(
       ["distribute", "isolate", "numactl"],
       "llamacpp: how threads are spread over NUMA nodes; not at all when absent",

@@ -1,15 +1,21 @@
 /** Model and provider requests of front ends; replies have the fields of spec/kernel.md section 3.2. */
 import { messageOf, SpellError } from "../../core/errors.ts";
 import {
+  availableFields,
   capabilityFields,
+  downloadFields,
   modelFields,
   modelInfoFields,
+  progressFields,
   providerFields,
   statusFields,
 } from "../../models/fields.ts";
+import type { PullProgress } from "../../models/hub/pull.ts";
 import type { ModelService, ProviderInfo } from "../../models/service.ts";
 import type { KernelReply, ModelRequest, RequestOptions } from "../api.ts";
 import type { Services } from "../services.ts";
+
+const REPORT_MS = 100;
 
 type Fields = Record<string, unknown>;
 type StoreRequest = Extract<ModelRequest, { type: "model" }>;
@@ -32,27 +38,75 @@ async function modelReply(
   switch (request.command) {
     case "list": {
       const list = (await models.list(request.backend)).map(modelFields);
-      return { models: list, count: list.length };
+      return { models: list, count: list.length, ...(await unfinished(models)) };
     }
     case "info":
       return modelInfoFields(await models.info(request.model));
     case "status": {
       const backends = (await models.status(request.backend)).map(statusFields);
-      return { ...(backends.length === 1 ? backends[0] : {}), backends };
+      return { ...(backends.length === 1 ? backends[0] : {}), backends, ...(await unfinished(models)) };
     }
     case "import": {
       const imported = await models.import(request.path, {
         force: request.force,
         ...(request.name === undefined ? {} : { name: request.name }),
+        ...(request.model === undefined ? {} : { model: request.model }),
         ...(onEvent === undefined ? {} : { onEvent }),
         ...(signal === undefined ? {} : { signal }),
       });
       return modelInfoFields(imported);
     }
+    case "export": {
+      const { id, sizeBytes } = await models.export(request.model, request.path, {
+        force: request.force,
+        ...(onEvent === undefined ? {} : { onEvent }),
+        ...(signal === undefined ? {} : { signal }),
+      });
+      return { model: id, path: request.path, size_bytes: sizeBytes };
+    }
+    case "pull": {
+      const progress = await models.pull(request.model, {
+        force: request.force,
+        ...(request.quantization === undefined ? {} : { quantization: request.quantization }),
+        onProgress: throttled((fields) => onEvent?.({ type: "model_progress", ...fields })),
+        ...(signal === undefined ? {} : { signal }),
+      });
+      const { status, ...fields } = progressFields(progress);
+      return { ...fields, download_status: status };
+    }
+    case "available": {
+      const isOurs = request.backend === undefined || ["all", "llamacpp", "candle"].includes(request.backend);
+      const found = isOurs
+        ? await models.available(request.recommended ? undefined : request.query, signal)
+        : [];
+      const list = found.map(availableFields);
+      return { models: list, count: list.length };
+    }
+    case "unload":
+      return { model: request.model, unloaded: await models.unload(request.model) };
     case "remove":
       await models.remove(request.model);
       return { model: request.model, removed: true };
   }
+}
+
+/** Pulls that were interrupted, where there are any. */
+async function unfinished(models: ModelService): Promise<Fields> {
+  const downloads = (await models.downloads()).map(downloadFields);
+  return downloads.length === 0 ? {} : { downloads };
+}
+
+/** Bytes come far more often than anybody looks: at most ten reports a second, and each change of the status. */
+function throttled(report: (fields: ReturnType<typeof progressFields>) => void) {
+  let status: string | undefined;
+  let atMs = 0;
+  return (progress: PullProgress) => {
+    const nowMs = performance.now();
+    if (progress.status === status && nowMs - atMs < REPORT_MS) return;
+    status = progress.status;
+    atMs = nowMs;
+    report(progressFields(progress));
+  };
 }
 
 /** @throws SpellError */

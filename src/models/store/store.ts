@@ -1,11 +1,12 @@
 /** The local models on disk: GGUF files, each in a directory of its own (layout.ts). */
 import type { Dirent } from "node:fs";
-import { readdir, readFile, stat } from "node:fs/promises";
+import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { SpellError } from "../../core/errors.ts";
 import { didYouMean } from "../../core/nearest.ts";
 import { ioError } from "../../security/io-error.ts";
-import { idOfSegments } from "./layout.ts";
+import { idOfSegments, splitPart, stemOf } from "./layout.ts";
+import { MANIFEST, type Manifest, readManifest } from "./manifest.ts";
 
 export interface StoredModel {
   /** `name:variant`, or the directory's name in the old layout. */
@@ -13,26 +14,17 @@ export interface StoredModel {
   /** The store directory it lies under. */
   root: string;
   directory: string;
-  /** The GGUF file. */
+  /** The GGUF file; the first part of a split set, by which llama.cpp finds the others. */
   path: string;
+  /** All parts, in order. */
+  files: { name: string; sizeBytes: number }[];
+  /** Of all parts. */
   sizeBytes: number;
   /** Seconds since 1970. */
   modifiedAt: number;
   manifest: Manifest | undefined;
 }
 
-/** `model.json` beside an imported model. */
-export interface Manifest {
-  /** Hex SHA-256 of the GGUF file. */
-  sha256: string;
-  sizeBytes: number;
-  /** Name of the imported file, without its directory. */
-  sourceName: string;
-  /** ISO 8601. */
-  importedAt: string;
-}
-
-export const MANIFEST = "model.json";
 /** Directories below the root: name, variant. */
 const DEEPEST = 2;
 
@@ -84,7 +76,7 @@ export class ModelStore {
       data: { model: id },
       hint:
         didYouMean(id, [...others, ...models.map((model) => model.id)]) ??
-        `Import its GGUF file: llmspell model import FILE --name ${id}`,
+        `Get it with \`llmspell model pull ${id}@llamacpp\`, or import its file with \`llmspell model import FILE\``,
     });
   }
 }
@@ -92,8 +84,14 @@ export class ModelStore {
 async function* modelsBelow(root: string, segments: string[]): AsyncGenerator<StoredModel> {
   const directory = join(root, ...segments);
   const entries = await entriesOf(directory);
-  const file = entries.find((entry) => entry.isFile() && /\.gguf$/i.test(entry.name));
-  if (file !== undefined && segments.length > 0) yield await describe(root, segments, file.name);
+  const files = entries.filter((entry) => entry.isFile() && /\.gguf$/i.test(entry.name));
+  if (files.length > 0 && segments.length > 0) {
+    yield await describe(
+      root,
+      segments,
+      files.map(({ name }) => name),
+    );
+  }
   if (segments.length === DEEPEST) return;
   for (const entry of entries) {
     if (entry.isDirectory() && !entry.name.startsWith("."))
@@ -112,27 +110,19 @@ async function entriesOf(directory: string): Promise<Dirent[]> {
   }
 }
 
-async function describe(root: string, segments: string[], fileName: string): Promise<StoredModel> {
+async function describe(root: string, segments: string[], names: readonly string[]): Promise<StoredModel> {
   const directory = join(root, ...segments);
-  const path = join(directory, fileName);
-  const info = await stat(path);
+  const part = splitPart(names[0]!);
+  const own = part === undefined ? names.slice(0, 1) : names.filter((name) => stemOf(name) === part.stem);
+  const infos = await Promise.all(own.map((name) => stat(join(directory, name))));
   return {
     id: idOfSegments(segments),
     root,
     directory,
-    path,
-    sizeBytes: info.size,
-    modifiedAt: Math.floor(info.mtimeMs / 1000),
+    path: join(directory, own[0]!),
+    files: own.map((name, i) => ({ name, sizeBytes: infos[i]!.size })),
+    sizeBytes: infos.reduce((sum, { size }) => sum + size, 0),
+    modifiedAt: Math.floor(infos[0]!.mtimeMs / 1000),
     manifest: await readManifest(join(directory, MANIFEST)),
   };
-}
-
-/** Undefined for a model that was put there by hand. */
-async function readManifest(path: string): Promise<Manifest | undefined> {
-  try {
-    return JSON.parse(await readFile(path, "utf8")) as Manifest;
-  } catch (error) {
-    if (error instanceof SyntaxError || (error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw ioError("Cannot read", path, error);
-  }
 }

@@ -106,13 +106,15 @@ describe("Importing a model", () => {
     truncateSync(truncated, 1_000_000);
     const text = join(home.directory, "text.gguf");
     writeFileSync(text, "hello, I am no model");
+    const empty = join(home.directory, "empty");
+    mkdirSync(empty);
     const pipe = join(home.directory, "pipe.gguf");
     await $`mkfifo ${pipe}`;
     const cases: [string, string, RegExp][] = [
       [join(home.directory, "absent.gguf"), "not_found", /no such file/],
       [text, "model_invalid", /not a GGUF file/],
       [truncated, "model_invalid", /1000000: it is truncated/],
-      [home.directory, "model_invalid", /not a file/],
+      [empty, "model_invalid", /directory is empty/],
       [pipe, "model_invalid", /not a file/],
     ];
     for (const [path, code, message] of cases) {

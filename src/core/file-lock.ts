@@ -1,0 +1,24 @@
+/** A lock between processes that the operating system takes away from one that dies: SQLite's, on an empty database. */
+import { Database, SQLiteError } from "bun:sqlite";
+
+export class FileLock implements Disposable {
+  private constructor(private readonly database: Database) {}
+
+  /** @param path of the lock's file, which is made and stays @returns undefined while another holds it */
+  static tryTake(path: string): FileLock | undefined {
+    const database = new Database(path, { create: true });
+    try {
+      database.run("PRAGMA journal_mode = MEMORY");
+      database.run("BEGIN EXCLUSIVE");
+      return new FileLock(database);
+    } catch (error) {
+      database.close();
+      if (error instanceof SQLiteError && error.code?.startsWith("SQLITE_BUSY")) return undefined;
+      throw error;
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.database.close();
+  }
+}

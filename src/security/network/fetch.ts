@@ -1,0 +1,122 @@
+/** GET requests under the network rules: the address that was checked is the one connected to, at every redirect. */
+import { messageOf, SpellError } from "../../core/errors.ts";
+import { errnoOf } from "../io-error.ts";
+import { proxyFor } from "./proxy.ts";
+import { checkedAddresses, checkHost, type NetworkRules } from "./rules.ts";
+
+export interface FetchOptions {
+  rules: NetworkRules;
+  env: Readonly<Record<string, string | undefined>>;
+  headers?: Readonly<Record<string, string>>;
+  /** Headers for one origin only, never sent elsewhere after a redirect. */
+  secret?: { origin: string; headers: Readonly<Record<string, string>> } | undefined;
+  maxRedirects: number;
+  signal: AbortSignal;
+}
+
+export interface Fetched {
+  response: Response;
+  /** Where the answer came from, after redirects. */
+  url: URL;
+}
+
+const REDIRECTS = new Set([301, 302, 303, 307, 308]);
+
+/**
+ * The answer, whatever its status; its body has not been read.
+ * @throws permission_denied, network, or the reason of `signal`
+ */
+export async function fetchChecked(start: URL, options: FetchOptions): Promise<Fetched> {
+  let url = start;
+  for (let hops = 0; ; hops++) {
+    const response = await request(url, options);
+    const location = REDIRECTS.has(response.status) ? response.headers.get("location") : null;
+    if (location === null) return { response, url };
+    await response.body?.cancel();
+    if (hops === options.maxRedirects) {
+      throw new SpellError("network", `Cannot fetch: more than ${hops} redirects: ${start.origin}`, {
+        data: { origin: start.origin },
+      });
+    }
+    url = redirected(url, location);
+  }
+}
+
+function redirected(from: URL, location: string): URL {
+  const url = URL.parse(location, from.href);
+  if (url === null)
+    throw new SpellError("network", `Cannot fetch: the redirect leads to no URL: ${from.origin}`);
+  if (from.protocol === "https:" && url.protocol !== "https:") {
+    throw new SpellError(
+      "permission_denied",
+      `URL validation failed: a redirect drops https: ${url.origin}`,
+      {
+        data: { origin: url.origin },
+      },
+    );
+  }
+  return url;
+}
+
+async function request(url: URL, options: FetchOptions): Promise<Response> {
+  const { rules, env, signal } = options;
+  const headers = {
+    ...options.headers,
+    ...(options.secret?.origin === url.origin ? options.secret.headers : {}),
+  };
+  const common = { redirect: "manual", keepalive: false, decompress: false, timeout: false, signal } as const;
+  const proxy = proxyFor(url, env);
+  if (proxy !== undefined) {
+    checkHost(url, rules);
+    return attempt(url, () =>
+      fetch(url.href, { ...common, headers, proxy: { url: proxy, respectNoProxy: false } } as RequestInit),
+    );
+  }
+  const addresses = await checkedAddresses(url, rules);
+  signal.throwIfAborted();
+  let failure: unknown;
+  for (const address of addresses) {
+    const direct = new URL(url);
+    direct.hostname = address.includes(":") ? `[${address}]` : address;
+    try {
+      return await attempt(url, () =>
+        fetch(direct.href, {
+          ...common,
+          headers: { ...headers, Host: url.host },
+          proxy: false,
+          ...(url.protocol === "https:" ? { tls: { serverName: url.hostname } } : {}),
+        } as RequestInit),
+      );
+    } catch (error) {
+      signal.throwIfAborted();
+      failure = error;
+    }
+  }
+  throw failure;
+}
+
+async function attempt(url: URL, send: () => Promise<Response>): Promise<Response> {
+  try {
+    return await send();
+  } catch (cause) {
+    if (cause instanceof SpellError || (cause instanceof Error && cause.name === "AbortError")) throw cause;
+    const errno = errnoOf(cause);
+    // Bun's text tells the URL, which may carry a signature.
+    throw new SpellError(
+      "network",
+      `Cannot connect: ${REASONS[errno ?? ""] ?? errno ?? messageOf(cause)}: ${url.origin}`,
+      {
+        data: { origin: url.origin, ...(errno === undefined ? {} : { errno }) },
+      },
+    );
+  }
+}
+
+const REASONS: Record<string, string> = {
+  ECONNREFUSED: "nothing answers at the address",
+  ConnectionRefused: "nothing answers at the address",
+  ECONNRESET: "the connection was cut",
+  ConnectionClosed: "the connection was cut",
+  ENETUNREACH: "there is no way to the network",
+  ETIMEDOUT: "no answer in time",
+};
