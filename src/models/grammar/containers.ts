@@ -77,10 +77,9 @@ export function objects(node: Node, path: string, inner: Inner): string {
   const properties: Property[] = [];
   for (const [name, schema] of Object.entries(schemas)) {
     const isRequired = required.has(name);
-    const value = attempt(() =>
-      inner.rule(schema, `${path}/properties/${name.replace(/~/g, "~0").replace(/\//g, "~1")}`),
-    );
-    if (value === undefined && isRequired) throw new Unmeetable(path);
+    const compile = () =>
+      inner.rule(schema, `${path}/properties/${name.replace(/~/g, "~0").replace(/\//g, "~1")}`);
+    const value = isRequired ? compile() : attempt(compile);
     if (value === undefined) continue; // it may be left out, and is
     properties.push({
       name,

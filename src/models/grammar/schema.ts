@@ -184,14 +184,16 @@ class Compiler implements Inner {
     const asked = new Set(types);
     if (asked.has("number")) asked.delete("integer");
     const alternatives: string[] = [];
+    let unmeetable = new Unmeetable(path);
     for (const type of asked) {
       try {
         alternatives.push(this.ofType(type, node, path));
       } catch (error) {
         if (!(error instanceof Unmeetable)) throw error;
+        unmeetable = error;
       }
     }
-    if (alternatives.length === 0) throw new Unmeetable(path);
+    if (alternatives.length === 0) throw unmeetable;
     return oneOf(alternatives);
   }
 
