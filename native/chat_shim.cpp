@@ -5,6 +5,7 @@
 #include "common.h"
 #include "constraint.h"
 #include "json.h"
+#include "largest.h"
 #include "llama.h"
 #include "log.h"
 #include "sampling.h"
@@ -288,16 +289,10 @@ EXPORT void spell_sampler_seen(spell_sampler * s, const llama_token * tokens, in
 namespace {
 
 llama_token most_likely(const spell_sampler & s, llama_context * context, int index) {
-    const float * logits = llama_get_logits_ith(context, index);
+    float * logits = llama_get_logits_ith(context, index);
     if (logits == nullptr) return -1;
-    const int32_t count = llama_vocab_n_tokens(s.vocab);
-    llama_token best = -1;
-    for (llama_token t = 0; t < count; t++) {
-        if (best >= 0 && !(logits[t] > logits[best])) continue;
-        if (std::find(s.suppressed.begin(), s.suppressed.end(), t) != s.suppressed.end()) continue;
-        best = t;
-    }
-    return best;
+    for (const auto token : s.suppressed) logits[token] = -INFINITY;
+    return largest(logits, llama_vocab_n_tokens(s.vocab));
 }
 
 const size_t NARROW_STEPS = 4000; // of a walk over the vocabulary: some 50 µs
