@@ -22,13 +22,14 @@ export function readSentencePiece(path: string): Unigram {
     if (number === MODEL.pieces) model.pieces.push(pieceOf(bytesOf(value, fail), fail));
     else if (number === MODEL.trainer) {
       const trainer = message(value, fail);
-      kind = numberOf(trainer.get(TRAINER.modelType), UNIGRAM, fail);
-      isSuffix = numberOf(trainer.get(TRAINER.suffixSpace), 0, fail) !== 0;
+      kind = numberOf(trainer.get(TRAINER.modelType), kind, fail);
+      isSuffix = numberOf(trainer.get(TRAINER.suffixSpace), Number(isSuffix), fail) !== 0;
     } else if (number === MODEL.normalizer) {
       const normalizer = message(value, fail);
-      model.addsSpace = numberOf(normalizer.get(NORMALIZER.addsSpace), 1, fail) !== 0;
-      model.mergesSpaces = numberOf(normalizer.get(NORMALIZER.mergesSpaces), 1, fail) !== 0;
-      escapes = numberOf(normalizer.get(NORMALIZER.escapesSpaces), 1, fail) !== 0;
+      model.addsSpace = numberOf(normalizer.get(NORMALIZER.addsSpace), Number(model.addsSpace), fail) !== 0;
+      model.mergesSpaces =
+        numberOf(normalizer.get(NORMALIZER.mergesSpaces), Number(model.mergesSpaces), fail) !== 0;
+      escapes = numberOf(normalizer.get(NORMALIZER.escapesSpaces), Number(escapes), fail) !== 0;
       const charsmap = normalizer.get(NORMALIZER.charsmap);
       if (charsmap !== undefined) model.charsmap = bytesOf(charsmap, fail).slice();
     }

@@ -56,6 +56,11 @@ export class EncoderDecoder implements Generator {
   private async run(request: GenerateRequest, hooks: GenerateHooks): Promise<GenerateResult> {
     const { context, parts } = this;
     refuseCancelled(hooks);
+    if (request.contextShift !== undefined)
+      throw new SpellError(
+        "invalid_argument",
+        "Cannot generate: a model with an encoder has no context to shift",
+      );
     const prompt = parts.prompt(request.prompt);
     using chat = prompt.chat;
     refuseOverflow(prompt.tokens.length, context.contextTokens);
