@@ -5,8 +5,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { probeModel } from "../../src/models/probe/probe.ts";
 import { ProbeRecords } from "../../src/models/probe/records.ts";
+import { generateBert } from "../support/bert.ts";
 import { generateAbortingModel, generateModel } from "../support/gguf-models.ts";
 import { failure, modelService, temporaryHome } from "../support/model-service.ts";
+import { generateT5 } from "../support/t5.ts";
 import { ask } from "./support.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "llmspell-probe-"));
@@ -17,6 +19,15 @@ const aborting = generateAbortingModel(directory, "aborting");
 describe("Trying a model file", () => {
   test("passes one that llama.cpp can use", async () => {
     await probeModel(good, { env: process.env });
+  });
+
+  test("passes embedding models, cross-encoders and encoder-decoders", async () => {
+    for (const path of [
+      generateBert(directory, "bert-f32"),
+      generateBert(directory, "bert-rank-f32"),
+      generateT5(directory, "flan-t5-f32"),
+    ])
+      await probeModel(path, { env: process.env });
   });
 
   test("tells the assertion on which llama.cpp ends the process, and lives on", async () => {

@@ -165,14 +165,6 @@ export class Model extends NativeHandle {
       : new TextDecoder().decode(buffer.subarray(0, Math.min(length, META_BYTES - 1)));
   }
 
-  /** About what a token takes in a context: keys and values of every layer in 16 bits. */
-  get bytesPerHeldToken(): number {
-    const { fn } = this.library;
-    const headWidth = fn.llama_model_n_embd(this.pointer) / Math.max(1, fn.llama_model_n_head(this.pointer));
-    const layers = fn.llama_model_n_layer(this.pointer);
-    return Math.max(1, layers * 2 * fn.llama_model_n_head_kv(this.pointer) * headWidth * 2);
-  }
-
   /** llama.cpp's short name of architecture, size and quantization. */
   describe(): string {
     const buffer = new Uint8Array(new ArrayBuffer(256));

@@ -5,6 +5,7 @@ import { deviceNames } from "./devices.ts";
 import { Embedder } from "./embedder.ts";
 import { EncoderDecoder } from "./encoder-decoder.ts";
 import type { Generator } from "./generator.ts";
+import type { GgufHeader } from "./gguf.ts";
 import { ModelParts, type Prompt } from "./model-parts.ts";
 import type { LoadedModel, ModelSpec, ModelStats, PromptRequest } from "./protocol.ts";
 import { Scheduler } from "./scheduler.ts";
@@ -16,8 +17,14 @@ export class Loaded implements Disposable {
   private madeEmbedder: Embedder | undefined;
 
   /** @param words the load's shared words, see `protocol.ts` */
-  static load(library: LlamaLibrary, spec: ModelSpec, words: Int32Array, turns: Turns): Loaded {
-    return new Loaded(ModelParts.load(library, spec, words, turns));
+  static load(
+    library: LlamaLibrary,
+    spec: ModelSpec,
+    words: Int32Array,
+    turns: Turns,
+    header?: GgufHeader,
+  ): Loaded {
+    return new Loaded(ModelParts.load(library, spec, words, turns, header));
   }
 
   private constructor(private readonly parts: ModelParts) {}
@@ -32,10 +39,6 @@ export class Loaded implements Disposable {
 
   get isOnGpu(): boolean {
     return this.parts.devices.length > 0;
-  }
-
-  get sizeBytes(): number {
-    return this.parts.header.sizeBytes;
   }
 
   /** @throws SpellError model_invalid where the model cannot continue text; limit */

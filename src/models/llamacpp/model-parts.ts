@@ -8,6 +8,7 @@ import { chooseDevices, deviceOf } from "./devices.ts";
 import { type GgufHeader, readGguf } from "./gguf.ts";
 import { plainPrompt } from "./plain-prompt.ts";
 import { DEFAULT_CONTEXT_TOKENS, type ModelSpec, type PromptRequest } from "./protocol.ts";
+import { contextOf } from "./room-size.ts";
 import { defaultSampling } from "./sampling.ts";
 import { threadsFor } from "./threads.ts";
 import type { Turns } from "./turns.ts";
@@ -31,8 +32,13 @@ export class ModelParts implements Disposable {
    * @param words the load's shared words, see `protocol.ts`
    * @throws SpellError model_invalid, interrupted
    */
-  static load(library: LlamaLibrary, spec: ModelSpec, words: Int32Array, turns: Turns): ModelParts {
-    const header = readGguf(spec.path);
+  static load(
+    library: LlamaLibrary,
+    spec: ModelSpec,
+    words: Int32Array,
+    turns: Turns,
+    header = readGguf(spec.path),
+  ): ModelParts {
     if (header.tensors.size === 0)
       throw new SpellError(
         "model_invalid",
@@ -67,10 +73,7 @@ export class ModelParts implements Disposable {
       const tokens = this.model.tokenize(request.text, true, true);
       return { tokens, chat: undefined, grammar: request.grammar };
     }
-    if (this.model.hasEncoder && !this.header.hasChatTemplate) {
-      const tokens = this.model.tokenize(plainPrompt(request.chat), true, true);
-      return { tokens, chat: undefined, grammar: request.chat.grammar };
-    }
+    if (this.model.hasEncoder && !this.header.hasChatTemplate) return this.prompt(plainPrompt(request.chat));
     this.templates ??= ChatTemplates.of(this.model);
     const chat = this.templates.render(request.chat);
     // libllama-common leaves the begin token to the tokenizer, as llama-server does
@@ -85,8 +88,4 @@ export class ModelParts implements Disposable {
   [Symbol.dispose](): void {
     this.dispose();
   }
-}
-
-function contextOf(spec: ModelSpec, trainedContextTokens: number): number {
-  return spec.contextTokens || Math.min(trainedContextTokens, DEFAULT_CONTEXT_TOKENS);
 }

@@ -35,6 +35,8 @@ export interface LlamaModelOptions {
   /** Default: the best there is. */
   device?: DeviceSetting;
   numa?: NumaStrategy;
+  /** Refuse a model that needs more memory than is free. Default true. */
+  checkMemory?: boolean;
   /** Prompt tokens handed over at once. Default 2048. */
   batchTokens?: number;
   /** Prompt tokens computed at once. Default 512. */
@@ -90,6 +92,7 @@ class LlamaModel implements SpellModel {
       gpuLayers: options.gpuLayers ?? -1,
       ...(options.device === undefined ? {} : { device: options.device }),
       ...(options.numa === undefined ? {} : { numa: options.numa }),
+      ...(options.checkMemory === false ? { checkMemory: false } : {}),
       batchTokens: options.batchTokens ?? 2048,
       ubatchTokens: options.ubatchTokens ?? 512,
       flashAttention: options.flashAttention ?? "auto",

@@ -24,6 +24,8 @@ export interface ModelSpec {
   flashAttention: boolean | "auto";
   /** Requests that are answered at the same time; more wait. Default 8. */
   sequences?: number;
+  /** Refuse a model that needs more memory than is free. Default true. */
+  checkMemory?: boolean;
 }
 
 export const DEFAULT_CONTEXT_TOKENS = 4096;

@@ -1,7 +1,10 @@
-import { totalmem } from "node:os";
+import { machineMemory } from "../../core/machine-memory.ts";
 import type { LlamaLibrary } from "../../ffi/llama/library.ts";
+import { chooseDevices, deviceOf } from "./devices.ts";
 import { Fallbacks, type Warn } from "./fallback.ts";
+import { readGguf } from "./gguf.ts";
 import { Loaded } from "./loaded.ts";
+import { memoryNeeded, refuseTooLarge } from "./memory.ts";
 import type { LoadedModel, ModelSpec, ModelStats } from "./protocol.ts";
 import type { Turns } from "./turns.ts";
 
@@ -10,6 +13,8 @@ const MEMORY_SHARE = 0.6;
 
 interface Resident {
   loaded: Loaded;
+  /** What it takes, as `memoryNeeded` tells. */
+  bytes: number;
   /** Requests that use it now; it must not be disposed of. */
   users: number;
 }
@@ -46,9 +51,12 @@ export class Residents {
   ): Promise<T> {
     const key = JSON.stringify(spec);
     let resident = this.models.get(key);
+    const header = resident === undefined ? readGguf(spec.path) : undefined;
     while (resident === undefined) {
-      if (this.makeRoom(Bun.file(spec.path).size)) {
-        resident = { loaded: Loaded.load(this.library, spec, words, this.turns), users: 0 };
+      const bytes = memoryNeeded(header!, spec).totalBytes;
+      if (this.makeRoom(bytes)) {
+        if (this.staysWithProcessor(spec)) refuseTooLarge(header!, spec);
+        resident = { loaded: Loaded.load(this.library, spec, words, this.turns, header), users: 0, bytes };
       } else {
         await this.change();
         resident = this.models.get(key);
@@ -90,9 +98,14 @@ export class Residents {
 
   /** False where models that are in use leave too little. One that is alone may be as large as it likes. */
   private makeRoom(bytes: number): boolean {
-    const budget = totalmem() * MEMORY_SHARE - bytes;
-    const held = () => [...this.models.values()].reduce((sum, { loaded }) => sum + loaded.sizeBytes, 0);
-    const fits = () => this.models.size === 0 || (this.models.size < MOST_MODELS && held() <= budget);
+    const held = () => [...this.models.values()].reduce((sum, resident) => sum + resident.bytes, 0);
+    const fits = () => {
+      if (this.models.size === 0) return true;
+      const { totalBytes, freeBytes } = machineMemory();
+      return (
+        this.models.size < MOST_MODELS && held() + bytes <= totalBytes * MEMORY_SHARE && bytes <= freeBytes
+      );
+    };
     for (const [key, { loaded, users }] of [...this.models]) {
       if (fits()) return true;
       if (users > 0) continue;
@@ -100,6 +113,12 @@ export class Residents {
       loaded.dispose();
     }
     return fits();
+  }
+
+  /** Its memory is then this machine's, and to be checked. */
+  private staysWithProcessor(spec: ModelSpec): boolean {
+    if (spec.checkMemory === false) return false;
+    return chooseDevices(this.library.backends, deviceOf(spec)).devices.length === 0;
   }
 
   private async drop(key: string): Promise<void> {

@@ -5,15 +5,9 @@ import { decodeBatch, fillBatch, type Part, shareOut } from "./batch.ts";
 import type { GenerateHooks, Generator } from "./generator.ts";
 import type { ModelParts } from "./model-parts.ts";
 import type { GenerateRequest, GenerateResult, ModelStats } from "./protocol.ts";
-import { roomTokens } from "./room-size.ts";
+import { roomOf, sequencesOf } from "./room-size.ts";
 import { commonLength, type Match, SequenceRoom } from "./sequence-room.ts";
 
-const DEFAULT_SEQUENCES = 8;
-const MOST_SEQUENCES = 128;
-/** Sequences that are kept for later besides those of running requests. */
-const KEPT_SEQUENCES = 16;
-/** A recurrent state takes as much memory as a long sequence. */
-const KEPT_STATES = 2;
 const MOST_QUEUED = 10_000;
 /** Requests at the queue's head that are looked at for admission. */
 const LOOK_AHEAD = 8;
@@ -39,10 +33,10 @@ export class Scheduler implements Generator {
 
   /** @throws SpellError limit where memory does not suffice */
   constructor(private readonly parts: ModelParts) {
-    const { spec, model, threads } = parts;
-    this.sequences = Math.max(1, Math.min(spec.sequences || DEFAULT_SEQUENCES, MOST_SEQUENCES));
-    const size = roomTokens(parts, this.sequences);
-    const ids = this.sequences + (model.forgetsParts ? KEPT_SEQUENCES : KEPT_STATES);
+    const { spec, model, header, threads } = parts;
+    const { running, kept: ids } = sequencesOf(spec, model.forgetsParts);
+    this.sequences = running;
+    const size = roomOf(header, parts.contextTokens, running);
     this.context = Context.create(model, {
       contextTokens: size,
       batchTokens: Math.max(ids, Math.min(spec.batchTokens, size)), // a token of every sequence at least

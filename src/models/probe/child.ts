@@ -3,6 +3,8 @@ import { writeSync } from "node:fs";
 import { type ErrorJson, errorToJson } from "../../core/errors.ts";
 import { librariesLoaded, llamaLibraries } from "../../ffi/library.ts";
 import { loadLlama } from "../../ffi/llama/library.ts";
+import { abilitiesOf } from "../llamacpp/abilities.ts";
+import { readGguf } from "../llamacpp/gguf.ts";
 import { Loaded } from "../llamacpp/loaded.ts";
 import { type ModelSpec, REQUEST_WORDS } from "../llamacpp/protocol.ts";
 import { Turns } from "../llamacpp/turns.ts";
@@ -32,11 +34,19 @@ async function tryModel(path: string): Promise<void> {
   library.fn.spell_no_core_dump();
 
   const words = new Int32Array(new SharedArrayBuffer(REQUEST_WORDS * 4));
-  using loaded = Loaded.load(library, specOf(path), words, new Turns());
-  const hooks = { words, emit: () => {} };
+  const header = readGguf(path);
+  using loaded = Loaded.load(library, specOf(path), words, new Turns(), header);
+  const abilities = abilitiesOf(header);
+  if (abilities.generates) await tryGenerating(loaded, words);
+  if (abilities.ranks) await loaded.embedder.rank({ query: "Hello", documents: ["Hello"] }, words);
+  else if (abilities.embeds && !abilities.generates)
+    await loaded.embedder.embed({ texts: ["Hello"], normalize: true }, words);
+}
+
+async function tryGenerating(loaded: Loaded, words: Int32Array): Promise<void> {
   const sampling = { temperature: 0 };
   const request = { sampling, maxTokens: OUTPUT_TOKENS, stops: [], reusePrefix: false };
-  await loaded.generator.generate({ ...request, prompt: { text: "Hello" } }, hooks);
+  await loaded.generator.generate({ ...request, prompt: { text: "Hello" } }, { words, emit: () => {} });
   loaded.prompt({ chat: { messages: [{ role: "user", content: "Hello" }] } }).chat?.dispose();
 }
 

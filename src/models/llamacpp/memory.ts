@@ -1,0 +1,105 @@
+/**
+ * The memory that a model will take, from its header: what llama.cpp allocates for weights, for the tokens it keeps and for
+ * computing. `test/model/memory.test.ts` compares it with what llama.cpp reports.
+ */
+
+import { SpellError } from "../../core/errors.ts";
+import { type MachineMemory, machineMemory } from "../../core/machine-memory.ts";
+import { looksBothWays } from "./abilities.ts";
+import { type CacheSize, cacheSize, hyperparameter } from "./cache-size.ts";
+import type { GgufHeader } from "./gguf.ts";
+import { DEFAULT_CONTEXT_TOKENS, type ModelSpec } from "./protocol.ts";
+import { contextOf, roomOf, sequencesOf } from "./room-size.ts";
+
+export interface MemoryNeed {
+  weightsBytes: number;
+  /** Tokens and states that are kept. */
+  cacheBytes: number;
+  computeBytes: number;
+  totalBytes: number;
+  /** It may take less: not all layers keep all tokens. */
+  isBound: boolean;
+}
+
+export type MemorySpec = Pick<ModelSpec, "contextTokens" | "ubatchTokens" | "flashAttention" | "sequences">;
+
+/** llama.cpp's context sizes are multiples of it. */
+const CELLS = 256;
+
+/** @param spec as the model will be loaded; contexts as the scheduler makes them */
+export function memoryNeeded(header: GgufHeader, spec: MemorySpec): MemoryNeed {
+  const contextTokens = contextOf(spec, header.contextTokens ?? DEFAULT_CONTEXT_TOKENS);
+  const cache = looksBothWays(header) ? NOTHING_KEPT : cacheSize(header);
+  const sequences = sequencesOf(spec, cache.bytesPerSequence === 0).kept;
+  const room = roomOf(header, contextTokens, sequencesOf(spec, true).running);
+  return contextMemory(header, { ...spec, cells: room, sequences }, cache);
+}
+
+const NOTHING_KEPT: CacheSize = { bytesPerToken: 0, bytesPerSequence: 0, isBound: false };
+
+/** The same for one context of given size. */
+export function contextMemory(
+  header: GgufHeader,
+  {
+    cells: wanted,
+    sequences,
+    ubatchTokens,
+    flashAttention,
+  }: { cells: number; sequences: number; ubatchTokens: number; flashAttention: boolean | "auto" },
+  cache = cacheSize(header),
+): MemoryNeed {
+  const cells = Math.ceil(wanted / CELLS) * CELLS;
+  let weightsBytes = 0;
+  for (const { bytes } of header.tensors.values()) weightsBytes += bytes;
+  const cacheBytes = cells * cache.bytesPerToken + sequences * cache.bytesPerSequence;
+  // a batch holds as many tokens of each sequence
+  const tokens = Math.ceil(Math.min(ubatchTokens, cells) / sequences) * sequences;
+  const computeBytes =
+    graphBytes(header, cells, tokens, flashAttention !== false) + logitsBytes(header, sequences);
+  const totalBytes = weightsBytes + cacheBytes + computeBytes;
+  return { weightsBytes, cacheBytes, computeBytes, totalBytes, isBound: cache.isBound };
+}
+
+/** The largest part of the graph that is there at one time: a layer's attention, or its feed-forward. */
+function graphBytes(header: GgufHeader, cells: number, tokens: number, isFlash: boolean): number {
+  const number = (key: string) => hyperparameter(header, key) ?? 0;
+  const width = number("embedding_length");
+  const heads = number("attention.head_count");
+  const headWidth = number("attention.key_length") || width / Math.max(1, heads);
+  const q = heads * headWidth;
+  const kv = 2 * (number("attention.head_count_kv") || heads) * headWidth;
+  const experts = number("expert_used_count");
+  const forward =
+    experts === 0 ? number("feed_forward_length") : experts * (number("expert_feed_forward_length") + width);
+  const feeding = 4 * (4 * width + 3 * forward);
+  if (isFlash) return tokens * (2 * cells + Math.max(feeding, 4 * (4 * width + q + kv)));
+  const attending = 4 * (heads * cells + 4 * width + q + kv);
+  return tokens * (4 * cells + Math.max(feeding, attending));
+}
+
+/** Handed out, one row for each sequence. */
+function logitsBytes(header: GgufHeader, sequences: number): number {
+  const tokens = header.metadata.get("tokenizer.ggml.tokens");
+  return sequences * 4 * (typeof tokens === "object" ? tokens.length : 0);
+}
+
+/** @throws SpellError limit where less is free than the model needs */
+export function refuseTooLarge(
+  header: GgufHeader,
+  spec: MemorySpec,
+  memory: MachineMemory = machineMemory(),
+): void {
+  const need = memoryNeeded(header, spec);
+  if (need.totalBytes <= memory.freeBytes) return;
+  const contextHelps = need.weightsBytes < 0.9 * memory.freeBytes;
+  throw new SpellError(
+    "limit",
+    `Cannot load the model: it needs ${need.isBound ? "up to " : ""}${megabytes(need.totalBytes)} of memory (weights ${megabytes(need.weightsBytes)}, context ${megabytes(need.cacheBytes)}, computing ${megabytes(need.computeBytes)}) and ${megabytes(memory.freeBytes)} ${memory.boundBy === "cgroup" ? "are left to this control group" : "are free"}: ${header.path}`,
+    {
+      data: { limit: "memory", path: header.path, ...need, freeBytes: memory.freeBytes },
+      hint: `${contextHelps ? "Set a smaller context_size" : "Choose a smaller model or quantisation"}, or load it all the same with check_memory = false in [providers.local]`,
+    },
+  );
+}
+
+const megabytes = (bytes: number): string => `${Math.ceil(bytes / 1e6)} MB`;
