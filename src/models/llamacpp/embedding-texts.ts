@@ -28,7 +28,7 @@ export function textTokens(model: Model, text: string, what: string, rule: Lengt
 
 /**
  * A query and a document as a cross-encoder takes them: by the file's `rerank` template, or with the vocabulary's marks
- * around them (as llama-server has it).
+ * around them, as transformers has it: `[CLS] query [SEP] document [SEP]`, `<s> query </s></s> document </s>`.
  * @param what names the document in an error: `document 3`
  * @throws SpellError context_overflow
  */
@@ -63,14 +63,13 @@ function joined(model: Model, query: string, document: string): Int32Array {
   }
   const { begin, end, separator } = model.marks();
   const mark = ({ token, wanted }: typeof begin) => (wanted && token !== undefined ? [token] : []);
-  const closing = mark({ ...end, token: end.token ?? separator.token });
   return Int32Array.from([
     ...mark(begin),
     ...model.tokenize(query, false, false),
-    ...closing,
+    ...mark(end),
     ...mark(separator),
     ...model.tokenize(document, false, false),
-    ...closing,
+    ...mark(end.wanted ? end : separator), // BERT's vocabulary has no end of its own
   ]);
 }
 
