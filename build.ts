@@ -1,6 +1,6 @@
 /**
  * Builds the executable: native libraries and shims for the target, everything embedded, one file in `dist/`.
- * `bun build.ts [--target linux-x64|linux-arm64|…]`; without a target it builds for this machine.
+ * `bun build.ts [--target linux-x64|linux-arm64|…] [--gpu cuda|cuda12|vulkan]…`; without a target it builds for this machine.
  */
 import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
@@ -66,10 +66,15 @@ async function gitFacts(): Promise<Record<string, string>> {
   return { commit: commit ?? "", date: date ?? "", branch: branch ?? "", dirty: status ? "true" : "" };
 }
 
-function wantedTarget(): string {
+function wanted(): { target: string; gpu: string[] } {
   try {
-    const { values } = parseArgs({ options: { target: { type: "string", default: HOST } } });
-    return values.target;
+    const { values } = parseArgs({
+      options: {
+        target: { type: "string", default: HOST },
+        gpu: { type: "string", multiple: true, default: [] },
+      },
+    });
+    return values;
   } catch (error) {
     return fail(messageOf(error));
   }
@@ -82,12 +87,13 @@ async function main(): Promise<void> {
       `this is Bun ${Bun.version}, the project is pinned to ${expected}: run \`npx --yes bun@${expected} build.ts\``,
     );
   }
-  const target = wantedTarget();
+  const { target, gpu } = wanted();
   const started = performance.now();
-  const set = await buildNative(target).catch((error: Error) => fail(error.message));
+  const set = await buildNative(target, gpu).catch((error: Error) => fail(error.message));
   mkdirSync("dist", { recursive: true });
   const windows = target.startsWith("windows");
-  const name = `llmspell${target === HOST ? "" : `-${target}`}${windows ? ".exe" : ""}`;
+  const variant = [target === HOST ? [] : target, [...new Set(gpu)].sort()].flat();
+  const name = `${["llmspell", ...variant].join("-")}${windows ? ".exe" : ""}`;
   // Made aside and renamed: whoever runs the old executable meanwhile keeps it whole.
   const aside = mkdtempSync(join("dist", ".build-"));
   const workers = WORKERS.filter((file) => existsSync(file));

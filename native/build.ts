@@ -3,6 +3,7 @@ import { cp, mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { didYouMean } from "../src/core/nearest.ts";
 import { hashLibrarySet } from "../src/ffi/library-set.ts";
+import { gpuBackends } from "./gpu.ts";
 import { librariesOf } from "./packages.ts";
 import release from "./release.json";
 import { missingCompiler, TARGETS, type Target } from "./targets.ts";
@@ -29,9 +30,10 @@ const CXX_FLAGS = [...C_FLAGS, "-std=c++17", `-I${join(import.meta.dir, "include
 
 /**
  * @param name `linux-x64`, `linux-arm64`, `darwin-arm64`, `darwin-x64`
+ * @param gpus names of `GPU_BACKENDS` that the set is to have as well
  * @throws Error with one line that says what is missing on this machine
  */
-export async function buildNative(name: string): Promise<NativeSet> {
+export async function buildNative(name: string, gpus: readonly string[] = []): Promise<NativeSet> {
   const target = TARGETS.find((t) => t.name === name);
   if (target === undefined) {
     if (/^windows-(x64|arm64)$/.test(name))
@@ -43,11 +45,12 @@ export async function buildNative(name: string): Promise<NativeSet> {
       `there is no target "${name}": ${didYouMean(name, names) ?? `there are ${names.join(", ")}`}`,
     );
   }
+  const backends = gpuBackends(gpus, name);
   const compiler = target.compilers.find(({ c, cxx }) => Bun.which(c) && Bun.which(cxx));
   if (compiler === undefined)
     throw new Error(`${name} cannot be built on this machine: ${missingCompiler(target)}`);
 
-  const directory = join(root, "build/native", name);
+  const directory = join(root, "build/native", [name, ...backends.map((gpu) => gpu.name)].join("-"));
   const stampPath = `${directory}.json`;
   const key = await contentKey(target, compiler.cxx);
   const stamp = Bun.file(stampPath);
@@ -59,6 +62,8 @@ export async function buildNative(name: string): Promise<NativeSet> {
   await rm(directory, { recursive: true, force: true });
   await mkdir(directory, { recursive: true });
   await stageLibraries(target, directory);
+  for (const { package: pack, library, file } of backends)
+    await cp(join(await librariesOf(pack), library), join(directory, file));
   await compileShim(target, compiler, directory);
   const set = await verifySet(target, directory);
   await Bun.write(stampPath, JSON.stringify({ key, set }, undefined, 1));
@@ -82,7 +87,7 @@ async function isComplete(set: NativeSet): Promise<boolean> {
 }
 
 async function stageLibraries(target: Target, directory: string): Promise<void> {
-  const from = join(await librariesOf(target.package, release.package), target.bins);
+  const from = join(await librariesOf({ name: target.package, version: release.package }), target.bins);
   const names = (await readdir(from)).filter((name) => target.libraries.test(name));
   if (names.length === 0)
     throw new Error(`Cannot stage ${target.name}: ${target.package} has no libraries in ${target.bins}`);

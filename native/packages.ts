@@ -5,15 +5,23 @@ import { join } from "node:path";
 
 const root = join(import.meta.dir, "..");
 
+export interface NpmPackage {
+  name: string;
+  version: string;
+  /** Of its tarball, as the registry gives it; absent: what bun.lock says. */
+  integrity?: string;
+}
+
 /** The unpacked package's directory. */
-export async function librariesOf(name: string, version: string): Promise<string> {
+export async function librariesOf(wanted: NpmPackage): Promise<string> {
+  const { name, version } = wanted;
   const installed = join(root, "node_modules", name);
   const manifest = Bun.file(join(installed, "package.json"));
   if ((await manifest.exists()) && (await manifest.json()).version === version) return installed;
 
   const unpacked = join(root, "build/packages", `${name.replace("/", "-").replace("@", "")}-${version}`);
   if (existsSync(unpacked)) return unpacked;
-  const tarball = await fetchTarball(name, version);
+  const tarball = await fetchTarball(wanted);
   const partial = `${unpacked}.partial`;
   await rm(partial, { recursive: true, force: true });
   await mkdir(partial, { recursive: true });
@@ -23,10 +31,10 @@ export async function librariesOf(name: string, version: string): Promise<string
   return unpacked;
 }
 
-async function fetchTarball(name: string, version: string): Promise<string> {
+async function fetchTarball({ name, version, integrity }: NpmPackage): Promise<string> {
   if (Bun.which("npm") === null)
     throw new Error(`Cannot fetch ${name}: npm is not installed, and bun install did not bring the package`);
-  const expected = await lockedIntegrity(name, version);
+  const expected = integrity ?? (await lockedIntegrity(name, version));
   const into = join(root, "build/packages");
   await mkdir(into, { recursive: true });
   const pack = Bun.spawn(["npm", "pack", "--json", "--pack-destination", into, `${name}@${version}`], {
@@ -43,7 +51,9 @@ async function fetchTarball(name: string, version: string): Promise<string> {
   const digest = new Bun.CryptoHasher("sha512").update(await Bun.file(tarball).bytes()).digest("base64");
   if (`sha512-${digest}` !== expected) {
     await rm(tarball);
-    throw new Error(`Cannot use ${name}@${version}: its content is not what bun.lock names`);
+    throw new Error(
+      `Cannot use ${name}@${version}: its content is not what ${integrity === undefined ? "bun.lock names" : "this project was tried with"}`,
+    );
   }
   return tarball;
 }
