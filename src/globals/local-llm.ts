@@ -79,7 +79,7 @@ export const LocalLLMGlobal: GlobalDecl = {
       doc: "What is known of a model. Raises when no backend has it.",
       params: [param("model", Type.String(), "Id of the model; `local/` and `@backend` may be added")],
       returns:
-        "{id, backend, size_bytes, format, loaded, parameter_count?, quantization?, context_length?, architecture?, licence?, modified_at?, path?}",
+        "{id, backend, size_bytes, format, loaded, parameter_count?, quantization?, context_length?, architecture?, licence?, chat_template?, memory_bytes?, modified_at?, path?}",
       handler: async ({ services }, model) => {
         const fields = present(modelInfoFields(await (await services.models()).info(model)));
         return new ScriptTable({ fields, fallback: { size: fields.size_bytes ?? null } });

@@ -14,6 +14,8 @@ export const EMBEDDED_INFO: Readonly<Omit<LocalModelInfo, "loaded" | "path">> = 
   parameterCount: 4_517_120,
   contextLength: 1024,
   licence: "MIT",
+  hasChatTemplate: true,
+  memoryBytes: 28_079_616,
 };
 
 type Environment = Record<string, string | undefined>;

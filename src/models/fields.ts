@@ -25,6 +25,8 @@ export function modelInfoFields(model: LocalModelInfo): Fields {
     context_length: model.contextLength ?? null,
     architecture: model.architecture ?? null,
     licence: model.licence ?? null,
+    chat_template: model.hasChatTemplate ?? null,
+    memory_bytes: model.memoryBytes ?? null,
     path: model.path ?? null,
   };
 }

@@ -84,6 +84,9 @@ export interface LocalModelInfo extends LocalModel {
   parameterCount?: number;
   contextLength?: number;
   licence?: string;
+  hasChatTemplate?: boolean;
+  /** About what it takes in memory with the configured context. */
+  memoryBytes?: number;
 }
 
 export interface PullRequest {

@@ -29,6 +29,7 @@ export interface ModelSpec {
 }
 
 export const DEFAULT_CONTEXT_TOKENS = 4096;
+export const DEFAULT_UBATCH_TOKENS = 512;
 
 /** Sampling as a caller states it; what is left out is the model's or the program's default. */
 export type SamplingRequest = Partial<Omit<SamplerOptions, "grammar">>;

@@ -13,6 +13,7 @@ import { join } from "node:path";
 import { $ } from "bun";
 import { EMBEDDED_INFO } from "../../../src/models/embedded.ts";
 import { readGguf } from "../../../src/models/llamacpp/gguf.ts";
+import { memoryNeeded } from "../../../src/models/llamacpp/memory.ts";
 import { idOfSegments, parseNewId, segmentsOf, suggestId } from "../../../src/models/store/layout.ts";
 import { failure, modelService, type TestHome, temporaryHome } from "../../support/model-service.ts";
 
@@ -276,6 +277,9 @@ test("What is said of the embedded model is what its file says", () => {
     parameterCount: header.parameterCount,
     contextLength: header.contextTokens!,
     licence: header.licence!,
+    hasChatTemplate: header.hasChatTemplate,
+    memoryBytes: memoryNeeded(header, { contextTokens: 0, ubatchTokens: 512, flashAttention: "auto" })
+      .totalBytes,
   });
 });
 
