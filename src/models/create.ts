@@ -1,4 +1,5 @@
 /** The models service: providers of the configuration, local models, and the model behind a specifier. */
+import type { EmbeddingModelV4, RerankingModelV4 } from "@ai-sdk/provider";
 import { SpellError } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
 import type { ConfigService } from "../kernel/services.ts";
@@ -50,20 +51,39 @@ export function createModelService({ config, log, env, dataDirectory }: ModelSer
     return { backend, running: false, availableModels: 0, reason };
   }
 
+  function target(specifier: string, overrides: ModelOverrides = {}): { provider: Provider; model: string } {
+    const spec = parseSpecifier(specifier, overrides.provider);
+    const provider =
+      spec.provider !== undefined
+        ? table.require(spec.provider)
+        : spec.backend !== undefined
+          ? table.require(LOCAL)
+          : table.defaultProvider();
+    table.assertUsable(provider, overrides);
+    const { model, backend } = spec.model === "" ? defaultModel(provider) : spec;
+    refuseBackend(provider, spec.backend ?? backend);
+    return { provider, model };
+  }
+
   return {
-    async resolve(specifier: string, overrides: ModelOverrides = {}): Promise<SpellModel> {
-      const spec = parseSpecifier(specifier, overrides.provider);
-      const provider =
-        spec.provider !== undefined
-          ? table.require(spec.provider)
-          : spec.backend !== undefined
-            ? table.require(LOCAL)
-            : table.defaultProvider();
-      table.assertUsable(provider, overrides);
-      const { model, backend } = spec.model === "" ? defaultModel(provider) : spec;
-      refuseBackend(provider, spec.backend ?? backend);
-      if (provider.type === "test") return scripted.open(provider, model);
-      return local.open(model, provider.settings);
+    async resolve(specifier, overrides): Promise<SpellModel> {
+      const { provider, model } = target(specifier, overrides);
+      return provider.type === "test" ? scripted.open(provider, model) : local.open(model, provider.settings);
+    },
+
+    async resolveEmbedding(specifier, overrides): Promise<EmbeddingModelV4> {
+      const { provider, model } = target(specifier, overrides);
+      return provider.type === "test"
+        ? scripted.openEmbedding(provider.key, model)
+        : local.openEmbedding(model, provider.settings);
+    },
+
+    async resolveReranking(specifier, overrides): Promise<RerankingModelV4> {
+      const { provider, model } = target(specifier, overrides);
+      if (provider.type !== "test") return local.openReranking(model, provider.settings);
+      throw new SpellError("config", `Cannot rank with provider '${provider.key}': it has no such models`, {
+        hint: "Name a local cross-encoder, for example of the bge-reranker family",
+      });
     },
 
     providers: () => table.list(),

@@ -1,5 +1,6 @@
 /** Local models on the built-in engine: the embedded one and those of the store. */
 import { join } from "node:path";
+import type { EmbeddingModelV4, RerankingModelV4 } from "@ai-sdk/provider";
 import type { ProviderConfig } from "../config/schema.ts";
 import { messageOf, SpellError } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
@@ -7,6 +8,9 @@ import { homeDirectory } from "../core/paths.ts";
 import { EMBEDDED_INFO, embeddedModelPath } from "./embedded.ts";
 import type { PullOptions, PullProgress } from "./hub/pull.ts";
 import { type GgufHeader, readGguf } from "./llamacpp/gguf.ts";
+import { memoryNeeded } from "./llamacpp/memory.ts";
+import type { LlamaModelOptions } from "./llamacpp/model-file.ts";
+import { DEFAULT_CONTEXT_TOKENS, DEFAULT_UBATCH_TOKENS } from "./llamacpp/protocol.ts";
 import { probeModel } from "./probe/probe.ts";
 import { ProbeRecords } from "./probe/records.ts";
 import { EMBEDDED_MODEL, type LocalModel, type LocalModelInfo, type SpellModel } from "./service.ts";
@@ -34,18 +38,41 @@ export class LocalModels {
 
   /** @throws not_found with the nearest ids, model_invalid */
   async open(id: string, settings: ProviderConfig): Promise<SpellModel> {
+    const options = await this.options(id, settings);
+    return (await this.engine()).createLlamaModel(options);
+  }
+
+  /** @throws as `open` */
+  async openEmbedding(id: string, settings: ProviderConfig): Promise<EmbeddingModelV4> {
+    const options = await this.options(id, settings);
+    await this.engine();
+    return (await import("./llamacpp/embedding-model.ts")).createLlamaEmbeddingModel(options);
+  }
+
+  /** @throws as `open` */
+  async openReranking(id: string, settings: ProviderConfig): Promise<RerankingModelV4> {
+    const options = await this.options(id, settings);
+    await this.engine();
+    return (await import("./llamacpp/embedding-model.ts")).createLlamaRerankingModel(options);
+  }
+
+  private async engine(): Promise<Llama> {
+    this.llama ??= import("./llamacpp/model.ts");
+    const llama = await this.llama;
+    llama.onLlamaWarning((message, data) => this.log.warn("model", message, data));
+    return llama;
+  }
+
+  private async options(id: string, settings: ProviderConfig): Promise<LlamaModelOptions> {
     const model = isEmbedded(id) ? undefined : await this.find(id, settings);
     const trained = model === undefined ? EMBEDDED_INFO.contextLength : readGguf(model.path).contextTokens;
     const path = model?.path ?? (await embeddedModelPath(this.env));
-    this.llama ??= import("./llamacpp/model.ts");
-    const { createLlamaModel, onLlamaWarning } = await this.llama;
-    onLlamaWarning((message, data) => this.log.warn("model", message, data));
-    return createLlamaModel({
+    return {
       path,
       id: model?.id ?? EMBEDDED_MODEL,
       ...(model === undefined ? {} : { probe: (signal) => this.probeOnce(path, signal) }),
       ...engineOptions(settings, trained),
-    });
+    };
   }
 
   async list(settings: ProviderConfig): Promise<LocalModel[]> {
@@ -55,6 +82,8 @@ export class LocalModels {
       parameterCount: _p,
       contextLength: _c,
       licence: _l,
+      hasChatTemplate: _t,
+      memoryBytes: _m,
       ...embedded
     } = EMBEDDED_INFO;
     const stored = await this.store(settings).list();
@@ -76,6 +105,12 @@ export class LocalModels {
       parameterCount: header.parameterCount,
       ...(header.contextTokens === undefined ? {} : { contextLength: header.contextTokens }),
       ...(header.licence === undefined ? {} : { licence: header.licence }),
+      hasChatTemplate: header.hasChatTemplate,
+      memoryBytes: memoryNeeded(header, {
+        contextTokens: contextOf(settings, header.contextTokens),
+        ubatchTokens: DEFAULT_UBATCH_TOKENS,
+        flashAttention: settings.use_flash_attention ?? "auto",
+      }).totalBytes,
     };
   }
 
@@ -243,24 +278,19 @@ function entryOf(model: StoredModel, header: GgufHeader | undefined): LocalModel
   };
 }
 
-/** The provider's settings in the engine's terms. A context longer than the model was trained for is cut to that. */
+/** A context longer than the model was trained for is cut to that. */
+function contextOf(
+  { context_size }: ProviderConfig,
+  trainedContextTokens = Number.POSITIVE_INFINITY,
+): number {
+  return Math.min(context_size ?? DEFAULT_CONTEXT_TOKENS, trainedContextTokens);
+}
+
+/** The provider's settings in the engine's terms. */
 function engineOptions(settings: ProviderConfig, trainedContextTokens: number | undefined) {
-  const {
-    context_size,
-    cpu_threads,
-    batch_size,
-    use_flash_attention,
-    device,
-    gpu_layers,
-    numa,
-    check_memory,
-  } = settings;
-  const contextTokens = Math.min(
-    context_size ?? Number.POSITIVE_INFINITY,
-    trainedContextTokens ?? Number.POSITIVE_INFINITY,
-  );
+  const { cpu_threads, batch_size, use_flash_attention, device, gpu_layers, numa, check_memory } = settings;
   return {
-    ...(Number.isFinite(contextTokens) ? { contextTokens } : {}),
+    contextTokens: contextOf(settings, trainedContextTokens),
     ...(cpu_threads === undefined ? {} : { threads: cpu_threads }),
     ...(batch_size === undefined ? {} : { batchTokens: batch_size }),
     ...(use_flash_attention === false ? { flashAttention: false } : {}),

@@ -1,5 +1,10 @@
 /** Models and providers: what the rest of the program knows of them. */
-import type { LanguageModelV4, LanguageModelV4CallOptions } from "@ai-sdk/provider";
+import type {
+  EmbeddingModelV4,
+  LanguageModelV4,
+  LanguageModelV4CallOptions,
+  RerankingModelV4,
+} from "@ai-sdk/provider";
 import type { KernelEvent } from "../kernel/api.ts";
 import type { AvailableModel } from "./hub/available.ts";
 import type { PullProgress } from "./hub/pull.ts";
@@ -111,6 +116,10 @@ export interface ModelService {
    * @throws not_found (unknown provider or model, nearest names in the hint), config (no key, disabled)
    */
   resolve(specifier: string, overrides?: ModelOverrides): Promise<SpellModel>;
+  /** As `resolve`, for vectors of texts. @throws as `resolve`; config where the provider gives none */
+  resolveEmbedding(specifier: string, overrides?: ModelOverrides): Promise<EmbeddingModelV4>;
+  /** As `resolve`, for scores of documents. @throws as `resolve`; config where the provider gives none */
+  resolveReranking(specifier: string, overrides?: ModelOverrides): Promise<RerankingModelV4>;
   /** Configured and enabled providers, default first, then by name. */
   providers(): readonly ProviderInfo[];
   /** A provider by key, by `factory/provider/model` or by type; `local` is there without configuration. */

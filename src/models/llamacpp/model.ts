@@ -11,43 +11,9 @@ import type {
 import type { LoadOptions, SpellModel } from "../service.ts";
 import { disposeInference, type InferenceClient, inference } from "./client.ts";
 import { llamaOptions, promptRequest, samplingRequest } from "./conversation.ts";
-import type {
-  DeviceSetting,
-  GenerateEvent,
-  GenerateRequest,
-  GenerateResult,
-  ModelSpec,
-  NumaStrategy,
-} from "./protocol.ts";
+import { LlamaFile, type LlamaModelOptions } from "./model-file.ts";
+import type { GenerateEvent, GenerateRequest, GenerateResult } from "./protocol.ts";
 import { StreamParts } from "./stream-parts.ts";
-
-export interface LlamaModelOptions {
-  /** The GGUF file. */
-  path: string;
-  /** The name under which the model is known. */
-  id: string;
-  /** Default: what the model was trained for, at most 4096. */
-  contextTokens?: number;
-  /** Default: physical cores; one for a small model. */
-  threads?: number;
-  /** Layers on the GPU. Default: as many as fit. */
-  gpuLayers?: number;
-  /** Default: the best there is. */
-  device?: DeviceSetting;
-  numa?: NumaStrategy;
-  /** Refuse a model that needs more memory than is free. Default true. */
-  checkMemory?: boolean;
-  /** Prompt tokens handed over at once. Default 2048. */
-  batchTokens?: number;
-  /** Prompt tokens computed at once. Default 512. */
-  ubatchTokens?: number;
-  /** Default "auto". */
-  flashAttention?: boolean | "auto";
-  /** Called before the file is first loaded: refuses one that llama.cpp does not survive. */
-  probe?: (signal: AbortSignal | undefined) => Promise<void>;
-  /** Default: the process's inference thread. */
-  client?: InferenceClient;
-}
 
 /** A local GGUF model. Nothing is read or started before the first call. */
 export function createLlamaModel(options: LlamaModelOptions): SpellModel {
@@ -79,24 +45,12 @@ class LlamaModel implements SpellModel {
   readonly supportedUrls = {};
   readonly modelId: string;
   readonly contextTokens?: number;
-  private readonly spec: ModelSpec;
-  private isProbed = false;
+  private readonly file: LlamaFile;
 
-  constructor(private readonly options: LlamaModelOptions) {
+  constructor(options: LlamaModelOptions) {
     this.modelId = options.id;
     if (options.contextTokens) this.contextTokens = options.contextTokens;
-    this.spec = {
-      path: options.path,
-      contextTokens: options.contextTokens ?? 0,
-      threads: options.threads ?? 0,
-      gpuLayers: options.gpuLayers ?? -1,
-      ...(options.device === undefined ? {} : { device: options.device }),
-      ...(options.numa === undefined ? {} : { numa: options.numa }),
-      ...(options.checkMemory === false ? { checkMemory: false } : {}),
-      batchTokens: options.batchTokens ?? 2048,
-      ubatchTokens: options.ubatchTokens ?? 512,
-      flashAttention: options.flashAttention ?? "auto",
-    };
+    this.file = new LlamaFile(options);
   }
 
   async doGenerate(options: LanguageModelV4CallOptions): Promise<LanguageModelV4GenerateResult> {
@@ -127,8 +81,8 @@ class LlamaModel implements SpellModel {
   }
 
   async load({ signal, onProgress }: LoadOptions): Promise<void> {
-    await this.probe(signal);
-    await this.client.load(this.spec, {
+    await this.file.probe(signal);
+    await this.file.client.load(this.file.spec, {
       ...(signal === undefined ? {} : { signal }),
       ...(onProgress === undefined ? {} : { onProgress }),
     });
@@ -138,18 +92,8 @@ class LlamaModel implements SpellModel {
     const warnings: SharedV4Warning[] = [];
     const prompt = promptRequest(options, llamaOptions(options, warnings), warnings);
     const signal = options.abortSignal === undefined ? {} : { signal: options.abortSignal };
-    await this.probe(options.abortSignal);
-    return this.client.count(this.spec, prompt, signal);
-  }
-
-  private async probe(signal: AbortSignal | undefined): Promise<void> {
-    if (this.isProbed) return;
-    await this.options.probe?.(signal);
-    this.isProbed = true;
-  }
-
-  private get client(): InferenceClient {
-    return this.options.client ?? inference();
+    await this.file.probe(options.abortSignal);
+    return this.file.client.count(this.file.spec, prompt, signal);
   }
 
   private async run(
@@ -165,8 +109,8 @@ class LlamaModel implements SpellModel {
       reusePrefix: llama.reusePrefix ?? true,
       ...(options.maxOutputTokens === undefined ? {} : { maxTokens: options.maxOutputTokens }),
     };
-    await this.probe(options.abortSignal);
-    return this.client.generate(this.spec, request, {
+    await this.file.probe(options.abortSignal);
+    return this.file.client.generate(this.file.spec, request, {
       ...(options.abortSignal === undefined ? {} : { signal: options.abortSignal }),
       ...(onEvent === undefined ? {} : { onEvent }),
     });

@@ -1,3 +1,4 @@
+import type { EmbeddingModelV4 } from "@ai-sdk/provider";
 import type { ProviderConfig } from "../../../config/schema.ts";
 import type { SpellModel } from "../../service.ts";
 import type { TestScript } from "./script.ts";
@@ -31,5 +32,9 @@ export class TestModels {
       script: entry.script,
       ...(contextTokens === undefined ? {} : { contextTokens }),
     });
+  }
+
+  async openEmbedding(provider: string, modelId: string): Promise<EmbeddingModelV4> {
+    return (await import("./embedding.ts")).createTestEmbeddingModel(provider, modelId);
   }
 }

@@ -1,0 +1,95 @@
+import type {
+  EmbeddingModelV4,
+  EmbeddingModelV4CallOptions,
+  EmbeddingModelV4Result,
+  RerankingModelV4,
+  RerankingModelV4CallOptions,
+  RerankingModelV4Result,
+  SharedV4ProviderOptions,
+  SharedV4Warning,
+} from "@ai-sdk/provider";
+import { type Static, Type } from "typebox";
+import { Value } from "typebox/value";
+import { SpellError } from "../../core/errors.ts";
+import { LlamaFile, type LlamaModelOptions } from "./model-file.ts";
+
+/** What `providerOptions.llamacpp` may hold in a call for embeddings. */
+export const EMBED_OPTIONS = Type.Object(
+  {
+    normalize: Type.Optional(Type.Boolean()),
+    pooling: Type.Optional(Type.Union([Type.Literal("mean"), Type.Literal("cls"), Type.Literal("last")])),
+    truncate: Type.Optional(Type.Boolean()),
+  },
+  { additionalProperties: false },
+);
+const RANK_OPTIONS = Type.Object(
+  { truncate: Type.Optional(Type.Boolean()) },
+  { additionalProperties: false },
+);
+
+/** Vectors of texts by a local GGUF model, of length 1 unless `normalize` is false. Nothing is read before the first call. */
+export function createLlamaEmbeddingModel(options: LlamaModelOptions): EmbeddingModelV4 {
+  const file = new LlamaFile(options);
+  return {
+    specificationVersion: "v4",
+    provider: "llamacpp",
+    modelId: options.id,
+    maxEmbeddingsPerCall: Number.POSITIVE_INFINITY,
+    supportsParallelCalls: true,
+    async doEmbed(call: EmbeddingModelV4CallOptions): Promise<EmbeddingModelV4Result> {
+      const { normalize = true, ...more } = optionsOf(EMBED_OPTIONS, call.providerOptions);
+      const warnings: SharedV4Warning[] =
+        call.dimensions === undefined ? [] : [{ type: "unsupported", feature: "dimensions" }];
+      await file.probe(call.abortSignal);
+      const request = { texts: call.values, normalize, ...more };
+      const { vectors, dimensions, tokens } = await file.client.embed(
+        file.spec,
+        request,
+        signalOf(call.abortSignal),
+      );
+      const embeddings = call.values.map((_, i) => [
+        ...vectors.subarray(i * dimensions, (i + 1) * dimensions),
+      ]);
+      return { embeddings, usage: { tokens }, warnings };
+    },
+  };
+}
+
+/** Scores of documents by a local cross-encoder: the model's own numbers, higher fits better. */
+export function createLlamaRerankingModel(options: LlamaModelOptions): RerankingModelV4 {
+  const file = new LlamaFile(options);
+  return {
+    specificationVersion: "v4",
+    provider: "llamacpp",
+    modelId: options.id,
+    async doRerank(call: RerankingModelV4CallOptions): Promise<RerankingModelV4Result> {
+      const { documents, query, topN } = call;
+      const more = optionsOf(RANK_OPTIONS, call.providerOptions);
+      const texts =
+        documents.type === "text" ? documents.values : documents.values.map((value) => JSON.stringify(value));
+      await file.probe(call.abortSignal);
+      const request = { query, documents: texts, ...more };
+      const { scores, tokens } = await file.client.rank(file.spec, request, signalOf(call.abortSignal));
+      const ranking = scores
+        .map((relevanceScore, index) => ({ index, relevanceScore }))
+        .sort((a, b) => b.relevanceScore - a.relevanceScore)
+        .slice(0, topN);
+      return { ranking, providerMetadata: { llamacpp: { tokens } }, warnings: [] };
+    },
+  };
+}
+
+function optionsOf<S extends typeof EMBED_OPTIONS | typeof RANK_OPTIONS>(
+  schema: S,
+  options: SharedV4ProviderOptions | undefined,
+): Static<S> {
+  const given = options?.llamacpp ?? {};
+  const [error] = Value.Errors(schema, given);
+  if (error === undefined) return given as Static<S>;
+  throw new SpellError(
+    "invalid_argument",
+    `Cannot call the model: providerOptions.llamacpp${error.instancePath.replaceAll("/", ".")} ${error.message}: ${JSON.stringify(given)}`,
+  );
+}
+
+const signalOf = (signal: AbortSignal | undefined) => (signal === undefined ? {} : { signal });
