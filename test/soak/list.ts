@@ -3,9 +3,20 @@ import { callbacks } from "./callbacks.ts";
 import { disk } from "./disk.ts";
 import { interrupt } from "./interrupt.ts";
 import { modelFiles } from "./model-files.ts";
+import { publishedModels } from "./published-models.ts";
 import { schemas } from "./schemas.ts";
 import { scripts } from "./scripts.ts";
 import type { Soak } from "./soak.ts";
 import { start } from "./start.ts";
 
-export const soaks: readonly Soak[] = [interrupt, start, disk, callbacks, bridge, modelFiles, scripts, schemas];
+export const soaks: readonly Soak[] = [
+  interrupt,
+  start,
+  disk,
+  callbacks,
+  bridge,
+  modelFiles,
+  publishedModels,
+  scripts,
+  schemas,
+];
