@@ -3,6 +3,7 @@ import { callbacks } from "./callbacks.ts";
 import { disk } from "./disk.ts";
 import { interrupt } from "./interrupt.ts";
 import { modelFiles } from "./model-files.ts";
+import { openai } from "./openai.ts";
 import { publishedModels } from "./published-models.ts";
 import { schemas } from "./schemas.ts";
 import { scripts } from "./scripts.ts";
@@ -19,4 +20,5 @@ export const soaks: readonly Soak[] = [
   publishedModels,
   scripts,
   schemas,
+  openai,
 ];

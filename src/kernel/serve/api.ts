@@ -9,7 +9,7 @@ import { embeddingsAnswer, embeddingsCall, rerankAnswer, rerankCall } from "../p
 import { eventOf, LAST_EVENT } from "../protocol/openai/events.ts";
 import { type Failure, failure, failureOf } from "../protocol/openai/failure.ts";
 import { modelList, modelObject } from "../protocol/openai/models.ts";
-import { type Fields, readFields } from "../protocol/openai/read.ts";
+import { badRequest, type Fields, readFields } from "../protocol/openai/read.ts";
 import type { Call } from "../protocol/openai/settings.ts";
 import { TextWriter } from "../protocol/openai/text-answer.ts";
 import { textCall } from "../protocol/openai/text-request.ts";
@@ -132,8 +132,7 @@ export class Api {
   private async models(pathname: string): Promise<object> {
     const list = await this.options.models.list();
     if (!pathname.startsWith(MODEL_PREFIX)) return modelList(list);
-    const name = decodeURIComponent(pathname.slice(MODEL_PREFIX.length));
-    const { modelId } = await this.options.models.resolve(name);
+    const { modelId } = await this.options.models.resolve(nameOf(pathname.slice(MODEL_PREFIX.length)));
     return modelObject(list.find(({ id }) => id === modelId)!);
   }
 
@@ -249,6 +248,15 @@ export class Api {
           : {}),
       },
     });
+  }
+}
+
+/** @throws SpellError invalid_argument */
+function nameOf(encoded: string): string {
+  try {
+    return decodeURIComponent(encoded);
+  } catch {
+    throw badRequest(`the path is not UTF-8: ${encoded}`);
   }
 }
 

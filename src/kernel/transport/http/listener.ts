@@ -3,14 +3,17 @@ import { isIP } from "node:net";
 import { SpellError } from "../../../core/errors.ts";
 
 /** How long headers or a part of a body may take, and an unused connection stays open. */
-const IDLE_SECONDS = 20;
+const IDLE_SECONDS = 10;
+
+/** How long the end of answers may take to reach their clients when the server ends. */
+const LAST_WORDS_MS = 1000;
 
 export interface Listener {
   readonly host: string;
   readonly port: number;
   /** Takes no more connections; those there are stay. */
   refuseMore(): void;
-  /** Ends what is still connected. */
+  /** Ends every connection, when what was answered is on its way. */
   close(): Promise<void>;
 }
 
@@ -42,6 +45,7 @@ export function listen(
       // the handler refuses what is too large in the shape of its answers, as long as it is not absurd
       maxRequestBodySize: maxBodyBytes * 2,
       development: false,
+      reusePort: false, // without `development` Bun would let another process take the same port
       fetch: (request, self) =>
         handle({
           request,
@@ -57,7 +61,11 @@ export function listen(
     host: hostname,
     port: server.port!,
     refuseMore: () => void server.stop(),
-    close: () => server.stop(true),
+    async close() {
+      const latestMs = performance.now() + LAST_WORDS_MS;
+      while (server.pendingRequests > 0 && performance.now() < latestMs) await Bun.sleep(5);
+      await server.stop(true);
+    },
   };
 }
 
