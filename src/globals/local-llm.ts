@@ -4,8 +4,12 @@ import { errorFromJson, errorToJson, messageOf, type SpellError } from "../core/
 import { ScriptTable, type ScriptValue } from "../core/values.ts";
 import { modelFields, modelInfoFields, progressFields } from "../models/fields.ts";
 import type { PullProgress } from "../models/hub/pull.ts";
+import { EMBED_OPTIONS, RANK_OPTIONS } from "../models/llamacpp/embed-options.ts";
 import type { BackendStatus, ModelService } from "../models/service.ts";
 import { type GlobalDecl, optional, param, wait } from "./declare.ts";
+
+const LOCAL = "local";
+const LOCAL_MODEL = param("model", Type.String(), "Id of the model; `local/` and `@backend` may be added");
 
 type Table = Record<string, ScriptValue>;
 
@@ -77,7 +81,7 @@ export const LocalLLMGlobal: GlobalDecl = {
     }),
     info: wait({
       doc: "What is known of a model. Raises when no backend has it.",
-      params: [param("model", Type.String(), "Id of the model; `local/` and `@backend` may be added")],
+      params: [LOCAL_MODEL],
       returns:
         "{id, backend, size_bytes, format, loaded, parameter_count?, quantization?, context_length?, architecture?, licence?, chat_template?, memory_bytes?, modified_at?, path?}",
       handler: async ({ services }, model) => {
@@ -115,9 +119,51 @@ export const LocalLLMGlobal: GlobalDecl = {
     }),
     unload: wait({
       doc: "Takes a model out of memory; it is loaded again when it is used. Raises for an unknown model.",
-      params: [param("model", Type.String(), "Id of the model; `local/` and `@backend` may be added")],
+      params: [LOCAL_MODEL],
       returns: "boolean: whether it was in memory",
       handler: async ({ services }, model) => (await services.models()).unload(model),
+    }),
+    embed: wait({
+      doc: "Vectors of texts by a local model, in the order of the texts. Texts that are longer than the model's context are refused unless `truncate` is set.",
+      params: [
+        LOCAL_MODEL,
+        param("texts", Type.Union([Type.String(), Type.Array(Type.String())]), "One text or several"),
+        optional("options", EMBED_OPTIONS, "How"),
+      ],
+      returns: "{embeddings = number[][], dimensions, tokens}",
+      handler: async ({ services, run }, model, texts, options) => {
+        const embedder = await (await services.models()).resolveEmbedding(model, { provider: LOCAL });
+        const { embeddings, usage } = await embedder.doEmbed({
+          values: typeof texts === "string" ? [texts] : texts,
+          abortSignal: run.signal,
+          ...(options === undefined ? {} : { providerOptions: { llamacpp: options } }),
+        });
+        return { embeddings, dimensions: embeddings[0]?.length ?? 0, tokens: usage?.tokens ?? 0 };
+      },
+    }),
+    rank: wait({
+      doc: "Documents by how well they fit a query, best first, as a local cross-encoder scores them. Scores are the model's own numbers: only their order has a meaning for all models.",
+      params: [
+        LOCAL_MODEL,
+        param("query", Type.String(), "What is looked for"),
+        param("documents", Type.Array(Type.String()), "What is scored"),
+        optional("options", RANK_OPTIONS, "How"),
+      ],
+      returns: "{index, score, text}[]",
+      handler: async ({ services, run }, model, query, documents, options) => {
+        const ranker = await (await services.models()).resolveReranking(model, { provider: LOCAL });
+        const { ranking } = await ranker.doRerank({
+          query,
+          documents: { type: "text", values: documents },
+          abortSignal: run.signal,
+          ...(options === undefined ? {} : { providerOptions: { llamacpp: options } }),
+        });
+        return ranking.map(({ index, relevanceScore }) => ({
+          index: index + 1,
+          score: relevanceScore,
+          text: documents[index]!,
+        }));
+      },
     }),
   },
 };

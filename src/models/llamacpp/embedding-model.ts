@@ -8,24 +8,11 @@ import type {
   SharedV4ProviderOptions,
   SharedV4Warning,
 } from "@ai-sdk/provider";
-import { type Static, Type } from "typebox";
+import type { Static } from "typebox";
 import { Value } from "typebox/value";
 import { SpellError } from "../../core/errors.ts";
+import { EMBED_OPTIONS, RANK_OPTIONS } from "./embed-options.ts";
 import { LlamaFile, type LlamaModelOptions } from "./model-file.ts";
-
-/** What `providerOptions.llamacpp` may hold in a call for embeddings. */
-export const EMBED_OPTIONS = Type.Object(
-  {
-    normalize: Type.Optional(Type.Boolean()),
-    pooling: Type.Optional(Type.Union([Type.Literal("mean"), Type.Literal("cls"), Type.Literal("last")])),
-    truncate: Type.Optional(Type.Boolean()),
-  },
-  { additionalProperties: false },
-);
-const RANK_OPTIONS = Type.Object(
-  { truncate: Type.Optional(Type.Boolean()) },
-  { additionalProperties: false },
-);
 
 /** Vectors of texts by a local GGUF model, of length 1 unless `normalize` is false. Nothing is read before the first call. */
 export function createLlamaEmbeddingModel(options: LlamaModelOptions): EmbeddingModelV4 {

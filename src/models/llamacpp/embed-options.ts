@@ -1,0 +1,21 @@
+/** What `providerOptions.llamacpp`, and scripts, may say about a call for vectors or scores. */
+import { Type } from "typebox";
+
+const truncate = Type.Optional(
+  Type.Boolean({ description: "Cut what does not fit into the context; else it is refused" }),
+);
+
+export const EMBED_OPTIONS = Type.Object(
+  {
+    normalize: Type.Optional(Type.Boolean({ description: "Vectors of length 1. Default true" })),
+    pooling: Type.Optional(
+      Type.Union([Type.Literal("mean"), Type.Literal("cls"), Type.Literal("last")], {
+        description: "Which token states make the vector. Default: as the model's file says",
+      }),
+    ),
+    truncate,
+  },
+  { additionalProperties: false },
+);
+
+export const RANK_OPTIONS = Type.Object({ truncate }, { additionalProperties: false });
