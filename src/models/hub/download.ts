@@ -76,16 +76,29 @@ async function fetchPart(file: RemoteFile, part: string, options: DownloadOption
   let received = 0;
   const attempt = async () => {
     if (done === file.sizeBytes) return;
-    const answer = await http.open(target, signal, done > 0 ? { from: done, etag } : undefined);
-    const { response, body } = answer;
-    const restarts = done > 0 && response.status !== 206;
-    if (response.status === 416 || (response.status === 206 && !continues(response, done, file.sizeBytes))) {
-      await body.return();
+    const { response, body } = await http.open(target, signal, done > 0 ? { from: done, etag } : undefined);
+    try {
+      await take(response, body);
+    } finally {
+      if (response.body?.locked === false) await response.body.cancel();
+    }
+    if (done < file.sizeBytes) {
+      throw new Passing(
+        new SpellError("network", `Cannot fetch ${file.name}: the connection was cut: ${target.url.origin}`, {
+          data: { origin: target.url.origin },
+          hint: "Pull again to go on from there",
+        }),
+      );
+    }
+  };
+  const take = async (response: Response, body: AsyncIterable<Uint8Array>) => {
+    const isPart = response.status === 206;
+    if (response.status === 416 || (isPart && !continues(response, done, file.sizeBytes))) {
       await restart();
       throw new Passing(refused(target, "the server gives another part than was asked for"));
     }
-    checkLength(target, response, file.sizeBytes - (restarts ? 0 : done));
-    if (restarts) await restart();
+    checkLength(target, response, file.sizeBytes - (isPart ? done : 0));
+    if (done > 0 && !isPart) await restart();
     const now = response.headers.get("etag") ?? undefined;
     // A weak validator cannot be asked for in If-Range (RFC 9110, section 13.1.5).
     etag = now?.startsWith("W/") ? undefined : now;
@@ -97,14 +110,6 @@ async function fetchPart(file: RemoteFile, part: string, options: DownloadOption
       done += chunk.length;
       received += chunk.length;
       onBytes(done);
-    }
-    if (done < file.sizeBytes) {
-      throw new Passing(
-        new SpellError("network", `Cannot fetch ${file.name}: the connection was cut: ${target.url.origin}`, {
-          data: { origin: target.url.origin },
-          hint: "Pull again to go on from there",
-        }),
-      );
     }
   };
   await http.retrying(target, signal, attempt, () => received);

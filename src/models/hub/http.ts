@@ -78,7 +78,7 @@ export class HubHttp {
   }
 
   /**
-   * One attempt; statuses 200 and 206 only. The body must be read to its end or given up by `return()`.
+   * One attempt; statuses 200 and 206 only, and 416 where a range is asked for. The body must be read or cancelled.
    * @throws Passing for what may work the next time, SpellError for the rest
    */
   async open(target: Target, signal: AbortSignal | undefined, range?: Range) {
@@ -108,7 +108,8 @@ export class HubHttp {
     }
     this.reached = true;
     const { response } = fetched;
-    if (response.status !== 200 && response.status !== 206) {
+    const isAnswer = [200, 206].includes(response.status) || (response.status === 416 && range !== undefined);
+    if (!isAnswer) {
       await response.body?.cancel();
       throw statusError(target, fetched);
     }

@@ -11,6 +11,7 @@ import { convertedSource } from "../store/directory-source.ts";
 import {
   type DownloadState,
   downloadDirectory,
+  forgetState,
   lockDownload,
   openDownload,
   sizeOnDisk,
@@ -20,7 +21,7 @@ import {
 import { formatId, type ModelId } from "../store/layout.ts";
 import { MANIFEST, makeManifest, type Origin, type StoredFile } from "../store/manifest.ts";
 import { originOf } from "../store/ollama-directory.ts";
-import { checkSpace, makeStaging, moveIntoPlace, writeDurable } from "../store/place.ts";
+import { checkSpace, makeStaging, moveIntoPlace, placeOf, writeDurable } from "../store/place.ts";
 import type { ModelStore, StoredModel } from "../store/store.ts";
 import { downloadFile } from "./download.ts";
 import { planHuggingFace } from "./huggingface.ts";
@@ -199,7 +200,8 @@ class Download {
       await writeDurable(join(place, MANIFEST), `${JSON.stringify(manifest, null, 2)}\n`);
       for (const { name } of plan.extras) await rm(join(directory, name), { force: true });
       await moveIntoPlace(place, root, plan.id, this.options.force);
-      if (staging !== undefined) await rm(directory, { recursive: true, force: true });
+      if (staging === undefined) await forgetState(placeOf(root, plan.id));
+      else await rm(directory, { recursive: true, force: true });
       staging = undefined;
     } catch (error) {
       if (error instanceof SpellError && error.code === "model_invalid")

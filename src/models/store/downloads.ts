@@ -70,6 +70,11 @@ export async function writeState(directory: string, state: DownloadState): Promi
   await rename(`${path}.new`, path);
 }
 
+/** In a model's place the state means nothing any more; it went there with the files. */
+export function forgetState(directory: string): Promise<void> {
+  return rm(join(directory, STATE), { force: true });
+}
+
 async function readState(directory: string): Promise<DownloadState | undefined> {
   try {
     const value: unknown = JSON.parse(await readFile(join(directory, STATE), "utf8"));

@@ -8,7 +8,7 @@ import { errnoOf } from "../io-error.ts";
 import { isInRange, isLocalAddress, isLoopback } from "./addresses.ts";
 
 export interface NetworkRules {
-  /** `runtime.security.allow_network_access`. Without it, only loopback addresses among `ownHosts` are left. */
+  /** `runtime.security.allow_network_access`. Without it, only servers on this machine that the configuration names are left. */
   enabled: boolean;
   /** Exact hosts, `host:port`, `*.suffix`, `*` and ranges of addresses. One that is not a bare `*` admits local addresses too. */
   allowed: readonly string[];
@@ -50,7 +50,7 @@ export function checkHost(url: URL, rules: NetworkRules): void {
   const host = bareHost(url);
   const isOwn = rules.ownHosts.includes(hostAndPort(url));
   const isThisMachine = host === "localhost" || (isIP(host) !== 0 && isLoopback(host));
-  if (!rules.enabled && !(isOwn && isThisMachine)) throw networkDisabled(url);
+  if (!rules.enabled && !(isThisMachine && (isOwn || isNamed(url, rules)))) throw networkDisabled(url);
   if (isOwn) return;
   if (!rules.allowed.some((entry) => matchesHost(entry, url)))
     throw denied(url, "Domain not in allowed list", host);
