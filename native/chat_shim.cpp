@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
+#include <deque>
 #include <cstring>
 #include <memory>
 #include <random>
@@ -47,6 +48,8 @@ struct spell_chat {
     std::string error;
 };
 
+const int32_t MOST_NARROW = 1000;
+
 struct spell_sampler {
     common_sampler * common = nullptr; // null: plain greedy, no candidate list is built
     const llama_vocab * vocab = nullptr;
@@ -54,6 +57,10 @@ struct spell_sampler {
     std::vector<llama_token> shown; // control tokens whose text belongs to the answer, sorted
     std::unique_ptr<spell_constraint> constraint;
     std::vector<llama_token_data> candidates;
+    size_t narrow = 0; // the chain keeps so many tokens at most; 0: all
+    size_t lookback = 0; // tokens whose logits the penalties change
+    std::deque<llama_token> recent;
+    std::vector<llama_token> likely;
     std::mt19937 random;
     std::string error;
 };
@@ -259,12 +266,14 @@ EXPORT spell_sampler * spell_sampler_new(const llama_model * model, const spell_
         }
         s->random.seed(p.seed);
 
-        if (p.temp <= 0 && !penalties) {
-            int32_t count = 0;
-            const llama_token * tokens = llama_vocab_get_suppress_tokens(s->vocab, &count);
-            s->suppressed.assign(tokens, tokens + count);
-        } else {
+        int32_t count = 0;
+        const llama_token * tokens = llama_vocab_get_suppress_tokens(s->vocab, &count);
+        s->suppressed.assign(tokens, tokens + count);
+        if (p.temp > 0 || penalties) {
             s->common = common_sampler_init(model, p);
+            const int32_t kept = p.temp > 0 ? p.top_k : 1;
+            if (kept <= MOST_NARROW && p.penalty_last_n >= 0) s->narrow = std::max(kept, 0);
+            if (penalties && s->narrow > 0) s->lookback = p.penalty_last_n;
         }
         return s;
     } catch (const std::exception & e) {
@@ -280,10 +289,21 @@ EXPORT void spell_sampler_free(spell_sampler * s) {
     delete s;
 }
 
+namespace {
+
+void note(spell_sampler & s, llama_token token, bool chosen) {
+    if (s.common == nullptr) return;
+    common_sampler_accept(s.common, token, chosen);
+    if (s.lookback == 0) return;
+    s.recent.push_back(token);
+    if (s.recent.size() > s.lookback) s.recent.pop_front();
+}
+
+} // namespace
+
 // Prompt tokens, for the penalties.
 EXPORT void spell_sampler_seen(spell_sampler * s, const llama_token * tokens, int32_t count) {
-    if (s->common == nullptr) return;
-    for (int32_t i = 0; i < count; i++) common_sampler_accept(s->common, tokens[i], false);
+    for (int32_t i = 0; i < count; i++) note(*s, tokens[i], false);
 }
 
 namespace {
@@ -344,6 +364,18 @@ llama_token sample_of(spell_sampler & s, const float * logits, const std::vector
     return all.selected < 0 ? -1 : all.data[all.selected].id;
 }
 
+// The chain over the tokens that it can leave at all: the likeliest, and those whose logits the penalties change. To hand it
+// the whole vocabulary takes ten times as long.
+llama_token sample_likely(spell_sampler & s, llama_context * context, int index) {
+    const float * logits = llama_get_logits_ith(context, index);
+    if (logits == nullptr) return -1;
+    s.likely.assign(s.recent.begin(), s.recent.end());
+    among_largest(logits, llama_vocab_n_tokens(s.vocab), s.narrow + s.recent.size() + s.suppressed.size(), s.likely);
+    std::sort(s.likely.begin(), s.likely.end());
+    s.likely.erase(std::unique(s.likely.begin(), s.likely.end()), s.likely.end());
+    return sample_of(s, logits, s.likely);
+}
+
 // The grammar refused the token: another one that it allows.
 llama_token choose_allowed(spell_sampler & s, llama_context * context, int index, llama_token refused) {
     float * logits = llama_get_logits_ith(context, index);
@@ -371,12 +403,14 @@ llama_token choose_allowed(spell_sampler & s, llama_context * context, int index
 // out: {token, 1 when it ends the answer, bytes of the piece}. Returns 0, or -1: see spell_sampler_error.
 EXPORT int spell_sampler_next(spell_sampler * s, llama_context * context, int index, char * piece, int32_t capacity, int32_t * out) {
     try {
-        llama_token token = s->common == nullptr ? most_likely(*s, context, index) : common_sampler_sample(s->common, context, index);
+        llama_token token = s->common == nullptr                          ? most_likely(*s, context, index)
+                            : s->narrow > 0 && s->constraint == nullptr ? sample_likely(*s, context, index)
+                                                                        : common_sampler_sample(s->common, context, index);
         if (token >= 0 && s->constraint != nullptr) {
             if (!s->constraint->allows(token)) token = choose_allowed(*s, context, index, token);
             if (token >= 0) s->constraint->accept(token);
         }
-        if (token >= 0 && s->common != nullptr) common_sampler_accept(s->common, token, true);
+        if (token >= 0) note(*s, token, true);
         if (token < 0) {
             s->error = "the model gave no probabilities";
             return -1;
