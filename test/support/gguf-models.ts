@@ -7,6 +7,8 @@ import {
   float,
   floats,
   ints,
+  keyOf,
+  stringsOf,
   type Tensor,
   type TensorType,
   text,
@@ -31,6 +33,12 @@ interface Shape {
   feedForward: number;
   contextTokens: number;
   vocabulary: "spell-mini" | "sentencepiece";
+  /** Instead of the vocabulary's own. */
+  chatTemplate?: string;
+  /** New texts of tokens of spell-mini's vocabulary. */
+  renamedTokens?: Readonly<Record<string, string>>;
+  /** Tokens of spell-mini's vocabulary that the model writes often. */
+  oftenTokens?: readonly string[];
 }
 
 const SMALL = {
@@ -83,7 +91,19 @@ const tokenCount = (shape: Shape) => (shape.vocabulary === "spell-mini" ? 1504 :
 function entriesOf(name: string, shape: Shape): Entry[] {
   const vocabulary =
     shape.vocabulary === "spell-mini" ? copyEntries(SPELL_MINI, "tokenizer.") : sentencePieces();
-  return [...hyperparameters(name, shape), ...vocabulary];
+  return [...hyperparameters(name, shape), ...replaced(vocabulary, shape)];
+}
+
+function replaced(vocabulary: readonly Entry[], { chatTemplate, renamedTokens }: Shape): Entry[] {
+  const others = new Map<string, Entry>();
+  if (chatTemplate !== undefined)
+    others.set("tokenizer.chat_template", text("tokenizer.chat_template", chatTemplate));
+  if (renamedTokens !== undefined) {
+    const tokens = stringsOf(SPELL_MINI, "tokenizer.ggml.tokens");
+    const renamed = tokens.map((token) => renamedTokens[token] ?? token);
+    others.set("tokenizer.ggml.tokens", texts("tokenizer.ggml.tokens", renamed));
+  }
+  return [...vocabulary.filter((entry) => !others.has(keyOf(entry))), ...others.values()];
 }
 
 function hyperparameters(name: string, shape: Shape): Entry[] {
@@ -124,6 +144,11 @@ function weights(shape: Shape): Tensor[] {
 
   matrix("token_embd", width, tokens, architecture === "gemma" ? 0.05 : 0.5); // gemma multiplies it by √width
   if (architecture === "llama" || architecture === "phi3") matrix("output", width, tokens, 0.5);
+  for (const token of shape.oftenTokens ?? []) {
+    const start = stringsOf(SPELL_MINI, "tokenizer.ggml.tokens").indexOf(token) * width;
+    const { values } = tensors.at(-1)!;
+    for (let i = start; i < start + width; i++) values[i]! *= 4;
+  }
   const LOUD = 6 / Math.sqrt(width); // layers drown the token itself, so that answers do not repeat it
   vector("output_norm.weight", width, 1);
   for (let i = 0; i < shape.layers; i++) {

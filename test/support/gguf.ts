@@ -98,6 +98,11 @@ export function copyEntries(path: string, prefix: string): Entry[] {
   return found;
 }
 
+export function keyOf(entry: Entry): string {
+  const bytes = Buffer.from(entry.buffer, entry.byteOffset, entry.byteLength);
+  return bytes.toString("utf8", 8, 8 + Number(bytes.readBigUInt64LE()));
+}
+
 /** The strings of another file's array; empty where it has none of that name. */
 export function stringsOf(path: string, key: string): string[] {
   const entry = copyEntries(path, key).find((e) => Buffer.from(e).readBigUInt64LE() === BigInt(key.length));

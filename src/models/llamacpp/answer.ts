@@ -58,10 +58,10 @@ export class AnswerStream {
       (parsed.content === "" && parsed.reasoning === "" && parsed.toolCalls.length === 0)
     )
       return { content: this.text, reasoning: "", toolCalls: [] };
-    // a call that was cut off has arguments that are no JSON: it cannot be made
+    // the last call may have been cut off, in the middle of a text that a tool would take for the whole
     return {
       ...parsed,
-      toolCalls: parsed.toolCalls.filter(({ name, arguments: json }) => name !== "" && isJson(json)),
+      toolCalls: parsed.toolCalls.slice(0, -1).filter(({ name, arguments: json }) => name !== "" && isJson(json)),
     };
   }
 
