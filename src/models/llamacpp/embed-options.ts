@@ -9,8 +9,9 @@ export const EMBED_OPTIONS = Type.Object(
   {
     normalize: Type.Optional(Type.Boolean({ description: "Vectors of length 1. Default true" })),
     pooling: Type.Optional(
-      Type.Union([Type.Literal("mean"), Type.Literal("cls"), Type.Literal("last")], {
-        description: "Which token states make the vector. Default: as the model's file says",
+      Type.String({
+        description:
+          '"mean", "cls" or "last": which token states make the vector. Default: as the model\'s file says',
       }),
     ),
     truncate,

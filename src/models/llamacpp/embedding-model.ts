@@ -13,6 +13,7 @@ import { Value } from "typebox/value";
 import { SpellError } from "../../core/errors.ts";
 import { EMBED_OPTIONS, RANK_OPTIONS } from "./embed-options.ts";
 import { LlamaFile, type LlamaModelOptions } from "./model-file.ts";
+import { EMBED_POOLINGS, type EmbedRequest } from "./protocol.ts";
 
 /** Vectors of texts by a local GGUF model, of length 1 unless `normalize` is false. Nothing is read before the first call. */
 export function createLlamaEmbeddingModel(options: LlamaModelOptions): EmbeddingModelV4 {
@@ -24,11 +25,11 @@ export function createLlamaEmbeddingModel(options: LlamaModelOptions): Embedding
     maxEmbeddingsPerCall: Number.POSITIVE_INFINITY,
     supportsParallelCalls: true,
     async doEmbed(call: EmbeddingModelV4CallOptions): Promise<EmbeddingModelV4Result> {
-      const { normalize = true, ...more } = optionsOf(EMBED_OPTIONS, call.providerOptions);
+      const { normalize = true, pooling, truncate = false } = optionsOf(EMBED_OPTIONS, call.providerOptions);
       const warnings: SharedV4Warning[] =
         call.dimensions === undefined ? [] : [{ type: "unsupported", feature: "dimensions" }];
       await file.probe(call.abortSignal);
-      const request = { texts: call.values, normalize, ...more };
+      const request = { texts: call.values, normalize, truncate, ...poolingOf(pooling) };
       const { vectors, dimensions, tokens } = await file.client.embed(
         file.spec,
         request,
@@ -76,6 +77,16 @@ function optionsOf<S extends typeof EMBED_OPTIONS | typeof RANK_OPTIONS>(
   throw new SpellError(
     "invalid_argument",
     `Cannot call the model: providerOptions.llamacpp${error.instancePath.replaceAll("/", ".")} ${error.message}: ${JSON.stringify(given)}`,
+  );
+}
+
+function poolingOf(name: string | undefined): Pick<EmbedRequest, "pooling"> {
+  if (name === undefined) return {};
+  const pooling = EMBED_POOLINGS.find((known) => known === name);
+  if (pooling !== undefined) return { pooling };
+  throw new SpellError(
+    "invalid_argument",
+    `Cannot call the model: pooling must be ${EMBED_POOLINGS.join(", ")}: ${JSON.stringify(name)}`,
   );
 }
 

@@ -82,12 +82,14 @@ export interface WorkerStart {
 /** Words of a request. */
 export const REQUEST_WORDS = 2;
 
+export const EMBED_POOLINGS = ["mean", "cls", "last"] as const;
+
 export interface EmbedRequest {
   texts: readonly string[];
   /** Scale each vector to length 1. */
   normalize: boolean;
   /** How token states become one vector. Default: as the model's file says. */
-  pooling?: "mean" | "cls" | "last";
+  pooling?: (typeof EMBED_POOLINGS)[number];
   /** Cut texts that are longer than the context; else they are refused. */
   truncate?: boolean;
 }
