@@ -21,6 +21,7 @@ const SHIMS = [
   "llama_shim.c",
   "chat_shim.cpp",
   "devices_shim.cpp",
+  "tokenizer_shim.cpp",
   "constraint.cpp",
   "gbnf.cpp",
   "grammar.cpp",

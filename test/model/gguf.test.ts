@@ -3,9 +3,12 @@ import { mkdtempSync, readFileSync, rmSync, symlinkSync, truncateSync, writeFile
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { SpellError } from "../../src/core/errors.ts";
+import { llamaLibraries } from "../../src/ffi/library.ts";
+import { loadLlama } from "../../src/ffi/llama/library.ts";
+import { Model } from "../../src/ffi/llama/model.ts";
 import { InferenceClient } from "../../src/models/llamacpp/client.ts";
 import { readGguf } from "../../src/models/llamacpp/gguf.ts";
-import { type Entry, flag, floats, int, text, texts, uint, writeGguf } from "../support/gguf.ts";
+import { type Entry, flag, floats, int, ints, text, texts, uint, writeGguf } from "../support/gguf.ts";
 import { generateModel, generateSplitModel, SPELL_MINI } from "../support/gguf-models.ts";
 import { uniform } from "../support/random.ts";
 import { failureOf, greedy, specOf } from "./support.ts";
@@ -289,6 +292,31 @@ describe("loading", () => {
     const error = await failureOf(client.load(specOf(write(copy))));
     expect(error).toMatchObject({ code: "model_invalid" });
     expect(error.message).toContain("tensor 'blk.1.attn_norm.weight' not found");
+  });
+
+  test("a vocabulary that lacks bytes is an error of the texts that have them", async () => {
+    const path = join(directory, "few.gguf");
+    const pieces = ["<unk>", "<s>", "</s>", "a", "\u2581"];
+    writeGguf(
+      path,
+      [
+        text("general.architecture", "llama"),
+        text("tokenizer.ggml.model", "llama"),
+        texts("tokenizer.ggml.tokens", pieces),
+        floats("tokenizer.ggml.scores", [0, 0, 0, -1, -2]),
+        ints("tokenizer.ggml.token_type", [2, 3, 3, 1, 1]),
+      ],
+      [],
+    );
+    const library = loadLlama((await llamaLibraries()).directory);
+    using model = Model.load(library, path, {
+      devices: [],
+      gpuLayers: 0,
+      contextTokens: 0,
+      vocabularyOnly: true,
+    });
+    expect([...model.tokenize("aa", false, false)]).toEqual([4, 3, 3]);
+    expect(() => model.tokenize("ab", false, false)).toThrow("no token for a byte of it");
   });
 
   test("a vocabulary without weights is no model", async () => {

@@ -53,8 +53,8 @@ const SYMBOLS = {
   llama_vocab_get_add_bos: { args: [pointer], returns: bool },
   llama_vocab_get_add_eos: { args: [pointer], returns: bool },
   llama_vocab_get_add_sep: { args: [pointer], returns: bool },
-  llama_tokenize: { args: [pointer, pointer, i32, pointer, i32, bool, bool], returns: i32 },
-  llama_detokenize: { args: [pointer, pointer, i32, pointer, i32, bool, bool], returns: i32 },
+  spell_tokenize: { args: [pointer, pointer, i32, pointer, i32, bool, bool], returns: i32 },
+  spell_detokenize: { args: [pointer, pointer, i32, pointer, i32, bool, bool], returns: i32 },
 
   spell_context_new: { args: [pointer, u32, u32, u32, u32, i32, i32], returns: pointer },
   spell_threads_new: { args: [i32], returns: pointer },

@@ -16,6 +16,8 @@ export interface ModelLoadOptions {
   words?: Int32Array;
 }
 
+/** Of the tokenizer shim. */
+const THREW = -0x7fffffff;
 const META_BYTES = 4096;
 
 /** Weights and vocabulary. Owns the `llama_model`; contexts, templates and samplers made from it must be disposed of first. */
@@ -83,7 +85,7 @@ export class Model extends NativeHandle {
     const length = bytes.length - 1;
     let tokens = new Int32Array(new ArrayBuffer(4 * (length + 8)));
     const call = () =>
-      this.library.fn.llama_tokenize(
+      this.library.fn.spell_tokenize(
         this.vocabulary,
         ptr(bytes),
         length,
@@ -93,6 +95,7 @@ export class Model extends NativeHandle {
         parse,
       );
     let count = call();
+    if (count === THREW) throw this.lacksToken("tokenize");
     if (count < 0 && count !== -0x80000000) {
       tokens = new Int32Array(new ArrayBuffer(4 * -count));
       count = call();
@@ -115,7 +118,7 @@ export class Model extends NativeHandle {
     input.set(tokens);
     let bytes = new Uint8Array(new ArrayBuffer(16 * tokens.length + 64));
     const call = () =>
-      this.library.fn.llama_detokenize(
+      this.library.fn.spell_detokenize(
         this.vocabulary,
         ptr(input),
         input.length,
@@ -125,6 +128,7 @@ export class Model extends NativeHandle {
         special,
       );
     let length = call();
+    if (length === THREW) throw this.lacksToken("detokenize");
     if (length < 0) {
       bytes = new Uint8Array(new ArrayBuffer(-length));
       length = call();
@@ -149,6 +153,14 @@ export class Model extends NativeHandle {
   template(name: string): string | undefined {
     const text = this.library.fn.llama_model_chat_template(this.pointer, cString(name));
     return text === null ? undefined : new CString(text).toString();
+  }
+
+  private lacksToken(action: string): SpellError {
+    return new SpellError(
+      "model_invalid",
+      `Cannot ${action} the text: the model's vocabulary has no token for a byte of it: ${this.path}`,
+      { data: { path: this.path }, hint: "Fetch or convert the model again" },
+    );
   }
 
   /** A scalar of the file's metadata as text. */
