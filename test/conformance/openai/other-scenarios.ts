@@ -128,7 +128,7 @@ export const otherScenarios: readonly Scenario[] = [
   },
   {
     name: "failures: a parameter of the wrong type is named",
-    peer: "takes some and answers 500 for others",
+    peer: "takes max_tokens 0, roles, tool names and stops of any kind; names no parameter",
     async run({ client, chatModel }) {
       const wrong: [string, object][] = [
         ["temperature", { temperature: "hot" }],
