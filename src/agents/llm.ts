@@ -35,7 +35,7 @@ export class LlmBehaviour implements Behaviour {
     const { config, model } = this;
     const conversation = this.conversationOf(turn.input);
     const user: LanguageModelV4Message = { role: "user", content: userContent(turn.input) };
-    const system = systemPrompt(config, turn.input);
+    const system = systemPrompt(config, model, turn.input);
     const result = await runLoop({
       model,
       prompt: [
@@ -83,8 +83,9 @@ export class LlmBehaviour implements Behaviour {
   }
 }
 
-function systemPrompt(config: ResolvedConfig, input: AgentInput): string {
-  const prompt = config.systemPrompt ?? `You are ${config.name}, an AI assistant. ${config.description}`;
+function systemPrompt(config: ResolvedConfig, model: SpellModel, input: AgentInput): string {
+  const usual = model.readsPlainText ? "" : `You are ${config.name}, an AI assistant. ${config.description}`;
+  const prompt = config.systemPrompt ?? usual;
   const data = input.context?.data ?? {};
   if (Object.keys(data).length === 0) return prompt;
   return `${prompt}${prompt === "" ? "" : "\n\n"}Context: ${stringifyJson(data)}`;

@@ -10,6 +10,7 @@ import type { PullOptions, PullProgress } from "./hub/pull.ts";
 import { type GgufHeader, readGguf } from "./llamacpp/gguf.ts";
 import { memoryNeeded } from "./llamacpp/memory.ts";
 import type { LlamaModelOptions } from "./llamacpp/model-file.ts";
+import { readsPlainText } from "./llamacpp/plain-prompt.ts";
 import { DEFAULT_CONTEXT_TOKENS, DEFAULT_UBATCH_TOKENS } from "./llamacpp/protocol.ts";
 import { probeModel } from "./probe/probe.ts";
 import { ProbeRecords } from "./probe/records.ts";
@@ -65,12 +66,14 @@ export class LocalModels {
 
   private async options(id: string, settings: ProviderConfig): Promise<LlamaModelOptions> {
     const model = isEmbedded(id) ? undefined : await this.find(id, settings);
-    const trained = model === undefined ? EMBEDDED_INFO.contextLength : readGguf(model.path).contextTokens;
+    const header = model === undefined ? undefined : readGguf(model.path);
+    const trained = header === undefined ? EMBEDDED_INFO.contextLength : header.contextTokens;
     const path = model?.path ?? (await embeddedModelPath(this.env));
     return {
       path,
       id: model?.id ?? EMBEDDED_MODEL,
       ...(model === undefined ? {} : { probe: (signal) => this.probeOnce(path, signal) }),
+      ...(header === undefined ? {} : { readsPlainText: readsPlainText(header) }),
       ...engineOptions(settings, trained),
     };
   }

@@ -4,7 +4,7 @@
  */
 import { existsSync } from "node:fs";
 import { open, rename, rm } from "node:fs/promises";
-import { basename, join } from "node:path";
+import { basename, join, resolve } from "node:path";
 import { ioError } from "../../security/io-error.ts";
 import { planBert } from "./bert.ts";
 import { readCheckpoint } from "./checkpoint.ts";
@@ -112,7 +112,7 @@ function general(directory: string, architecture: ConvertedArchitecture, type: T
   return [
     text("general.architecture", architecture),
     text("general.type", "model"),
-    text("general.name", basename(directory)),
+    text("general.name", basename(resolve(directory))),
     ...(licence === undefined ? [] : [text("general.license", licence)]),
     uint("general.file_type", TARGET_TYPES[type].fileType),
     uint("general.quantization_version", QUANTIZATION_VERSION),

@@ -105,9 +105,9 @@ export class EncoderDecoder implements Generator {
     hooks: GenerateHooks,
   ): Promise<GenerateResult["end"]> {
     const { context } = this;
-    const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+    const text = this.textReader();
     const finish = (end: GenerateResult["end"]) => {
-      answer.push(stops.push(decoder.decode()));
+      answer.push(stops.push(text()));
       answer.push(stops.end());
       return end;
     };
@@ -119,12 +119,24 @@ export class EncoderDecoder implements Generator {
       sampler.next(context, 0);
       next = sampler.token;
       tokens.push(next);
-      answer.push(stops.push(decoder.decode(sampler.piece, { stream: true })));
+      answer.push(stops.push(text(sampler.piece)));
       if (sampler.isEnd) return finish("end");
       if (stops.stopped) return "stop";
       await this.parts.turns.pass();
     }
     return finish("limit");
+  }
+
+  /** Makes text of bytes, which may end within a character. The space that the vocabulary puts before every text goes. */
+  private textReader(): (piece?: Uint8Array) => string {
+    const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+    let isBeginning = this.parts.model.metadata("tokenizer.ggml.add_space_prefix") !== "false";
+    return (piece) => {
+      const text = decoder.decode(piece, { stream: piece !== undefined });
+      if (!isBeginning || text === "") return text;
+      isBeginning = false;
+      return text.startsWith(" ") ? text.slice(1) : text;
+    };
   }
 }
 

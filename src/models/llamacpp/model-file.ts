@@ -23,6 +23,8 @@ export interface LlamaModelOptions {
   ubatchTokens?: number;
   /** Default "auto". */
   flashAttention?: boolean | "auto";
+  /** The model takes a text as it stands, not a conversation. */
+  readsPlainText?: boolean;
   /** Called before the file is first loaded: refuses one that llama.cpp does not survive. */
   probe?: (signal: AbortSignal | undefined) => Promise<void>;
   /** Default: the process's inference thread. */

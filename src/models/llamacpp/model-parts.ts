@@ -6,7 +6,7 @@ import { Model } from "../../ffi/llama/model.ts";
 import type { SamplerOptions } from "../../ffi/llama/sampler.ts";
 import { chooseDevices, deviceOf } from "./devices.ts";
 import { type GgufHeader, readGguf } from "./gguf.ts";
-import { plainPrompt } from "./plain-prompt.ts";
+import { plainPrompt, readsPlainText } from "./plain-prompt.ts";
 import { DEFAULT_CONTEXT_TOKENS, type ModelSpec, type PromptRequest } from "./protocol.ts";
 import { contextOf } from "./room-size.ts";
 import { defaultSampling } from "./sampling.ts";
@@ -73,7 +73,7 @@ export class ModelParts implements Disposable {
       const tokens = this.model.tokenize(request.text, true, true);
       return { tokens, chat: undefined, grammar: request.grammar };
     }
-    if (this.model.hasEncoder && !this.header.hasChatTemplate) return this.prompt(plainPrompt(request.chat));
+    if (readsPlainText(this.header)) return this.prompt(plainPrompt(request.chat));
     this.templates ??= ChatTemplates.of(this.model);
     const chat = this.templates.render(request.chat);
     // libllama-common leaves the begin token to the tokenizer, as llama-server does

@@ -45,10 +45,12 @@ class LlamaModel implements SpellModel {
   readonly supportedUrls = {};
   readonly modelId: string;
   readonly contextTokens?: number;
+  readonly readsPlainText: boolean;
   private readonly file: LlamaFile;
 
   constructor(options: LlamaModelOptions) {
     this.modelId = options.id;
+    this.readsPlainText = options.readsPlainText ?? false;
     if (options.contextTokens) this.contextTokens = options.contextTokens;
     this.file = new LlamaFile(options);
   }

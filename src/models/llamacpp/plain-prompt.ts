@@ -1,5 +1,14 @@
 import { SpellError } from "../../core/errors.ts";
 import type { ChatRequest } from "../../ffi/llama/chat.ts";
+import type { GgufHeader } from "./gguf.ts";
+
+/** Models that turn one text into another and were trained on no conversations. */
+export function readsPlainText({
+  architecture,
+  hasChatTemplate,
+}: Pick<GgufHeader, "architecture" | "hasChatTemplate">): boolean {
+  return architecture === "t5" && !hasChatTemplate;
+}
 
 /**
  * A conversation as a model without chat template gets it: what was said, in order, a paragraph each. One message is thus
