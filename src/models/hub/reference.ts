@@ -1,6 +1,6 @@
 /** What the text after `model pull` means: spec/cli.md section 15.3. */
 import { SpellError } from "../../core/errors.ts";
-import { parseNewId } from "../store/layout.ts";
+import { isModelId } from "../store/layout.ts";
 import { catalogued } from "./catalogue.ts";
 
 export type PullReference =
@@ -23,9 +23,8 @@ export function parsePull(text: string, quantization?: string): PullReference {
   const path = trimmed.replace(HUGGING_FACE, "").replace(OLLAMA, "");
   const [name, variant] = splitVariant(path);
   const isOllama = OLLAMA.test(trimmed) || (!name.includes("/") && catalogued(name) === undefined);
-  // Checks the parts, which become directories and parts of URLs.
-  if (name.startsWith("/") || name.split("/").length > 2) throw invalid(text);
-  parseNewId(`${name}:${(isOllama ? variant : undefined) ?? "latest"}`, "latest");
+  // The parts become directories, and parts of URLs.
+  if (!isModelId({ name, variant: (isOllama ? variant : undefined) ?? "latest" })) throw invalid(text);
   if (!isOllama) {
     const wanted = variant ?? quantization;
     const repository = catalogued(name)?.repository ?? name;

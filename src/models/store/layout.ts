@@ -34,12 +34,17 @@ export function parseNewId(text: string, variant: string): ModelId {
     colon === -1
       ? { name: text.trim(), variant }
       : { name: text.slice(0, colon), variant: text.slice(colon + 1) };
-  const segments = [...id.name.split("/"), id.variant];
-  if (segments.length <= 3 && segments.every(isSegment)) return id;
+  if (isModelId(id)) return id;
   throw new SpellError("invalid_argument", `Invalid model spec '${text}'`, {
     data: { model: text },
     hint: "A name is [owner/]name[:variant] of letters, digits, dots, single hyphens, plus signs and underscores",
   });
+}
+
+/** Whether name and variant make directories, on every system. */
+export function isModelId({ name, variant }: ModelId): boolean {
+  const segments = [...name.split("/"), variant];
+  return segments.length <= 3 && segments.every(isSegment);
 }
 
 const isSegment = (text: string): boolean => SEGMENT.test(text) && !DEVICE.test(text) && !text.endsWith(".");

@@ -14,6 +14,8 @@ export interface NetworkRules {
   allowed: readonly string[];
   /** `host:port` of servers the user configured; they may be anywhere. */
   ownHosts: readonly string[];
+  /** Instead of the system's resolver. */
+  resolve?: (host: string) => Promise<string[]>;
 }
 
 /** Ports of services that speak no HTTP, which a crafted URL could talk into something. */
@@ -38,7 +40,7 @@ export function networkRules({ runtime, tools }: Config, ownUrls: readonly strin
 export async function checkedAddresses(url: URL, rules: NetworkRules): Promise<string[]> {
   checkHost(url, rules);
   const host = bareHost(url);
-  const addresses = isIP(host) !== 0 ? [host] : await resolve(host);
+  const addresses = isIP(host) !== 0 ? [host] : await (rules.resolve ?? resolve)(host);
   for (const address of addresses) checkAddress(url, address, rules);
   return addresses;
 }
