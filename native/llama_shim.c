@@ -78,6 +78,7 @@ static bool report_progress(float progress, void *data) {
 // devices_shim.cpp
 struct llama_model *spell_model_load_fitting(const char *path, struct llama_model_params *params, uint32_t context_tokens);
 int spell_decode_guarded(struct llama_context *context, struct llama_batch batch);
+int spell_encode_guarded(struct llama_context *context, struct llama_batch batch);
 
 // The caller frees the model with llama_model_free. NULL on failure: the log says why. `words` is read during the call only.
 // `devices`: those that layers are put on, NULL at the end; none: everything stays with the processor. Where `gpu_layers` is
@@ -264,5 +265,5 @@ EXPORT struct llama_context *spell_encoder_context_new(struct llama_model *model
 EXPORT int spell_batch_encode(struct llama_context *context, struct spell_batch *batch, int32_t count,
                               llama_token *tokens, llama_pos *positions, int8_t *outputs) {
     if (count <= 0 || count > batch->capacity) return -1;
-    return llama_encode(context, batch_view(batch, count, tokens, positions, outputs));
+    return spell_encode_guarded(context, batch_view(batch, count, tokens, positions, outputs));
 }

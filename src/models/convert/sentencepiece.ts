@@ -38,6 +38,8 @@ export function readSentencePiece(path: string): Unigram {
   if (isSuffix || !escapes)
     throw fail("it writes spaces in a way that llama.cpp's unigram tokenizer does not");
   if (model.pieces.length === 0) throw fail("it has no pieces");
+  if (model.pieces.some(({ type }) => type === TOKEN_TYPES.byte))
+    throw fail("it falls back to bytes, which llama.cpp's unigram tokenizer does not");
   return model;
 }
 
