@@ -258,6 +258,12 @@ export const OTHER_VARIABLES: readonly { name: string; doc: string }[] = [
     doc: "Where debug output goes: a comma list of `stdout`, `colored`, `file:PATH`",
   },
   { name: "LLMSPELL_DEBUG_MODULES", doc: "Modules that write debug output: `+a,-b`" },
+  { name: "HF_TOKEN", doc: "Token for the Hugging Face Hub (also HFHUB_API_KEY); sent to the Hub alone" },
+  { name: "HF_ENDPOINT", doc: "Address of the Hugging Face Hub or a mirror, where the file names none" },
+  {
+    name: "HTTPS_PROXY",
+    doc: "Proxy for downloads; also HTTP_PROXY, ALL_PROXY and the exceptions NO_PROXY, in small letters too",
+  },
   { name: "OLLAMA_BASE_URL", doc: "Address of the Ollama server where the file names none" },
   { name: "OLLAMA_HOST", doc: "The same, as Ollama itself reads it: host, or host and port" },
 ];
