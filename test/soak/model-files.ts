@@ -22,7 +22,7 @@ import {
 } from "./soak.ts";
 
 const GUARD_MS = 180_000;
-const INFO_BATCH = 200;
+const INFO_BATCH = 50; // each look at a model lists the store
 const LOAD_BATCH = 40;
 /** Of the refused files, one in so many is given to the commands too. */
 const COMMANDS_EVERY = 250;
