@@ -32,6 +32,11 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./commands/serve.ts")).command,
   },
   {
+    name: "doctor",
+    summary: "Examine what local models need on this machine",
+    load: async () => (await import("./commands/doctor.ts")).command,
+  },
+  {
     name: "providers",
     summary: "Show and test model providers",
     load: async () => (await import("./commands/providers.ts")).command,

@@ -43,7 +43,7 @@ export function discoverFile(env: Environment, cwd: string, home: string): Confi
 }
 
 /** Files that only the user writes. */
-function ownFiles(env: Environment, home: string): string[] {
+export function ownFiles(env: Environment, home: string): string[] {
   const files = [
     join(dataDirectory(env), "config.toml"),
     join(home, ".llmspell.toml"),
@@ -53,7 +53,7 @@ function ownFiles(env: Environment, home: string): string[] {
   return files;
 }
 
-function strangerFiles(cwd: string): string[] {
+export function strangerFiles(cwd: string): string[] {
   return ["llmspell.toml", ".llmspell.toml", "config/llmspell.toml", ".config/llmspell.toml"].map((name) =>
     join(cwd, name),
   );

@@ -4,6 +4,9 @@ import { isCompiled } from "./worker.ts";
 /** First word of a command line that tries a model file and does nothing else; not for people. */
 export const PROBE_COMMAND = "__probe-model";
 
+/** The same for the machine's devices: `__probe-devices DEVICE`. */
+export const PROBE_DEVICES_COMMAND = "__probe-devices";
+
 /** The command line of this program: the executable, or Bun with the source in development. */
 export function ownCommand(...words: string[]): string[] {
   if (isCompiled) return [process.execPath, ...words];

@@ -23,6 +23,7 @@ const ABANDONED_MS = 3_600_000;
  * already is checked by owner, rights and sizes only. Several processes may do this at once.
  * @param hash `hashLibrarySet` of the files
  * @param what they are, for messages
+ * @param areCode places from which no code may be run are refused for them
  * @throws SpellError platform, naming each place and why it was refused
  */
 export function extractLibraries(
@@ -30,8 +31,9 @@ export function extractLibraries(
   hash: string,
   places: readonly Place[],
   what = "the llama.cpp libraries",
+  areCode = true,
 ): Promise<ExtractedSet> {
-  const work = extractInto(files, hash, places, what);
+  const work = extractInto(files, hash, places, what, areCode);
   running.add(work);
   const done = () => running.delete(work);
   work.then(done, done);
@@ -50,13 +52,14 @@ async function extractInto(
   hash: string,
   places: readonly Place[],
   what: string,
+  areCode: boolean,
 ): Promise<ExtractedSet> {
   const refused: { place: string; reason: string }[] = [];
   for (const place of places) {
     try {
       const directory = place.temporary
-        ? await extractTemporary(files, hash, place.directory)
-        : await extractCached(files, hash, place.directory);
+        ? await extractTemporary(files, hash, place.directory, areCode)
+        : await extractCached(files, hash, place.directory, areCode);
       return { directory, temporary: place.temporary };
     } catch (error) {
       refused.push({ place: place.directory, reason: messageOf(error) });
@@ -65,20 +68,25 @@ async function extractInto(
   const list = refused.map(({ place, reason }) => `${place} (${reason})`).join(", ");
   throw new SpellError("platform", `Cannot extract ${what}: no place takes them: ${list}`, {
     data: { refused },
-    hint: "Set XDG_CACHE_HOME to a directory of yours that is writable and not mounted noexec",
+    hint: `Set XDG_CACHE_HOME to a directory of yours that is writable${areCode ? " and not mounted noexec" : ""}`,
   });
 }
 
-async function extractCached(files: readonly LibraryFile[], hash: string, root: string): Promise<string> {
+async function extractCached(
+  files: readonly LibraryFile[],
+  hash: string,
+  root: string,
+  areCode: boolean,
+): Promise<string> {
   const directory = join(root, hash.slice(0, 32));
   await removeAbandoned(root, PARTIAL);
   if (await isComplete(files, directory)) {
-    refuseNoexec(root);
+    if (areCode) refuseNoexec(root);
     return directory;
   }
   await makePrivate(dirname(root));
   await makePrivate(root);
-  refuseNoexec(root);
+  if (areCode) refuseNoexec(root);
 
   const partial = await mkdtemp(join(root, `${PARTIAL}${process.pid}-`));
   try {
@@ -90,8 +98,13 @@ async function extractCached(files: readonly LibraryFile[], hash: string, root: 
   return directory;
 }
 
-async function extractTemporary(files: readonly LibraryFile[], hash: string, root: string): Promise<string> {
-  refuseNoexec(root);
+async function extractTemporary(
+  files: readonly LibraryFile[],
+  hash: string,
+  root: string,
+  areCode: boolean,
+): Promise<string> {
+  if (areCode) refuseNoexec(root);
   await removeAbandoned(root, TEMPORARY);
   const directory = await mkdtemp(join(root, `${TEMPORARY}${process.pid}-`));
   try {

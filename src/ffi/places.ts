@@ -1,6 +1,7 @@
-import { readFileSync, realpathSync } from "node:fs";
+import { accessSync, constants, existsSync, readFileSync, realpathSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
+import { messageOf } from "../core/errors.ts";
 import { dataDirectory, homeDirectory } from "../core/paths.ts";
 
 /** A directory that may hold extracted libraries. */
@@ -25,6 +26,23 @@ export function placesFor(env: Environment = process.env, platform = process.pla
     { directory: join(dataDirectory(env), "cache", "native"), temporary: false },
     ...temporary.flatMap((directory) => (directory ? [{ directory, temporary: true }] : [])),
   ];
+}
+
+/** Why libraries cannot be put there; undefined where they can. Changes nothing. */
+export function placeProblem({ directory }: Place): string | undefined {
+  const existing = nearestExisting(directory);
+  try {
+    accessSync(existing, constants.W_OK | constants.X_OK);
+    return isNoexec(existing) ? "mounted noexec" : undefined;
+  } catch (error) {
+    return messageOf(error);
+  }
+}
+
+function nearestExisting(directory: string): string {
+  return existsSync(directory) || dirname(directory) === directory
+    ? directory
+    : nearestExisting(dirname(directory));
 }
 
 /** True where Linux refuses to map code from files of this directory (`noexec`). False where it cannot be told. */

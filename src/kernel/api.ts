@@ -72,7 +72,66 @@ export interface ServeRequest {
   maxRequests: number;
 }
 
-export type KernelRequest = ExecuteRequest | ToolRequest | ModelRequest | ServeRequest;
+/** Examines what local inference needs on this machine. */
+export interface DoctorRequest {
+  type: "doctor";
+}
+
+export interface DoctorProblem {
+  /** `error`: local models cannot be run. */
+  severity: "error" | "warning";
+  message: string;
+  hint: string | null;
+}
+
+/** Sizes in bytes; null where something cannot be told. */
+export interface DoctorReply {
+  status: "ok";
+  processor: {
+    name: string | null;
+    allowed: number;
+    cores: number;
+    fast_cores: number;
+    quota: number | null;
+    threads: number;
+    why: string;
+    numa_nodes: number;
+    numa: string | null;
+    library: string | null;
+    features: string[];
+  };
+  memory: { total_bytes: number; free_bytes: number; bound_by: "machine" | "cgroup" };
+  libraries: {
+    directory: string | null;
+    temporary: boolean | null;
+    places: { directory: string; problem: string | null }[];
+    backends: { file: string; backend: string | null; problem: string | null }[];
+  };
+  devices: {
+    setting: string;
+    found: {
+      name: string;
+      description: string;
+      backend: string;
+      type: string;
+      free_bytes: number;
+      total_bytes: number;
+    }[];
+    chosen: string | null;
+    why: string | null;
+    /** What an answer of the built-in model really ran on. */
+    ran_on: string | null;
+    fallback: string | null;
+  };
+  store: {
+    directory: string;
+    free_bytes: number;
+    models: { id: string; memory_bytes: number | null; fits: boolean; problem: string | null }[];
+  };
+  problems: DoctorProblem[];
+}
+
+export type KernelRequest = ExecuteRequest | ToolRequest | ModelRequest | ServeRequest | DoctorRequest;
 
 /** Sent while a request runs, in order. */
 export type KernelEvent =
@@ -106,6 +165,7 @@ export interface ExecuteReply {
 /** `ok` replies of tool and model requests have the fields of spec/kernel.md section 3. */
 export type KernelReply =
   | ExecuteReply
+  | DoctorReply
   | ({ status: "ok" } & Record<string, unknown>)
   | { status: "error"; error: ErrorJson };
 

@@ -126,6 +126,10 @@ class Kernel implements KernelClient, Services {
         const { answerModelRequest } = await import("./requests/model.ts");
         return answerModelRequest(request, this, options);
       }
+      case "doctor": {
+        const { answerDoctorRequest } = await import("./requests/doctor.ts");
+        return answerDoctorRequest(this, options);
+      }
       case "providers": {
         const { answerProvidersRequest } = await import("./requests/model.ts");
         return answerProvidersRequest(request, this, options);

@@ -158,6 +158,8 @@ export function createModelService({ config, log, env, dataDirectory }: ModelSer
       await local.remove(id, localSettings());
     },
 
+    machine: (signal) => local.machine(localSettings(), signal),
+
     dispose: () => local.dispose(),
   };
 }

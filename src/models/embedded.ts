@@ -54,6 +54,7 @@ async function extract(env: Environment): Promise<string> {
     await hashLibrarySet(files),
     places,
     `the model ${EMBEDDED_MODEL}`,
+    false,
   );
   if (set.temporary) process.once("exit", () => rmSync(set.directory, { recursive: true, force: true }));
   return join(set.directory, files[0]!.name);

@@ -12,6 +12,7 @@ import { memoryNeeded } from "./llamacpp/memory.ts";
 import type { LlamaModelOptions } from "./llamacpp/model-file.ts";
 import { readsPlainText } from "./llamacpp/plain-prompt.ts";
 import { DEFAULT_CONTEXT_TOKENS, DEFAULT_UBATCH_TOKENS } from "./llamacpp/protocol.ts";
+import type { Machine } from "./machine.ts";
 import { probeModel } from "./probe/probe.ts";
 import { ProbeRecords } from "./probe/records.ts";
 import { EMBEDDED_MODEL, type LocalModel, type LocalModelInfo, type SpellModel } from "./service.ts";
@@ -164,6 +165,11 @@ export class LocalModels {
     const { exportBundle } = await import("./store/bundle.ts");
     await exportBundle(model, path, options);
     return { id: model.id, sizeBytes: model.sizeBytes };
+  }
+
+  async machine(settings: ProviderConfig, signal: AbortSignal | undefined): Promise<Machine> {
+    const { examineMachine } = await import("./machine.ts");
+    return examineMachine(settings, this.store(settings).root, { env: this.env, signal });
   }
 
   /** What was begun to be pulled and not finished. */

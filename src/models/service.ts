@@ -8,6 +8,7 @@ import type {
 import type { KernelEvent } from "../kernel/api.ts";
 import type { AvailableModel } from "./hub/available.ts";
 import type { PullProgress } from "./hub/pull.ts";
+import type { Machine } from "./machine.ts";
 import type { PartialDownload } from "./store/downloads.ts";
 
 /** Id of the model that is part of the executable: `local/spell-mini` needs no configuration and no download. */
@@ -164,6 +165,8 @@ export interface ModelService {
   /** Takes a model out of memory. @returns whether it was there */
   unload(model: string): Promise<boolean>;
   remove(model: string): Promise<void>;
+  /** What the machine offers to local models, and what a trial of them gave. */
+  machine(signal?: AbortSignal): Promise<Machine>;
   /** Frees models, contexts and the inference worker. */
   dispose(): Promise<void>;
 }

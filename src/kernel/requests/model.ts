@@ -14,6 +14,7 @@ import type { PullProgress } from "../../models/hub/pull.ts";
 import type { ModelService, ProviderInfo } from "../../models/service.ts";
 import type { KernelReply, ModelRequest, RequestOptions } from "../api.ts";
 import type { Services } from "../services.ts";
+import { deviceFields } from "./doctor.ts";
 
 const REPORT_MS = 100;
 
@@ -44,7 +45,13 @@ async function modelReply(
       return modelInfoFields(await models.info(request.model));
     case "status": {
       const backends = (await models.status(request.backend)).map(statusFields);
-      return { ...(backends.length === 1 ? backends[0] : {}), backends, ...(await unfinished(models)) };
+      const isLocal = backends.some(({ backend }) => backend === "llamacpp");
+      return {
+        ...(backends.length === 1 ? backends[0] : {}),
+        backends,
+        ...(isLocal ? await deviceFields(models, signal) : {}),
+        ...(await unfinished(models)),
+      };
     }
     case "import": {
       const imported = await models.import(request.path, {

@@ -164,6 +164,25 @@ describe("extractLibraries", () => {
     expect(contentOf(second)).toEqual(WHOLE);
   });
 
+  test.skipIf(!mounts)("puts files that are no code where no code may run, and libraries elsewhere", () => {
+    const noexec = join(directory, "noexec");
+    mkdirSync(noexec);
+    const source = join(directory, "noexec.ts");
+    writeFileSync(
+      source,
+      `import { extractLibraries } from ${JSON.stringify(join(import.meta.dir, "../../../src/ffi/extract.ts"))};
+       for (const areCode of [true, false]) {
+         const set = await extractLibraries(${JSON.stringify(files)}, ${JSON.stringify(hash)}, ${JSON.stringify([cached("noexec"), cached("second")])}, "files", areCode);
+         console.log(set.directory);
+       }`,
+    );
+    const script = `mount -t tmpfs -o noexec tmpfs ${noexec} && ${process.execPath} ${source}`;
+    const { stdout, stderr } = Bun.spawnSync(["unshare", "-rm", "sh", "-c", script]);
+    expect(stderr.toString()).toBe("");
+    const at = (place: Place) => join(place.directory, hash.slice(0, 32));
+    expect(stdout.toString()).toBe(`${at(cached("second"))}\n${at(cached("noexec"))}\n`);
+  });
+
   test("gives the same whole set to many processes that start at once on a fresh home", async () => {
     const script = `
       import { extractLibraries } from ${JSON.stringify(join(import.meta.dir, "../../../src/ffi/extract.ts"))};
