@@ -2,6 +2,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { addedTokens } from "./added-tokens.ts";
+import { refuseEqualTokens } from "./distinct-tokens.ts";
 import { cannotConvert } from "./failure.ts";
 import { type Entry, flag, ints, text, texts, uint } from "./gguf-writer.ts";
 import { isObject, readJsonObject } from "./json-file.ts";
@@ -51,6 +52,7 @@ export function bertVocabulary(directory: string, size: number): Entry[] {
     if (isControl(token, id)) return token;
     return token.startsWith("##") ? token.slice(2) : `▁${token}`; // llama.cpp marks beginnings, WordPiece the rest
   });
+  refuseEqualTokens(written, directory);
   return [
     text("tokenizer.ggml.model", "bert"),
     text("tokenizer.ggml.pre", "default"),

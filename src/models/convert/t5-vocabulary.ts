@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { addedTokens } from "./added-tokens.ts";
 import { checkCharsmap } from "./charsmap.ts";
+import { refuseEqualTokens } from "./distinct-tokens.ts";
 import { cannotConvert } from "./failure.ts";
 import { blob, type Entry, flag, floats, ints, text, texts, uint } from "./gguf-writer.ts";
 import { readSentencePiece } from "./sentencepiece.ts";
@@ -85,12 +86,9 @@ function allPieces(
 
   if (!all.some(({ type }) => type === TOKEN_TYPES.unknown))
     throw cannotConvert("its tokenizer has no unknown token", directory);
-  const seen = new Map<string, number>();
-  all.forEach((piece, id) => {
-    const other = seen.get(piece.text);
-    if (other !== undefined)
-      throw cannotConvert(`its tokens ${other} and ${id} are both "${piece.text}"`, directory);
-    seen.set(piece.text, id);
-  });
+  refuseEqualTokens(
+    all.map(({ text }) => text),
+    directory,
+  );
   return all;
 }

@@ -194,6 +194,16 @@ describe("a directory is refused", () => {
       unigram({ vocab: ["p", "e", "<unk>", "a", "a"].map((text) => [text, 0]) }),
       /are both "a"/,
     ],
+    [
+      "with pieces that are the same up to a zero byte",
+      unigram({ vocab: ["p", "e", "<unk>", "a", "a\0b"].map((text) => [text, 0]) }),
+      /token 4 has a zero byte/,
+    ],
+    [
+      "with pieces that are the same as UTF-8",
+      unigram({ vocab: ["p", "e", "<unk>", "\ud800", "\udc00"].map((text) => [text, 0]) }),
+      /tokens 3 and 4 are both/,
+    ],
     ["with a normaliser that llama.cpp lacks", tokenizer({ normalizer: { type: "Lowercase" } }), /Lowercase/],
     [
       "with a splitter that llama.cpp lacks",
