@@ -88,7 +88,7 @@ describe("llmspell model", () => {
   test("import, info and remove go together; paths are relative to the working directory", async () => {
     using home = temporaryHome();
     writeFileSync(join(home.directory, "my.gguf"), readFileSync(SPELL_MINI));
-    const imported = await run(home, find(modelCommand, "import"), { args: { file: "my.gguf" } });
+    const imported = await run(home, find(modelCommand, "import"), { args: { path: "my.gguf" } });
     expect(imported).toEqual({ code: 0, out: ["Model imported as my:Q8_0\nUse it as local/my:Q8_0"] });
     const { out } = await run(home, find(modelCommand, "info"), { args: { model: "my" } }, { mode: "json" });
     expect(JSON.parse(out.join(""))).toMatchObject({ id: "my:Q8_0", format: "gguf", loaded: false });
@@ -106,9 +106,11 @@ describe("llmspell model", () => {
   test("status has one entry for each backend", async () => {
     using home = temporaryHome();
     const { out } = await run(home, find(modelCommand, "status"), {}, { mode: "json" });
-    expect(JSON.parse(out.join(""))).toEqual({
+    expect(JSON.parse(out.join(""))).toMatchObject({
       status: "ok",
       backends: [{ backend: "llamacpp", running: true, available_models: 1 }],
+      device: "CPU",
+      device_reason: "this build has no GPU backend",
     });
   });
 
