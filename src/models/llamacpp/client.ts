@@ -123,6 +123,7 @@ export class InferenceClient {
     signal?.throwIfAborted();
     const worker = await this.start();
     signal?.throwIfAborted();
+    if (this.stopping.has(worker)) throw threadEnded("it was disposed of");
     const words = new Int32Array(new SharedArrayBuffer(4 * REQUEST_WORDS));
     const timer = watch(words);
     const id = ++this.lastId;

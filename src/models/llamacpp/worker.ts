@@ -100,6 +100,7 @@ async function handle(
       return models.stats();
     case "stop":
       await models.close();
+      await turns.giveWay(); // the answers to the others go first
       return undefined;
   }
 }
