@@ -11,7 +11,7 @@ export interface ProviderType {
 /** Settings of an embedded provider where its table does not say otherwise. */
 export const LLAMACPP_DEFAULTS = {
   device: "auto",
-  max_concurrent: 1,
+  max_concurrent: 8,
   default_quantization: "Q4_K_M",
   cpu_threads: 0,
   context_size: 4096,

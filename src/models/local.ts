@@ -298,6 +298,7 @@ function contextOf(
 /** The provider's settings in the engine's terms. */
 function engineOptions(settings: ProviderConfig, trainedContextTokens: number | undefined) {
   const { cpu_threads, batch_size, use_flash_attention, device, gpu_layers, numa, check_memory } = settings;
+  const { max_concurrent, context_shift } = settings;
   return {
     contextTokens: contextOf(settings, trainedContextTokens),
     ...(cpu_threads === undefined ? {} : { threads: cpu_threads }),
@@ -307,5 +308,7 @@ function engineOptions(settings: ProviderConfig, trainedContextTokens: number | 
     ...(device === undefined ? {} : { device }),
     ...(numa === undefined ? {} : { numa }),
     ...(check_memory === false ? { checkMemory: false } : {}),
+    ...(max_concurrent === undefined ? {} : { sequences: max_concurrent }),
+    ...(context_shift === true ? { contextShift: true } : {}),
   };
 }

@@ -61,7 +61,13 @@ export const Provider = section(
       ["auto", "cpu", "cuda", "metal", "vulkan"],
       "llamacpp: where layers run; auto: on a GPU as far as they fit",
     ),
-    max_concurrent: unset.integer("llamacpp: requests decoded at the same time", POSITIVE),
+    max_concurrent: unset.integer(
+      "llamacpp: requests answered at the same time, more wait; 8 when absent",
+      POSITIVE,
+    ),
+    context_shift: unset.flag(
+      "llamacpp: where the context is full, forget the older half of the answer and go on; false when absent",
+    ),
     default_quantization: unset.text("llamacpp: file suffix taken when a model name gives none"),
     cpu_threads: unset.integer("llamacpp: threads; 0: one for each physical core"),
     context_size: unset.integer("llamacpp: context length in tokens", POSITIVE),

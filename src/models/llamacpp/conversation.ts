@@ -19,6 +19,10 @@ export interface LlamaOptions {
   grammar?: string;
   /** Start from what the context holds of the same prompt. Default true; false for results that depend on the prompt alone. */
   reusePrefix?: boolean;
+  /** Where the context is full, forget the older half of what follows the first tokens, and go on. Default: the model's setting. */
+  contextShift?: boolean;
+  /** With `contextShift`: first tokens that are never forgotten. Default: the prompt, at most half the context. */
+  keepTokens?: number;
   /** The prompt is one user message whose text is continued as it stands, without the model's chat template. */
   rawPrompt?: boolean;
 }
@@ -32,6 +36,8 @@ const LLAMA_OPTIONS: Readonly<Record<keyof LlamaOptions, "number" | "boolean" | 
   constrained: "boolean",
   grammar: "string",
   reusePrefix: "boolean",
+  contextShift: "boolean",
+  keepTokens: "number",
   rawPrompt: "boolean",
 };
 

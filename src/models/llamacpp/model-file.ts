@@ -23,6 +23,10 @@ export interface LlamaModelOptions {
   ubatchTokens?: number;
   /** Default "auto". */
   flashAttention?: boolean | "auto";
+  /** Requests that are answered at the same time. Default 8. */
+  sequences?: number;
+  /** Go on where the context is full by forgetting the older half of the answer, unless a call says otherwise. */
+  contextShift?: boolean;
   /** The model takes a text as it stands, not a conversation. */
   readsPlainText?: boolean;
   /** Called before the file is first loaded: refuses one that llama.cpp does not survive. */
@@ -48,6 +52,7 @@ export class LlamaFile {
       batchTokens: options.batchTokens ?? 2048,
       ubatchTokens: options.ubatchTokens ?? 512,
       flashAttention: options.flashAttention ?? "auto",
+      ...(options.sequences === undefined ? {} : { sequences: options.sequences }),
     };
   }
 

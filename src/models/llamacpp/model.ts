@@ -47,11 +47,13 @@ class LlamaModel implements SpellModel {
   readonly contextTokens?: number;
   readonly readsPlainText: boolean;
   private readonly file: LlamaFile;
+  private readonly contextShift: boolean;
 
   constructor(options: LlamaModelOptions) {
     this.modelId = options.id;
     this.readsPlainText = options.readsPlainText ?? false;
     if (options.contextTokens) this.contextTokens = options.contextTokens;
+    this.contextShift = options.contextShift ?? false;
     this.file = new LlamaFile(options);
   }
 
@@ -110,6 +112,9 @@ class LlamaModel implements SpellModel {
       stops: options.stopSequences ?? [],
       reusePrefix: llama.reusePrefix ?? true,
       ...(options.maxOutputTokens === undefined ? {} : { maxTokens: options.maxOutputTokens }),
+      ...((llama.contextShift ?? this.contextShift)
+        ? { contextShift: llama.keepTokens === undefined ? {} : { keepTokens: llama.keepTokens } }
+        : {}),
     };
     await this.file.probe(options.abortSignal);
     return this.file.client.generate(this.file.spec, request, {
