@@ -13,6 +13,7 @@ import { memoryNeeded, refuseTooLarge } from "../../src/models/llamacpp/memory.t
 import { type ModelSpec, REQUEST_WORDS } from "../../src/models/llamacpp/protocol.ts";
 import { Turns } from "../../src/models/llamacpp/turns.ts";
 import { GENERATED_MODELS, generateModel } from "../support/gguf-models.ts";
+import { generateT5 } from "../support/t5.ts";
 import { failureOf, specOf } from "./support.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "llmspell-memory-"));
@@ -101,6 +102,17 @@ describe("The memory a model needs is within a tenth of what llama.cpp reports:"
 function expectNear(value: number, actual: number, within = WITHIN): void {
   expect(Math.abs(value / actual - 1)).toBeLessThan(within);
 }
+
+test("An encoder-decoder's memory is within a tenth of what llama.cpp reports", () => {
+  const path = generateT5(directory, "flan-t5-f32");
+  for (const contextTokens of [256, 512]) {
+    const spec = { ...specOf(path), contextTokens };
+    const actual = reported(spec);
+    const { cacheBytes, computeBytes } = memoryNeeded(readGguf(path), spec);
+    expectNear(cacheBytes, actual.cache, 0.02); // the log has two digits
+    expectNear(computeBytes, actual.compute);
+  }
+});
 
 describe("A model that needs more memory than is free", () => {
   const path = models.get("bigger")!;

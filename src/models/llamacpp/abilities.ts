@@ -35,12 +35,16 @@ const ENCODER_DECODERS: ReadonlySet<string> = new Set(["t5"]);
 const CLASSIFIERS = ["cls.weight", "cls.output.weight"];
 
 export function abilitiesOf({ architecture, metadata, tensors }: GgufHeader): Abilities {
-  const embeds = !ENCODER_DECODERS.has(architecture);
+  const embeds = !hasEncoderAndDecoder({ architecture });
   return {
     generates: !looksBothWays({ architecture, metadata }),
     embeds,
     ranks: embeds && CLASSIFIERS.some((name) => tensors.has(name)),
   };
+}
+
+export function hasEncoderAndDecoder({ architecture }: Pick<GgufHeader, "architecture">): boolean {
+  return ENCODER_DECODERS.has(architecture);
 }
 
 /** A text must then be computed as a whole. */

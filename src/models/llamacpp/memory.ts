@@ -5,7 +5,7 @@
 
 import { SpellError } from "../../core/errors.ts";
 import { type MachineMemory, machineMemory } from "../../core/machine-memory.ts";
-import { looksBothWays } from "./abilities.ts";
+import { hasEncoderAndDecoder, looksBothWays } from "./abilities.ts";
 import { type CacheSize, cacheSize, hyperparameter } from "./cache-size.ts";
 import type { GgufHeader } from "./gguf.ts";
 import { DEFAULT_CONTEXT_TOKENS, type ModelSpec } from "./protocol.ts";
@@ -29,35 +29,39 @@ const CELLS = 256;
 /** @param spec as the model will be loaded; contexts as the scheduler makes them */
 export function memoryNeeded(header: GgufHeader, spec: MemorySpec): MemoryNeed {
   const contextTokens = contextOf(spec, header.contextTokens ?? DEFAULT_CONTEXT_TOKENS);
+  if (hasEncoderAndDecoder(header)) return encoderDecoderMemory(header, contextTokens);
   const cache = looksBothWays(header) ? NOTHING_KEPT : cacheSize(header);
+  const { running } = sequencesOf(spec, true);
   const sequences = sequencesOf(spec, cache.bytesPerSequence === 0).kept;
-  const room = roomOf(header, contextTokens, sequencesOf(spec, true).running);
-  return contextMemory(header, { ...spec, cells: room, sequences }, cache);
+  const cells = cellsFor(roomOf(header, contextTokens, running));
+  // a batch holds as many tokens of each sequence
+  const tokens = Math.ceil(Math.min(spec.ubatchTokens, cells) / sequences) * sequences;
+  const cacheBytes = cells * cache.bytesPerToken + sequences * cache.bytesPerSequence;
+  const computeBytes =
+    graphBytes(header, cells, tokens, spec.flashAttention !== false) + logitsBytes(header, sequences);
+  return needOf(header, cacheBytes, computeBytes, cache.isBound);
 }
 
 const NOTHING_KEPT: CacheSize = { bytesPerToken: 0, bytesPerSequence: 0, isBound: false };
 
-/** The same for one context of given size. */
-export function contextMemory(
-  header: GgufHeader,
-  {
-    cells: wanted,
-    sequences,
-    ubatchTokens,
-    flashAttention,
-  }: { cells: number; sequences: number; ubatchTokens: number; flashAttention: boolean | "auto" },
-  cache = cacheSize(header),
-): MemoryNeed {
-  const cells = Math.ceil(wanted / CELLS) * CELLS;
+/** As `encoder-decoder.ts` runs them: one text at a time, computed at once, without flash attention, all in 32 bits. */
+function encoderDecoderMemory(header: GgufHeader, contextTokens: number): MemoryNeed {
+  const cells = cellsFor(contextTokens);
+  const { bytesPerToken, isBound } = cacheSize(header);
+  const number = (key: string) => hyperparameter(header, key) ?? 0;
+  // scores, their biases by distance and their sum, three masks
+  const attending = 3 * number("attention.head_count") * cells + 3 * cells + 7 * number("embedding_length");
+  const computeBytes = 4 * contextTokens * attending + logitsBytes(header, contextTokens);
+  return needOf(header, 2 * cells * bytesPerToken, computeBytes, isBound);
+}
+
+const cellsFor = (contextTokens: number): number => Math.ceil(contextTokens / CELLS) * CELLS;
+
+function needOf(header: GgufHeader, cacheBytes: number, computeBytes: number, isBound: boolean): MemoryNeed {
   let weightsBytes = 0;
   for (const { bytes } of header.tensors.values()) weightsBytes += bytes;
-  const cacheBytes = cells * cache.bytesPerToken + sequences * cache.bytesPerSequence;
-  // a batch holds as many tokens of each sequence
-  const tokens = Math.ceil(Math.min(ubatchTokens, cells) / sequences) * sequences;
-  const computeBytes =
-    graphBytes(header, cells, tokens, flashAttention !== false) + logitsBytes(header, sequences);
   const totalBytes = weightsBytes + cacheBytes + computeBytes;
-  return { weightsBytes, cacheBytes, computeBytes, totalBytes, isBound: cache.isBound };
+  return { weightsBytes, cacheBytes, computeBytes, totalBytes, isBound };
 }
 
 /** The largest part of the graph that is there at one time: a layer's attention, or its feed-forward. */
@@ -77,10 +81,9 @@ function graphBytes(header: GgufHeader, cells: number, tokens: number, isFlash: 
   return tokens * (4 * cells + Math.max(feeding, attending));
 }
 
-/** Handed out, one row for each sequence. */
-function logitsBytes(header: GgufHeader, sequences: number): number {
+function logitsBytes(header: GgufHeader, rows: number): number {
   const tokens = header.metadata.get("tokenizer.ggml.tokens");
-  return sequences * 4 * (typeof tokens === "object" ? tokens.length : 0);
+  return rows * 4 * (typeof tokens === "object" ? tokens.length : 0);
 }
 
 /** @throws SpellError limit where less is free than the model needs */
