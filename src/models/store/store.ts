@@ -74,9 +74,12 @@ export class ModelStore {
     }
     throw new SpellError("not_found", `Model '${id}' not found in any backend`, {
       data: { model: id },
-      hint:
-        didYouMean(id, [...others, ...models.map((model) => model.id)]) ??
+      hint: [
+        didYouMean(id, [...others, ...models.map((model) => model.id)]) ?? [],
         `Get it with \`llmspell model pull ${id}@llamacpp\`, or import its file with \`llmspell model import FILE\``,
+      ]
+        .flat()
+        .join(". "),
     });
   }
 }

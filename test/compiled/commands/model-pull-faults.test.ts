@@ -5,6 +5,7 @@ import { SPELL_MINI } from "../../support/gguf-models.ts";
 import { HubBox } from "../../support/hub/box.ts";
 import { BlobServer, HuggingFaceServer } from "../../support/hub/hubs.ts";
 import { json, LoopbackServer, redirect, status } from "../../support/hub/server.ts";
+import { Terminal } from "../../support/terminal.ts";
 
 const mini = readFileSync(SPELL_MINI);
 const SPEC = "acme/tiny:Q8_0";
@@ -230,6 +231,43 @@ describe("A hub that fails", () => {
     expect(unresolved.document.error).toContain("Cannot resolve the name of the host: hub.invalid");
     expect(unresolved.document.hint).toContain("llmspell model import FILE");
   });
+});
+
+test("A pull for which the disk has no room does not begin", async () => {
+  hub.disturb(/tree/, (_request, response) =>
+    json(response, 200, [
+      {
+        type: "file",
+        path: "tiny.Q8_0.gguf",
+        size: 1e15,
+        oid: "0",
+        lfs: { oid: "0".repeat(64), size: 1e15 },
+      },
+    ]),
+  );
+  const { document } = await pull();
+  expect(document).toMatchObject({ code: "io", data: { sizeBytes: 1e15 } });
+  expect(document.error).toContain("Cannot pull the model: the disk has");
+  expect(blobs.asked).toEqual([]);
+});
+
+test("A terminal shows percent and bytes while a pull runs", async () => {
+  blobs.disturb(/blobs/, blobs.cutAfter(HALF), 1);
+  const terminal = new Terminal(box, ["-c", "my.toml", "model", "pull", SPEC]);
+  expect(await terminal.exited()).toBe(0);
+  const shown = /acme\/tiny:Q8_0: downloading (\d+) % \((\d+\.\d) of 4\.9 MB\)/.exec(terminal.screen);
+  expect(Number(shown?.[2])).toBeLessThanOrEqual(4.9);
+  expect(terminal.screen).toContain("acme/tiny:Q8_0: complete 100 % (4.9 of 4.9 MB)");
+});
+
+test("A script that is interrupted ends at once, and the bytes stay", async () => {
+  blobs.disturb(/blobs/, blobs.stallAfter(HALF), 1);
+  box.write("pull.lua", `LocalLLM.pull("${SPEC}")`);
+  const process = box.start(["-c", "my.toml", "run", "pull.lua"]);
+  while (!box.stored().includes(PART) || box.bytes(PART).length < HALF) await Bun.sleep(20);
+  process.kill("SIGINT");
+  expect(await process.exited).toBe(130);
+  expect(box.bytes(PART)).toHaveLength(HALF);
 });
 
 describe("Redirects", () => {
