@@ -76,6 +76,17 @@ describe("A build that cannot be made", () => {
       /there is no target "nonsense": there are linux-x64, linux-arm64/,
     ],
     ["of a misspelt target", ["--target", "linux-arm46"], /"linux-arm46": Did you mean "linux-arm64"\?/],
+    ["with a misspelt GPU", ["--gpu", "vulkn"], /no GPU backend "vulkn": Did you mean "vulkan"\?/],
+    [
+      "with a GPU backend that its target has not",
+      ["--gpu", "vulkan", "--target", "linux-arm64"],
+      /there is no vulkan backend for linux-arm64: llama.cpp's packages have it for linux-x64/,
+    ],
+    [
+      "of a Mac with another backend than Metal",
+      ["--gpu", "cuda", "--target", "darwin-arm64"],
+      /Macs use Metal, which is part of their normal build/,
+    ],
     ["without its value", ["--target"], /--target <value>.* missing/],
     ["with an unknown option", ["--tarmac", "linux-arm64"], /Unknown option '--tarmac'/],
   ];
