@@ -12,6 +12,7 @@ const SUITES: Record<string, () => Promise<Row[]>> = {
   bridge: async () => (await import("./bridge.ts")).bridge(),
   lua: async () => (await import("./lua.ts")).lua(),
   inference: async () => (await import("./inference.ts")).inference(),
+  embeddings: async () => (await import("./embeddings.ts")).embeddings(),
   concurrent: async () => (await import("./concurrent.ts")).concurrent(),
 };
 
