@@ -1,5 +1,6 @@
 import { bridge } from "./bridge.ts";
 import { callbacks } from "./callbacks.ts";
+import { cancel } from "./cancel.ts";
 import { disk } from "./disk.ts";
 import { interrupt } from "./interrupt.ts";
 import { modelFiles } from "./model-files.ts";
@@ -16,6 +17,7 @@ export const soaks: readonly Soak[] = [
   disk,
   callbacks,
   bridge,
+  cancel,
   modelFiles,
   publishedModels,
   scripts,

@@ -192,7 +192,7 @@ export class Scheduler implements Generator {
 
   /** llama.cpp has found no cells although there should be some. */
   private relieve(): void {
-    if (this.room.cachedTokens > 0) this.room.makeRoom(this.room.size);
+    if (this.room.cachedTokens > 0) this.room.clear();
     else if (this.running.length > 1) this.putBack(this.running.at(-1)!);
     else
       for (const answering of this.running.slice())

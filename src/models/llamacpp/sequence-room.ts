@@ -148,6 +148,11 @@ export class SequenceRoom {
     sequence.lastUse = ++this.uses;
   }
 
+  /** Forgets all that is kept for later requests. */
+  clear(): void {
+    this.makeRoom(Number.POSITIVE_INFINITY);
+  }
+
   /** What llama.cpp holds is what is noted here; for tests. */
   get isConsistent(): boolean {
     const lengths = [...this.sequences.values()].every(
