@@ -20,12 +20,7 @@ export class EncoderContext extends Context {
     return new EncoderContext(model, pointer, contextTokens, threads);
   }
 
-  private constructor(
-    model: Model,
-    pointer: Address,
-    contextTokens: number,
-    threads: number,
-  ) {
+  private constructor(model: Model, pointer: Address, contextTokens: number, threads: number) {
     super(model, pointer, {
       contextTokens,
       batchTokens: contextTokens,
