@@ -137,12 +137,14 @@ function missingCommand(path: readonly string[], command: CommandDecl | undefine
 
 /** Joins flags and their values and guards every value; refuses unknown flags. */
 function guardWords(
-  words: readonly string[],
+  given: readonly string[],
   flags: readonly OptionDecl[],
   path: readonly string[],
 ): string[] {
   const guarded: string[] = [];
+  const words = [...given];
   for (let i = 0; i < words.length; i++) {
+    words.splice(i, 1, ...splitJoined(words[i]!, flags));
     const word = words[i]!;
     if (
       !word.startsWith("-") ||
@@ -175,6 +177,18 @@ function guardWords(
     guarded.push(`${option.flag}=${GUARD}${value}`);
   }
   return guarded;
+}
+
+/** `-cFILE` as `--config=FILE`, `-vf` as two switches; anything else as it stands. */
+function splitJoined(word: string, flags: readonly OptionDecl[]): string[] {
+  const rest = word.slice(2);
+  const option =
+    rest === "" || rest.startsWith("=") ? undefined : flags.find((o) => o.short === word.slice(0, 2));
+  if (option === undefined) return [word];
+  if (option.value !== undefined) return [`${option.flag}=${rest}`];
+  const others = splitJoined(`-${rest}`, flags);
+  const areAllKnown = others.every((other) => other.startsWith("--") || flags.some((o) => o.short === other));
+  return areAllKnown ? [option.flag, ...others] : [word];
 }
 
 function runCac(

@@ -148,7 +148,7 @@ export class Surroundings implements CommandIo {
 
   async close(): Promise<void> {
     if (this.client !== undefined) {
-      const client = await this.client.catch(() => undefined);
+      const client = await this.client.catch(() => undefined); // the command has failed with it
       await client?.shutdown();
     }
     process.off("SIGINT", this.onSigint);

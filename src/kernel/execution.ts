@@ -38,7 +38,7 @@ export class ScriptSession {
 
   execute(request: ExecuteRequest, options: RequestOptions): Promise<ExecuteReply> {
     const mine = this.turn.then(() => this.runOne(request, options));
-    this.turn = mine.catch(() => undefined);
+    this.turn = mine.catch(() => undefined); // told to its own caller
     return mine;
   }
 

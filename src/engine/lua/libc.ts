@@ -1,19 +1,7 @@
 /** Calendar functions of the C library, in the real local time zone and the C locale. */
-const DAYS = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
-const MONTHS = [
-  "January",
-  "February",
-  "March",
-  "April",
-  "May",
-  "June",
-  "July",
-  "August",
-  "September",
-  "October",
-  "November",
-  "December",
-];
+import { MONTHS, WEEKDAYS } from "../../core/calendar-names.ts";
+
+const DAYS = [WEEKDAYS[6], ...WEEKDAYS.slice(0, 6)]; // from Sunday, as C counts
 const EOVERFLOW = 61;
 const DAY_MS = 86_400_000;
 

@@ -1,8 +1,8 @@
 import { Type } from "typebox";
+import { WEEKDAYS } from "../../core/calendar-names.ts";
 import { missingParameter } from "../parameters.ts";
 import { defineTool, type ToolOutcome } from "../tool.ts";
 import { difference, shift, unitOf } from "./datetime-handler/arithmetic.ts";
-import { WEEKDAYS } from "./datetime-handler/names.ts";
 import { type Parsed, parseTime } from "./datetime-handler/parse.ts";
 import { strftime } from "./datetime-handler/strftime.ts";
 import { zoneId } from "./datetime-handler/zones.ts";

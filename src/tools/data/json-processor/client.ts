@@ -20,7 +20,7 @@ let last: Promise<unknown> = Promise.resolve();
  */
 export function runJob(job: Job, limits: JobLimits): Promise<unknown> {
   const run = last.then(() => runNow(job, limits));
-  last = run.catch(() => undefined);
+  last = run.catch(() => undefined); // told to its own caller
   return run;
 }
 

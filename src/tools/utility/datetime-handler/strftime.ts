@@ -1,5 +1,5 @@
+import { MONTHS, WEEKDAYS } from "../../../core/calendar-names.ts";
 import { type Directive, directives } from "./directive.ts";
-import { MONTHS, WEEKDAYS } from "./names.ts";
 import { abbreviation } from "./zones.ts";
 
 /** @throws SpellError invalid_argument: an unknown specifier */

@@ -1,7 +1,8 @@
 /** Reads a text by a strftime pattern. */
+
+import { MONTHS, WEEKDAYS } from "../../../core/calendar-names.ts";
 import { directives } from "./directive.ts";
 import { dateOf, type Fields } from "./fields.ts";
-import { MONTHS, WEEKDAYS } from "./names.ts";
 import { offsetId, zoneInText } from "./zones.ts";
 
 /**

@@ -1,3 +1,4 @@
+/** English names of the C locale. */
 export const MONTHS = [
   "January",
   "February",
