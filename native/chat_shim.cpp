@@ -276,6 +276,10 @@ EXPORT spell_sampler * spell_sampler_new(const llama_model * model, const spell_
             if (penalties && s->narrow > 0) s->lookback = p.penalty_last_n;
         }
         return s;
+    } catch (const spell_grammar_error & e) {
+        *error = text("the grammar cannot be used: " + std::string(e.what()));
+        delete s;
+        return nullptr;
     } catch (const std::exception & e) {
         *error = text(e.what());
         delete s;
@@ -315,7 +319,9 @@ llama_token most_likely(const spell_sampler & s, llama_context * context, int in
     return largest(logits, llama_vocab_n_tokens(s.vocab));
 }
 
-const size_t NARROW_STEPS = 4000; // of a walk over the vocabulary: some 50 µs
+const size_t NARROW_STEPS = 1500; // of a walk over the vocabulary: some 20 µs
+const size_t NARROW_TOKENS = 4000;
+const int RETRIES = 3;
 const int NEXT_BEST = 8;
 const size_t FEW_CANDIDATES = 256;
 
@@ -354,6 +360,22 @@ llama_token likely_candidate(spell_sampler & s) {
     return tokens[std::discrete_distribution<size_t>(weights.begin(), weights.end())(s.random)];
 }
 
+// Samples again without the candidates that were refused; -1 where that finds none soon.
+llama_token next_candidate(spell_sampler & s, llama_context * context, int index) {
+    float * logits = llama_get_logits_ith(context, index);
+    for (int i = 0; i < RETRIES; i++) {
+        const auto * left = common_sampler_get_candidates(s.common, false);
+        if (left->size > FEW_CANDIDATES) return -1;
+        for (size_t c = 0; c < left->size; c++) logits[left->data[c].id] = -INFINITY;
+        const auto token = common_sampler_sample(s.common, context, index);
+        if (token < 0 || logits[token] == -INFINITY) return -1;
+        if (s.constraint->allows(token)) return token;
+        const auto other = likely_candidate(s);
+        if (other >= 0) return other;
+    }
+    return -1;
+}
+
 // The chain over these tokens alone.
 llama_token sample_of(spell_sampler & s, const float * logits, const std::vector<llama_token> & tokens) {
     if (tokens.empty()) nothing_allowed();
@@ -388,13 +410,17 @@ llama_token choose_allowed(spell_sampler & s, llama_context * context, int index
         }
         nothing_allowed();
     }
-    const auto * narrow = s.constraint->allowed(NARROW_STEPS);
-    if (narrow == nullptr) {
-        const auto token = s.common == nullptr ? next_best(s, context, index) : likely_candidate(s);
+    if (s.common != nullptr) {
+        const auto token = likely_candidate(s);
         if (token >= 0) return token;
-        narrow = s.constraint->allowed(SIZE_MAX);
     }
-    return s.common == nullptr ? most_likely_of(logits, *narrow) : sample_of(s, logits, *narrow);
+    const auto * narrow = s.constraint->allowed(NARROW_STEPS);
+    if (narrow != nullptr && narrow->size() <= NARROW_TOKENS)
+        return s.common == nullptr ? most_likely_of(logits, *narrow) : sample_of(s, logits, *narrow);
+    const auto token = s.common == nullptr ? next_best(s, context, index) : next_candidate(s, context, index);
+    if (token >= 0) return token;
+    const auto & all = *s.constraint->allowed(SIZE_MAX);
+    return s.common == nullptr ? most_likely_of(logits, all) : sample_of(s, logits, all);
 }
 
 } // namespace

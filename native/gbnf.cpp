@@ -2,6 +2,7 @@
 #include "grammar.h"
 
 #include <algorithm>
+#include <map>
 #include <unordered_map>
 
 namespace {
@@ -409,28 +410,32 @@ void spell_rules::refuse_left_recursion() const {
 }
 
 void spell_rules::divide() {
-    borders = { 128 };
+    borders = { 0 };
     for (const auto & set : sets) {
         for (const auto & [from, to] : set) {
-            if (from > 128) borders.push_back(from);
-            if (to >= 128 && to < LAST) borders.push_back(to + 1);
+            borders.push_back(from);
+            if (to < LAST) borders.push_back(to + 1);
         }
     }
     std::sort(borders.begin(), borders.end());
     borders.erase(std::unique(borders.begin(), borders.end()), borders.end());
-    for (const auto & set : sets) {
-        auto & member = members.emplace_back(classes(), false);
-        for (const auto & [from, to] : set) {
-            if (from > LAST) continue;
-            const auto last = class_of(std::min(to, LAST));
-            for (auto c = class_of(from); c <= last; c++) member[c] = true;
+
+    std::vector<std::vector<int32_t>> holding(borders.size()); // the sets that hold each interval, ascending
+    for (size_t s = 0; s < sets.size(); s++) {
+        for (const auto & [from, to] : sets[s]) {
+            for (auto i = interval_of(from); i <= interval_of(std::min(to, LAST)); i++)
+                if (holding[i].empty() || holding[i].back() != static_cast<int32_t>(s)) holding[i].push_back(static_cast<int32_t>(s));
         }
     }
+    std::map<std::vector<int32_t>, int32_t> known;
+    for (const auto & in : holding) class_at.push_back(known.emplace(in, static_cast<int32_t>(known.size())).first->second);
+    classes = static_cast<int32_t>(known.size());
+    members.assign(sets.size(), std::vector<bool>(classes, false));
+    for (const auto & [in, c] : known)
+        for (const auto s : in) members[s][c] = true;
+    for (uint32_t c = 0; c < 128; c++) ascii[c] = class_at[interval_of(c)];
 }
 
-int32_t spell_rules::class_of(uint32_t code_point) const {
-    if (code_point < 128) return static_cast<int32_t>(code_point);
-    return 127 + static_cast<int32_t>(std::upper_bound(borders.begin(), borders.end(), code_point) - borders.begin());
+int32_t spell_rules::interval_of(uint32_t code_point) const {
+    return static_cast<int32_t>(std::upper_bound(borders.begin(), borders.end(), code_point) - borders.begin()) - 1;
 }
-
-bool spell_rules::matches(int32_t set, int32_t character_class) const { return members[set][character_class]; }

@@ -115,8 +115,8 @@ int32_t spell_matcher::next_of(int32_t from, int32_t character_class) {
             for (auto & s : states) std::vector<int32_t>().swap(s.next);
             tables = 0;
         }
-        states[from].next.assign(rules.classes(), UNKNOWN);
-        tables += rules.classes();
+        states[from].next.assign(rules.classes, UNKNOWN);
+        tables += rules.classes;
     }
     const auto known = states[from].next[character_class];
     if (known != UNKNOWN) return known;
@@ -141,7 +141,7 @@ bool spell_matcher::advance(place & at, uint8_t byte) {
         return at.state != DEAD;
     }
     if (byte < 0x80) {
-        at.state = next_of(at.state, byte);
+        at.state = next_of(at.state, rules.class_of(byte));
         return at.state != DEAD;
     }
     if (byte < 0xC2 || byte > 0xF4) return false;
@@ -161,9 +161,9 @@ bool spell_matcher::may_complete(const place & at) {
     const auto from = std::max(at.code_point << bits, at.least);
     const auto to = std::min((at.code_point << bits) | ((1u << bits) - 1), 0x10FFFFu);
     if (from > to || (from >= 0xD800 && to <= 0xDFFF)) return false;
-    const auto last = rules.class_of(to);
-    for (auto c = rules.class_of(from); c <= last; c++)
-        if (next_of(at.state, c) != DEAD) return true;
+    const auto last = rules.interval_of(to);
+    for (auto i = rules.interval_of(from); i <= last; i++)
+        if (next_of(at.state, rules.class_of_interval(i)) != DEAD) return true;
     return false;
 }
 

@@ -50,11 +50,12 @@ public:
     std::vector<std::vector<int32_t>> starts;     // by rule: where its alternatives start
     int32_t root = -1;
 
-    // Code points that all sets treat alike are one class: below 128 each its own.
-    int32_t class_of(uint32_t code_point) const;
-    bool matches(int32_t set, int32_t character_class) const;
-    int32_t classes() const { return 128 + static_cast<int32_t>(borders.size()); }
-    std::vector<uint32_t> borders; // first code point of each class from 128 on
+    // Code points that all sets treat alike are one class; a class is one or more intervals.
+    int32_t interval_of(uint32_t code_point) const;
+    int32_t class_of(uint32_t code_point) const { return code_point < 128 ? ascii[code_point] : class_at[interval_of(code_point)]; }
+    int32_t class_of_interval(int32_t interval) const { return class_at[interval]; }
+    bool matches(int32_t set, int32_t character_class) const { return members[set][character_class]; }
+    int32_t classes = 0;
 
 private:
     friend class spell_gbnf_reader;
@@ -65,6 +66,9 @@ private:
     using range = std::pair<uint32_t, uint32_t>;
     std::vector<std::vector<range>> sets;
     std::vector<std::vector<bool>> members; // by set, by class
+    std::vector<uint32_t> borders;          // first code point of each interval
+    std::vector<int32_t> class_at;          // by interval
+    int32_t ascii[128];
 };
 
 // A grammar over a vocabulary, with what is known of its states. Shared by all samplers of the same grammar.
