@@ -95,6 +95,20 @@ export function createModelService({ config, log, env, dataDirectory }: ModelSer
 
     providerProblem: (key) => table.problem(table.require(key)),
 
+    async examineProvider(key) {
+      const provider = table.require(key);
+      const { default_model: model } = provider.settings;
+      const problem = table.problem(provider);
+      if (problem !== undefined || provider.type !== "llamacpp" || !model) return problem;
+      try {
+        await local.info(parseSpecifier(model, provider.key).model, provider.settings);
+        return undefined;
+      } catch (error) {
+        if (error instanceof SpellError) return error.message;
+        throw error;
+      }
+    },
+
     async list(backend): Promise<LocalModel[]> {
       if (backend !== undefined && backend !== "all" && parseBackend(backend) !== "llamacpp") return [];
       return local.list(localSettings());

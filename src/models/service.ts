@@ -132,6 +132,11 @@ export interface ModelService {
    * @throws not_found with the nearest names
    */
   providerProblem(name: string): string | undefined;
+  /**
+   * The same, and for local models whether the default model is in the store and whole.
+   * @throws not_found with the nearest names
+   */
+  examineProvider(name: string): Promise<string | undefined>;
   list(backend?: string): Promise<LocalModel[]>;
   info(model: string): Promise<LocalModelInfo>;
   status(backend?: string): Promise<BackendStatus[]>;

@@ -10,13 +10,10 @@ import {
   providerFields,
   statusFields,
 } from "../../models/fields.ts";
-import type { PullProgress } from "../../models/hub/pull.ts";
 import type { ModelService, ProviderInfo } from "../../models/service.ts";
 import type { KernelReply, ModelRequest, RequestOptions } from "../api.ts";
 import type { Services } from "../services.ts";
 import { deviceFields } from "./doctor.ts";
-
-const REPORT_MS = 100;
 
 type Fields = Record<string, unknown>;
 type StoreRequest = Extract<ModelRequest, { type: "model" }>;
@@ -75,7 +72,7 @@ async function modelReply(
       const progress = await models.pull(request.model, {
         force: request.force,
         ...(request.quantization === undefined ? {} : { quantization: request.quantization }),
-        onProgress: throttled((fields) => onEvent?.({ type: "model_progress", ...fields })),
+        onProgress: (progress) => onEvent?.({ type: "model_progress", ...progressFields(progress) }),
         ...(signal === undefined ? {} : { signal }),
       });
       const { status, ...fields } = progressFields(progress);
@@ -103,19 +100,6 @@ async function unfinished(models: ModelService): Promise<Fields> {
   return downloads.length === 0 ? {} : { downloads };
 }
 
-/** Bytes come far more often than anybody looks: at most ten reports a second, and each change of the status. */
-function throttled(report: (fields: ReturnType<typeof progressFields>) => void) {
-  let status: string | undefined;
-  let atMs = 0;
-  return (progress: PullProgress) => {
-    const nowMs = performance.now();
-    if (progress.status === status && nowMs - atMs < REPORT_MS) return;
-    status = progress.status;
-    atMs = nowMs;
-    report(progressFields(progress));
-  };
-}
-
 /** @throws SpellError */
 export async function answerProvidersRequest(
   request: ProvidersRequest,
@@ -127,13 +111,15 @@ export async function answerProvidersRequest(
     case "list": {
       const configured = models.providers();
       const builtIn = configured.some(({ key }) => key === "local") ? [] : [models.provider("local")!];
-      const providers = [...configured, ...builtIn].map((provider) =>
-        providerFields(provider, models.providerProblem(provider.key)),
+      const providers = await Promise.all(
+        [...configured, ...builtIn].map(async (provider) =>
+          providerFields(provider, await models.examineProvider(provider.key)),
+        ),
       );
       return { status: "ok", providers, count: providers.length };
     }
     case "info": {
-      const { provider, problem } = known(models, request.name);
+      const { provider, problem } = await known(models, request.name);
       return {
         status: "ok",
         ...providerFields(provider, problem),
@@ -144,14 +130,17 @@ export async function answerProvidersRequest(
     case "test":
       return {
         status: "ok",
-        ...(await testProvider(models, known(models, request.name).provider, options.signal)),
+        ...(await testProvider(models, (await known(models, request.name)).provider, options.signal)),
       };
   }
 }
 
 /** @throws not_found with the nearest names */
-function known(models: ModelService, name: string): { provider: ProviderInfo; problem: string | undefined } {
-  const problem = models.providerProblem(name);
+async function known(
+  models: ModelService,
+  name: string,
+): Promise<{ provider: ProviderInfo; problem: string | undefined }> {
+  const problem = await models.examineProvider(name);
   return { provider: models.provider(name)!, problem };
 }
 

@@ -1,6 +1,6 @@
 /** The model, providers and setup commands: spec/cli.md sections 15.3, 17 and 18. */
 import { describe, expect, test } from "bun:test";
-import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { CommandDecl, CommandIo, OutputMode } from "../../../src/cli/command.ts";
 import { command as modelCommand } from "../../../src/cli/commands/model.ts";
@@ -156,6 +156,28 @@ default_model = "gpt-4o"
 provider_type = "test"
 default_model = "nothing"
 `;
+
+  test("list and info tell that a local default model is not in the store, or is damaged", async () => {
+    using home = temporaryHome();
+    const store = join(home.directory, "store");
+    mkdirSync(join(store, "broken/latest"), { recursive: true });
+    mkdirSync(join(store, "whole/q8"), { recursive: true });
+    writeFileSync(join(store, "broken/latest/broken.gguf"), "GGUF");
+    writeFileSync(join(store, "whole/q8/whole.gguf"), readFileSync(SPELL_MINI));
+    const local = (key: string, model: string) =>
+      `[providers.${key}]\nprovider_type = "llamacpp"\nmodel_directory = "${store}"\ndefault_model = "${model}"\n`;
+    const settings = { toml: local("a", "absent") + local("b", "broken") + local("c", "whole:q8") };
+    const { out } = await run(home, find(providersCommand, "list"), {}, { mode: "json", ...settings });
+    const { providers } = JSON.parse(out.join("")) as {
+      providers: { name: string; problem: string | null }[];
+    };
+    const problemOf = (name: string) => providers.find((provider) => provider.name === name)?.problem;
+    expect(problemOf("a")).toContain("absent");
+    expect(problemOf("b")).toContain("broken.gguf");
+    expect(problemOf("c")).toBeNull();
+    const info = await run(home, find(providersCommand, "info"), { args: { name: "a" } }, settings);
+    expect(JSON.parse(info.out.join("")).problem).toBe(problemOf("a")!);
+  });
 
   test("list names every enabled provider with its problem, and never its key", async () => {
     using home = temporaryHome();
