@@ -211,16 +211,20 @@ describe("a model that continues text", () => {
     }
   });
 
-  test("still generates while it embeds", async () => {
+  test("still generates while it embeds: the answer does not wait for the last vector", async () => {
     const path = generateModel(directory, "llama-f32");
-    const expected = await client.generate(specOf(path), greedy("Hello there", { maxTokens: 30 }));
+    const expected = await client.generate(specOf(path), greedy("Hello there", { maxTokens: 20 }));
+    const ended: string[] = [];
     const embedding = embed(
       path,
-      Array.from({ length: 200 }, (_, i) => `text ${i}`),
-    );
-    const answer = await client.generate(specOf(path), greedy("Hello there", { maxTokens: 30 }));
+      Array.from({ length: 4000 }, (_, i) => `text ${i}`),
+    ).finally(() => ended.push("embedding"));
+    const answer = await client
+      .generate(specOf(path), greedy("Hello there", { maxTokens: 20 }))
+      .finally(() => ended.push("answer"));
     expect(answer.tokens).toEqual(expected.tokens);
-    expect((await embedding).vectors).toHaveLength(200 * 64);
+    expect((await embedding).vectors).toHaveLength(4000 * 64);
+    expect(ended).toEqual(["answer", "embedding"]);
   });
 });
 

@@ -1,6 +1,7 @@
 import { SpellError } from "../../core/errors.ts";
 import type { LlamaLibrary } from "../../ffi/llama/library.ts";
 import type { Model } from "../../ffi/llama/model.ts";
+import { abilitiesOf } from "./abilities.ts";
 import { deviceNames } from "./devices.ts";
 import { Embedder } from "./embedder.ts";
 import { EncoderDecoder } from "./encoder-decoder.ts";
@@ -55,7 +56,7 @@ export class Loaded implements Disposable {
 
   /** Makes what the first call will need, so far as the model's kind tells. @throws SpellError limit */
   prepare(): void {
-    if (this.canGenerate) this.generator;
+    if (abilitiesOf(this.parts.header).generates) this.generator;
   }
 
   describe(): LoadedModel {
@@ -89,14 +90,9 @@ export class Loaded implements Disposable {
     this.dispose();
   }
 
-  private get canGenerate(): boolean {
-    const { model, header } = this.parts;
-    return model.hasDecoder && model.metadata(`${header.architecture}.attention.causal`) !== "false";
-  }
-
   private makeGenerator(): Generator {
     const { model, header, spec } = this.parts;
-    if (this.canGenerate)
+    if (abilitiesOf(header).generates)
       return model.hasEncoder ? new EncoderDecoder(this.parts) : new Scheduler(this.parts);
     throw new SpellError(
       "model_invalid",
