@@ -3,24 +3,18 @@
  * carries, so that both sides differ in nothing but who calls them.
  */
 import { existsSync } from "node:fs";
-import { mkdir, rename, rm, symlink } from "node:fs/promises";
+import { mkdir, symlink } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { buildNative } from "../../native/build.ts";
 import release from "../../native/release.json";
+import { llamaSources } from "../../native/sources.ts";
 import { PEER_DIR, step } from "../peers.ts";
 import { Unavailable } from "../row.ts";
 
 export type LlamaProgram = "llama-bench" | "llama-batched-bench" | "llama-embedding" | "llama-server";
 
-/** The package that carries llama.cpp's sources as a git bundle; the digest is the one npm's registry states. */
-const SOURCES = {
-  package: `node-llama-cpp@${release.package}`,
-  file: `node-llama-cpp-${release.package}.tgz`,
-  integrity: "bltIipuWmc123H7tMIgDGKSsSrhmhlQYeVUC48XTjVW7XGJJiJJyCdlTMzQ/LiWoPkGDpcL4FviDpgw7qfTiDw==",
-};
-
-const TOOLS = ["cmake", "g++", "git", "npm", "tar"];
+const TOOLS = ["cmake", "g++", "npm", "tar"];
 
 /** The path of a program, built at the first call: seconds, for the server some minutes. */
 export async function llamaProgram(name: LlamaProgram): Promise<string | Unavailable> {
@@ -36,39 +30,10 @@ export async function llamaProgram(name: LlamaProgram): Promise<string | Unavail
     const link = join(build, "bin", file.name);
     if (!existsSync(link)) await symlink(join(libraries, file.name), link);
   }
-  const places = [`-DLLAMA_SOURCE=${await llamaSources()}`, `-DLLAMA_LIBRARIES=${libraries}`];
+  const places = [`-DLLAMA_SOURCE=${llamaSources()}`, `-DLLAMA_LIBRARIES=${libraries}`];
   await step(["cmake", "-S", import.meta.dir, "-B", build, ...places]);
   await step(["cmake", "--build", build, "--target", name, "-j", String(availableParallelism())]);
   return program;
-}
-
-/** llama.cpp's source tree of the release. */
-export async function llamaSources(): Promise<string> {
-  const tree = join(PEER_DIR, `llama.cpp-${release.llamaCpp}`);
-  if (existsSync(tree)) return tree;
-  const partial = `${tree}.partial`;
-  await rm(partial, { recursive: true, force: true });
-  await mkdir(partial, { recursive: true });
-  const tarball = await npmTarball(SOURCES);
-  await step(["tar", "-xzf", tarball, "package/llama/gitRelease.bundle"]);
-  await step(["git", "init", "-q"], partial);
-  await step(
-    ["git", "fetch", "-q", join(PEER_DIR, "package", "llama", "gitRelease.bundle"), "HEAD"],
-    partial,
-  );
-  await step(["git", "checkout", "-q", "FETCH_HEAD"], partial);
-  await rm(join(PEER_DIR, "package"), { recursive: true });
-  await rm(tarball);
-  await rename(partial, tree);
-  return tree;
-}
-
-async function npmTarball({ package: name, file, integrity }: typeof SOURCES): Promise<string> {
-  await step(["npm", "pack", "--silent", name]);
-  const tarball = join(PEER_DIR, file);
-  const digest = new Bun.CryptoHasher("sha512").update(await Bun.file(tarball).bytes()).digest("base64");
-  if (digest !== integrity) throw new Error(`${file} is not what it was: sha512 ${digest}`);
-  return tarball;
 }
 
 /** Runs a program to its end and returns what it printed. @throws Error with what it wrote to standard error */
