@@ -82,6 +82,29 @@ describe("readGguf", () => {
     expect(refusal(write(whole.subarray(0, whole.length >> 1))).message).toContain("truncated");
   });
 
+  test("refuses a file cut at any byte", () => {
+    const path = join(directory, "small.gguf");
+    const entries = [
+      text("general.architecture", "llama"),
+      uint("llama.block_count", 1),
+      flag("tokenizer.ggml.add_bos_token", false),
+      texts("tokenizer.ggml.tokens", ["a", "b"]),
+      floats("tokenizer.ggml.scores", [0, 1]),
+      ints("tokenizer.ggml.token_type", [1, 1]),
+    ];
+    const values = Float32Array.of(1, 2, 3, 4);
+    const tensors = ["one", "two"].map((name) => ({ name, shape: [4], type: "F32" as const, values }));
+    writeGguf(path, entries, tensors);
+    const padding = 16; // behind the last tensor
+    const lastNeeded = readFileSync(path).length - padding;
+    truncateSync(path, lastNeeded);
+    expect(readGguf(path).tensors.size).toBe(2);
+    for (let length = lastNeeded - 1; length >= 0; length--) {
+      truncateSync(path, length);
+      expect(refusal(path).code).toBe("model_invalid");
+    }
+  });
+
   test("takes a link to a file for the file", () => {
     const link = join(directory, "link.gguf");
     symlinkSync(SPELL_MINI, link);

@@ -121,10 +121,10 @@ async function run({ seed, full }: SoakOptions): Promise<Figures> {
     ...Object.keys(GENERATED_MODELS).map((name) => generateModel(box.cwd, name)),
     generateT5(box.cwd, "flan-t5-q8_0"),
   ].map((path) => new Original(path));
-  const infos = full ? 100_000 : 400;
+  const infos = full ? 100_000 : 300;
   const info = await runInfo(originals, random, infos, seed);
   const bert = new Original(generateBert(box.cwd, "bert-cls-f16"));
-  const load = await runLoad([...originals, bert], random, full ? 2000 : 40, seed);
+  const load = await runLoad([...originals, bert], random, full ? 2000 : 24, seed);
   const mebibytes = (bytes: number) => Math.round(bytes / 2 ** 20);
   return {
     "headers read by the executable, each as the reader here judges": infos,
