@@ -93,9 +93,10 @@ export class Answering {
     this.stops = new StopTexts([...this.request.stops, ...(chat?.stops ?? [])]);
   }
 
-  /** Takes its place away. What was chosen stays; the place it gets later is filled again. */
-  yieldPlace(): void {
-    this.feedAnew([...this.prompt!.tokens, ...this.chosen]);
+  /** What its next place is to be filled with, when this one is taken away. */
+  get contents(): number[] {
+    if (!this.shifted) return [...this.prompt!.tokens, ...this.chosen];
+    return [...this.sequence!.tokens, ...Array.from(this.feed).slice(this.fed)];
   }
 
   feedAnew(tokens: number[]): void {

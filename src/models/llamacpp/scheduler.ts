@@ -159,8 +159,9 @@ export class Scheduler implements Generator {
   }
 
   private putBack(answering: Answering): void {
+    const { contents } = answering;
     this.leave(answering, !answering.shifted);
-    answering.yieldPlace();
+    answering.feedAnew(contents);
     this.queue.unshift(answering);
   }
 

@@ -9,6 +9,8 @@ export interface Sequence {
   busy: boolean;
   /** Larger: used later. */
   lastUse: number;
+  /** Tokens behind these were shifted: their state is not that of a prompt which reads the same. */
+  soundTokens: number;
 }
 
 /** A sequence that begins as a prompt does. */
@@ -69,7 +71,8 @@ export class SequenceRoom {
   match(prompt: ArrayLike<number>): Match | undefined {
     let best: Match | undefined;
     for (const sequence of this.sequences.values()) {
-      const count = Math.min(commonLength(sequence.tokens, prompt), prompt.length - 1);
+      const common = commonLength(sequence.tokens, prompt);
+      const count = Math.min(common, prompt.length - 1, sequence.soundTokens);
       if (count <= 0) continue;
       if (!this.forgetsParts && (sequence.busy || count < sequence.tokens.length)) continue;
       if (best === undefined || count > best.count || (count === best.count && continues(sequence, count)))
@@ -133,6 +136,7 @@ export class SequenceRoom {
     for (const other of [...this.sequences.values()]) if (!other.busy && shared()) this.drop(other);
     if (shared()) return false;
     this.context.shift(sequence.id, from, count);
+    sequence.soundTokens = Math.min(sequence.soundTokens, from);
     sequence.tokens.splice(from, count);
     for (const cell of sequence.cells.splice(from, count)) this.releaseCell(cell, true);
     return true;
@@ -162,7 +166,15 @@ export class SequenceRoom {
   }
 
   private create(id: number): Sequence {
-    const sequence = { id, tokens: [], cells: [], busy: true, lastUse: ++this.uses };
+    const lastUse = ++this.uses;
+    const sequence = {
+      id,
+      tokens: [],
+      cells: [],
+      busy: true,
+      lastUse,
+      soundTokens: Number.POSITIVE_INFINITY,
+    };
     this.sequences.set(id, sequence);
     return sequence;
   }
