@@ -31,6 +31,7 @@ const FORBIDDEN: readonly (readonly [RegExp, RegExp, string])[] = [
     "the command line talks to the kernel API and the configuration only",
   ],
   [/^src\/globals\//, /^src\/(cli|engine\/lua|ffi)\//, "globals translate for services"],
+  [/^src\/(?!kernel\/)/, /^src\/kernel\/(protocol|transport|serve)\//, "only the kernel knows wire formats"],
 ];
 
 interface Import {

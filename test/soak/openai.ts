@@ -3,7 +3,7 @@ import { mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 import OpenAI from "openai";
 import { llamaProgram } from "../../bench/peer/llama-cpp.ts";
-import type { Target } from "../conformance/openai/scenario.ts";
+import { ranking, type Target } from "../conformance/openai/scenario.ts";
 import { scenarios } from "../conformance/openai/scenarios.ts";
 import { generateBert } from "../support/bert.ts";
 import { Sandbox } from "../support/cli.ts";
@@ -13,15 +13,18 @@ import { check, type Soak } from "./soak.ts";
 
 const TOKEN = "a-token-of-the-soak-run";
 const EMBEDDING_MODEL = "words:f32";
+const RANKING_MODEL = "rank:f32";
 
-function targetOf(chatUrl: string, embeddingUrl: string): Target {
+function targetOf(chatUrl: string, embeddingUrl: string, rankingUrl: string): Target {
   const client = (baseURL: string, apiKey = TOKEN) => new OpenAI({ baseURL, apiKey, maxRetries: 0 });
   return {
     client: client(chatUrl),
     stranger: client(chatUrl, `${TOKEN}-`),
     embedder: client(embeddingUrl),
+    ranker: client(rankingUrl),
     chatModel: "spell-mini",
     embeddingModel: EMBEDDING_MODEL,
+    rankingModel: RANKING_MODEL,
     contextTokens: 1024,
   };
 }
@@ -37,6 +40,28 @@ async function failed(target: Target): Promise<Map<string, string>> {
     }
   }
   return broken;
+}
+
+const TEXTS = ["red wine", "A quiet harbour at night.", "Ünïcödé 漢字", "one two three ".repeat(40)];
+
+/** The largest difference between two servers' vectors of the same texts. */
+async function distance(a: Target, b: Target): Promise<number> {
+  const vectors = async ({ embedder, embeddingModel: model }: Target) => {
+    const { data } = await embedder.embeddings.create({ model, input: TEXTS, encoding_format: "float" });
+    return data.flatMap(({ embedding }) => embedding);
+  };
+  const [ours, theirs] = [await vectors(a), await vectors(b)];
+  check(ours.length === theirs.length, "the vectors are not as long as llama-server's");
+  return Math.max(...ours.map((value, i) => Math.abs(value - theirs[i]!)));
+}
+
+/**
+ * The order in which a server puts the texts. The scores differ: llama-server leaves out the separator after the
+ * document, with which cross-encoders are trained.
+ */
+async function order(target: Target): Promise<string> {
+  const { results } = await ranking(target, { query: "a harbour", documents: TEXTS });
+  return results.map(({ index }) => index).join(" ");
 }
 
 class LlamaServer implements AsyncDisposable {
@@ -82,11 +107,18 @@ export const openai: Soak = {
     const directory = join(box.tmp, "models");
     mkdirSync(directory);
     const bert = generateBert(directory, "bert-f32");
-    const imported = await box.run(["model", "import", bert, "--name", EMBEDDING_MODEL]);
-    check(imported.code === 0, "the embedding model cannot be imported", imported.stderr);
+    const ranker = generateBert(directory, "bert-rank-f32");
+    for (const [file, id] of [
+      [bert, EMBEDDING_MODEL],
+      [ranker, RANKING_MODEL],
+    ] as const) {
+      const imported = await box.run(["model", "import", file, "--name", id]);
+      check(imported.code === 0, `the model ${id} cannot be imported`, imported.stderr);
+    }
 
     await using server = await serve(box, [], { env: { LLMSPELL_SERVE_TOKEN: TOKEN } });
-    const ours = await failed(targetOf(server.url, server.url));
+    const us = targetOf(server.url, server.url, server.url);
+    const ours = await failed(us);
     check(ours.size === 0, "scenarios do not hold for llmspell serve", Object.fromEntries(ours));
 
     // built at the first full run, which takes minutes
@@ -101,12 +133,22 @@ export const openai: Soak = {
       EMBEDDING_MODEL,
       "--embeddings",
     ]);
-    const theirs = await failed(targetOf(chat.url, embedding.url));
+    await using ranks = await LlamaServer.start(program, ranker, ["--alias", RANKING_MODEL, "--rerank"]);
+    const peer = targetOf(chat.url, embedding.url, ranks.url);
+    const theirs = await failed(peer);
     const told = new Set(scenarios.flatMap(({ name, peer }) => (peer === undefined ? [] : [name])));
     const untold = [...theirs].filter(([name]) => !told.has(name));
     check(untold.length === 0, "scenarios do not hold for llama-server", Object.fromEntries(untold));
     const held = [...told].filter((name) => !theirs.has(name));
     check(held.length === 0, "scenarios are said not to hold for llama-server and do", held);
-    return { scenarios: scenarios.length, "held by llama-server too": scenarios.length - theirs.size };
+    const apart = await distance(us, peer);
+    check(apart < 1e-3, "the embeddings are not llama-server's", `they differ by ${apart}`);
+    const orders = [await order(us), await order(peer)];
+    check(orders[0] === orders[1], "the ranking is not llama-server's", orders);
+    return {
+      scenarios: scenarios.length,
+      "held by llama-server too": scenarios.length - theirs.size,
+      "embeddings differ by": apart.toExponential(1),
+    };
   },
 };

@@ -192,13 +192,15 @@ export class Api {
   private async rerank(fields: Fields, visit: Visit): Promise<Response> {
     const call = rerankCall(fields);
     const model = await this.options.models.resolveReranking(call.model);
-    const { ranking } = await model.doRerank({
+    const { ranking, providerMetadata } = await model.doRerank({
       query: call.query,
       documents: { type: "text", values: call.documents },
       ...(call.top_n === undefined ? {} : { topN: call.top_n }),
       abortSignal: visit.running.signal,
     });
-    return this.finish(visit, rerankAnswer(call, model.modelId, ranking), { model: model.modelId });
+    const tokens = Number(providerMetadata?.llamacpp?.tokens ?? 0);
+    const answer = rerankAnswer(call, model.modelId, ranking, tokens);
+    return this.finish(visit, answer, { model: model.modelId, inputTokens: tokens });
   }
 
   private failureOf(error: unknown, { exchange, id }: Visit, model?: string): Failure {

@@ -14,9 +14,13 @@ let server: Served;
 let target: Target;
 
 beforeAll(async () => {
-  const file = generateBert(box.tmp, "bert-f32");
-  const imported = await box.run(["model", "import", file, "--name", "words:f32"]);
-  if (imported.code !== 0) throw new Error(imported.stderr);
+  for (const [shape, id] of [
+    ["bert-f32", "words:f32"],
+    ["bert-rank-f32", "rank:f32"],
+  ] as const) {
+    const imported = await box.run(["model", "import", generateBert(box.tmp, shape), "--name", id]);
+    if (imported.code !== 0) throw new Error(imported.stderr);
+  }
   server = await serve(box, [], { env: { LLMSPELL_SERVE_TOKEN: TOKEN } });
   const client = new OpenAI({ baseURL: server.url, apiKey: TOKEN, maxRetries: 0 });
   const stranger = new OpenAI({ baseURL: server.url, apiKey: `${TOKEN}-`, maxRetries: 0 });
@@ -24,8 +28,10 @@ beforeAll(async () => {
     client,
     stranger,
     embedder: client,
+    ranker: client,
     chatModel: "spell-mini",
     embeddingModel: "words:f32",
+    rankingModel: "rank:f32",
     contextTokens: 1024,
   };
 });

@@ -1,6 +1,6 @@
 /** Models, text completions, embeddings and failures. */
 import assert from "node:assert/strict";
-import { failing, GREEDY, type Scenario, user } from "./scenario.ts";
+import { failing, GREEDY, ranking, type Scenario, user } from "./scenario.ts";
 
 const norm = (vector: readonly number[]) => Math.sqrt(vector.reduce((sum, x) => sum + x * x, 0));
 
@@ -90,6 +90,27 @@ export const otherScenarios: readonly Scenario[] = [
       alone.data[0]!.embedding.forEach((x, k) => {
         assert(Math.abs(x - numbers.data[1]!.embedding[k]!) < 1e-3);
       });
+    },
+  },
+  {
+    name: "rerank: documents by their relevance, the best first",
+    async run(target) {
+      const asked = {
+        query: "a quiet harbour",
+        documents: ["red wine", "ships at night", "a quiet harbour", "snow"],
+      };
+      const { results } = await ranking(target, asked);
+      assert.deepEqual(results.map(({ index }) => index).sort(), [0, 1, 2, 3]);
+      const scores = results.map(({ relevance_score }) => relevance_score);
+      assert.deepEqual(
+        scores,
+        scores.toSorted((a, b) => b - a),
+      );
+      const best = await ranking(target, { ...asked, top_n: 2 });
+      assert.deepEqual(
+        best.results.map(({ index }) => index),
+        results.slice(0, 2).map(({ index }) => index),
+      );
     },
   },
   {

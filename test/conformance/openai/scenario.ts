@@ -9,8 +9,11 @@ export interface Target {
   stranger: OpenAI;
   /** The same for the server of the embedding model; llama-server has one model only. */
   embedder: OpenAI;
+  /** The same for the server of the ranking model. */
+  ranker: OpenAI;
   chatModel: string;
   embeddingModel: string;
+  rankingModel: string;
   contextTokens: number;
 }
 
@@ -19,6 +22,15 @@ export interface Scenario {
   run(target: Target): Promise<void>;
   /** What llama-server does instead, where the scenario cannot hold for it. */
   peer?: string;
+}
+
+export interface Ranking {
+  results: { index: number; relevance_score: number; document?: { text: string } }[];
+}
+
+/** OpenAI's API has no ranking; this is the form that Jina's, Cohere's and llama-server have. */
+export function ranking({ ranker, rankingModel }: Target, body: object): Promise<Ranking> {
+  return ranker.post("/rerank", { body: { model: rankingModel, ...body } }) as Promise<Ranking>;
 }
 
 /** Asserts that a call fails with a status, and gives the failure. */

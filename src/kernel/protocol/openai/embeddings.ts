@@ -87,10 +87,12 @@ export function rerankAnswer(
   { documents, return_documents }: RerankCall,
   model: string,
   ranking: readonly { index: number; relevanceScore: number }[],
+  tokens: number,
 ): object {
   return {
     object: "list",
     model,
+    usage: { prompt_tokens: tokens, total_tokens: tokens },
     results: ranking.map(({ index, relevanceScore }) => ({
       index,
       relevance_score: relevanceScore,
