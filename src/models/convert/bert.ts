@@ -24,7 +24,7 @@ export function planBert(directory: string, config: ModelConfig, checkpoint: Che
   const positions = config.text("position_embedding_type", "absolute");
   if (positions !== "absolute")
     throw cannotConvert(`"position_embedding_type" must be absolute: ${positions}`, config.path);
-  const vocabulary = config.size("vocab_size");
+  const vocabulary = config.vocabularySize;
   const types = config.size("type_vocab_size", 2);
   const isPrefixed = checkpoint.has("bert.embeddings.word_embeddings.weight");
   return {

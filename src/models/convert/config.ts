@@ -3,6 +3,7 @@ import { cannotConvert } from "./failure.ts";
 import { type JsonObject, readJsonObject } from "./json-file.ts";
 
 const LARGEST_SIZE = 1 << 24; // of a width or count in any known model, and small enough that products fit
+const MOST_TOKENS = 1 << 20; // four times the largest known vocabulary
 const MOST_LAYERS = 512; // LLAMA_MAX_LAYERS
 
 /** `config.json` of a model directory. Every value is checked when it is asked for. */
@@ -26,6 +27,10 @@ export class ModelConfig {
 
   layers(key: string, fallback?: number): number {
     return this.size(key, fallback, MOST_LAYERS);
+  }
+
+  get vocabularySize(): number {
+    return this.size("vocab_size", undefined, MOST_TOKENS);
   }
 
   /** A small number above 0: an epsilon. */

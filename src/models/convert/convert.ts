@@ -6,6 +6,7 @@ import { existsSync } from "node:fs";
 import { open, rename, rm } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { ioError } from "../../security/io-error.ts";
+import { writeAll } from "../../security/replace-file.ts";
 import { planBert } from "./bert.ts";
 import { readCheckpoint } from "./checkpoint.ts";
 import { ModelConfig } from "./config.ts";
@@ -16,7 +17,7 @@ import { type Entry, ggufHeader, paddingOf, text, uint } from "./gguf-writer.ts"
 import type { Plan, PlannedTensor } from "./plan.ts";
 import { readRegularFile } from "./regular-file.ts";
 import { planT5 } from "./t5.ts";
-import { copyTensor, writeAll } from "./tensor-copy.ts";
+import { copyTensor } from "./tensor-copy.ts";
 
 export interface ConvertOptions {
   signal?: AbortSignal | undefined;

@@ -25,7 +25,7 @@ export const float = (key: string, value: number): Entry =>
 export const flag = (key: string, value: boolean): Entry =>
   join([string(key), u32(VALUE_TYPES.bool), new Uint8Array([Number(value)])]);
 export const texts = (key: string, values: readonly string[]): Entry =>
-  array(key, VALUE_TYPES.string, values.length, join(values.map(string)));
+  array(key, VALUE_TYPES.string, values.length, strings(values));
 export const floats = (key: string, values: readonly number[]): Entry =>
   array(key, VALUE_TYPES.f32, values.length, f32(values));
 export const ints = (key: string, values: readonly number[]): Entry =>
@@ -63,6 +63,18 @@ function array(key: string, type: number, length: number, values: Uint8Array): E
 function string(value: string): Uint8Array {
   const bytes = new TextEncoder().encode(value);
   return join([u64(bytes.length), bytes]);
+}
+
+/** In one piece: a vocabulary has hundreds of thousands. */
+function strings(values: readonly string[]): Uint8Array {
+  const whole = Buffer.alloc(values.reduce((sum, value) => sum + 8 + Buffer.byteLength(value), 0));
+  let at = 0;
+  for (const value of values) {
+    const bytes = whole.write(value, at + 8);
+    whole.writeBigUInt64LE(BigInt(bytes), at);
+    at += 8 + bytes;
+  }
+  return whole;
 }
 
 function u32(value: number): Uint8Array {

@@ -59,7 +59,7 @@ function shapeOf(config: ModelConfig) {
     headWidth: config.size("d_kv"),
     feedForward: config.size("d_ff"),
     buckets: config.size("relative_attention_num_buckets", 32, 1024),
-    vocabulary: config.size("vocab_size"),
+    vocabulary: config.vocabularySize,
   };
 }
 

@@ -1,4 +1,5 @@
 import { type FileHandle, open } from "node:fs/promises";
+import { writeAll } from "../../security/replace-file.ts";
 import { cannotConvert } from "./failure.ts";
 import { decode, encode, LARGEST, type TargetType } from "./floats.ts";
 import type { PlannedTensor } from "./plan.ts";
@@ -45,9 +46,4 @@ async function readAll(file: FileHandle, into: Uint8Array, offset: number, path:
     if (bytesRead === 0) throw cannotConvert("the file became shorter while it was read", path);
     filled += bytesRead;
   }
-}
-
-export async function writeAll(target: FileHandle, bytes: Uint8Array): Promise<void> {
-  for (let written = 0; written < bytes.length; )
-    written += (await target.write(bytes, written, bytes.length - written)).bytesWritten;
 }

@@ -126,6 +126,7 @@ describe("a directory is refused", () => {
     ["with a width of nothing", config({ d_model: 0 }), /"d_model" must be a whole number from 1/],
     ["with a width of text", config({ d_model: "64" }), /"d_model" must be a whole number/],
     ["with a width beyond all models", config({ d_ff: 2 ** 40 }), /"d_ff" must be a whole number/],
+    ["with a vocabulary beyond all models", config({ vocab_size: 2 ** 21 }), /"vocab_size" must be a whole/],
     ["with layers beyond all models", config({ num_layers: 513 }), /"num_layers" must be/],
     [
       "with more layers than weights",
