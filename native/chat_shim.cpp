@@ -34,6 +34,18 @@ char * text(const std::string & s) {
     return copy;
 }
 
+bool is_utf8(const std::string & s) {
+    const auto follows = [&](size_t i) { return i < s.size() && (static_cast<uint8_t>(s[i]) & 0xC0) == 0x80; };
+    for (size_t i = 0; i < s.size();) {
+        const auto first = static_cast<uint8_t>(s[i++]);
+        const int more = first < 0x80 ? 0 : first >= 0xC2 && first < 0xE0 ? 1 : first >= 0xE0 && first < 0xF0 ? 2 : first >= 0xF0 && first < 0xF5 ? 3 : -1;
+        if (more < 0) return false;
+        for (int n = 0; n < more; n++, i++)
+            if (!follows(i)) return false;
+    }
+    return true;
+}
+
 char * failure(const char * what) {
     common_json j = { { "error", std::string(what) } };
     return text(j.dump_safe());
@@ -74,6 +86,8 @@ EXPORT void spell_common_quiet() { common_log_set_verbosity_thold(-1); }
 // NULL where a template cannot be parsed; then *error is a text to free.
 EXPORT common_chat_templates * spell_templates_new(const llama_model * model, char ** error) {
     try {
+        const char * stored = llama_model_chat_template(model, nullptr);
+        if (stored != nullptr && !is_utf8(stored)) throw std::runtime_error("the template is not UTF-8");
         return common_chat_templates_init(model, "").release();
     } catch (const std::exception & e) {
         *error = text(e.what());

@@ -35,7 +35,7 @@ export class ChatTemplates extends NativeHandle {
       "model_invalid",
       `Cannot use the model's chat template: it is not valid: ${model.path}`,
       {
-        data: { path: model.path },
+        data: { path: model.path, template: "tokenizer.chat_template" },
         hint: model.library.takeText(error[0]!),
       },
     );
@@ -52,11 +52,36 @@ export class ChatTemplates extends NativeHandle {
     this.model.library.fn.spell_templates_free(pointer);
   }
 
-  /** @throws SpellError invalid_argument where the template cannot say the call (a role, a schema) */
+  /**
+   * @throws SpellError invalid_argument where the template cannot say the call (a role, a tool); model_invalid where it
+   * cannot even say a greeting
+   */
   render(request: ChatRequest): Chat {
+    try {
+      return this.tryRender(request);
+    } catch (error) {
+      this.checkGreeting();
+      throw error;
+    }
+  }
+
+  private tryRender(request: ChatRequest): Chat {
     const { fn } = this.model.library;
     const pointer = fn.spell_chat_new(this.pointer, cString(JSON.stringify(request)))!;
     return new Chat(this.model, pointer);
+  }
+
+  private checkGreeting(): void {
+    try {
+      this.tryRender({ messages: [{ role: "user", content: "Hello" }] }).dispose();
+    } catch (cause) {
+      const { path } = this.model;
+      throw new SpellError("model_invalid", `Cannot use the model's chat template: it fails: ${path}`, {
+        data: { path, template: "tokenizer.chat_template" },
+        hint: "Fetch or convert the model again, or use a file with another template",
+        cause,
+      });
+    }
   }
 }
 

@@ -1,0 +1,50 @@
+import { afterAll, describe, expect, test } from "bun:test";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { InferenceClient } from "../../src/models/llamacpp/client.ts";
+import { createLlamaModel } from "../../src/models/llamacpp/model.ts";
+import { GENERATED_MODELS, generateModel } from "../support/gguf-models.ts";
+import { ask, failureOf } from "./support.ts";
+
+const directory = mkdtempSync(join(tmpdir(), "llmspell-chat-template-"));
+const client = new InferenceClient();
+afterAll(async () => {
+  await client.dispose();
+  rmSync(directory, { recursive: true, force: true });
+});
+
+const MARK = "MARK";
+
+function modelOf(name: string, chatTemplate: string, mark = MARK) {
+  const path = generateModel(directory, name, { ...GENERATED_MODELS["llama-f32"]!, chatTemplate });
+  const bytes = readFileSync(path);
+  if (mark !== MARK) bytes.write(mark, bytes.indexOf(MARK), "latin1");
+  writeFileSync(path, bytes);
+  return createLlamaModel({ path, id: name, threads: 1, client });
+}
+
+describe("A chat template", () => {
+  test.each([
+    ["that cannot be parsed", "{% for m in messages %}{{ m.content }", MARK],
+    ["that fails", "{{ raise_exception('no') }}", MARK],
+    ["that is not UTF-8", "{% for m in messages %}MARK{{ m.content }}{% endfor %}", "\xff\xfe\xc0\x80"],
+  ])("%s is the file's fault", async (name, template, mark) => {
+    const error = await failureOf(
+      modelOf(name.replaceAll(" ", "-"), template, mark).doGenerate(ask("Hello")),
+    );
+    expect(error).toMatchObject({ code: "model_invalid", data: { template: "tokenizer.chat_template" } });
+  });
+
+  test("that refuses a conversation leaves the model usable for others", async () => {
+    const model = modelOf(
+      "without-system",
+      "{% for m in messages %}{% if m.content == 'forbidden' %}{{ raise_exception('never that') }}{% endif %}{{ m.content }}{% endfor %}",
+    );
+    const prompt = (text: string) => [{ role: "user" as const, content: [{ type: "text" as const, text }] }];
+    const error = await failureOf(model.doGenerate({ prompt: prompt("forbidden") }));
+    expect(error).toMatchObject({ code: "invalid_argument" });
+    const { usage } = await model.doGenerate({ prompt: prompt("Hello"), maxOutputTokens: 3 });
+    expect(usage.outputTokens.total).toBeGreaterThan(0);
+  });
+});
