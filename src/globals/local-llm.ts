@@ -104,6 +104,7 @@ export const LocalLLMGlobal: GlobalDecl = {
         let last: PullProgress | undefined;
         const onProgress = (progress: PullProgress) => {
           last = progress;
+          run.emit({ type: "model_progress", ...progressFields(progress) });
         };
         try {
           return present(

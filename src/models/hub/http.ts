@@ -232,7 +232,9 @@ function statusError(target: Target, { response, url }: Fetched): Error {
   if (status === 404 || reason === "RepoNotFound")
     return fail("not_found", "not found", "Check the name; for a private one, set HF_TOKEN");
   if (status === 401 || status === 403) {
-    const hint = target.token === undefined ? "Set HF_TOKEN" : "Check the token in HF_TOKEN";
+    const isUnsent = target.token !== undefined && secretOf(target) === undefined;
+    const known = isUnsent ? "The token is sent over https only" : "Check the token in HF_TOKEN";
+    const hint = target.token === undefined ? "Set HF_TOKEN" : known;
     return fail("provider", `access is refused (status ${status})`, hint);
   }
   const passes = status === 408 || status === 429 || status >= 500;

@@ -54,6 +54,7 @@ export interface PullOptions {
 }
 
 const LOCK_POLL_MS = 250;
+const REPORT_MS = 100;
 
 /**
  * @param name without `@backend`
@@ -63,8 +64,9 @@ const LOCK_POLL_MS = 250;
 export async function pullModel(
   name: string,
   store: ModelStore,
-  options: PullOptions,
+  { onProgress, ...others }: PullOptions,
 ): Promise<PullProgress> {
+  const options = { ...others, onProgress: onProgress && throttled(onProgress) };
   const reference = parsePull(name, options.quantization);
   if (!options.force) {
     const there = await storedAlready(reference, store, options.preferred);
@@ -84,6 +86,19 @@ export async function pullModel(
     if (errnoOf(error) !== undefined) throw ioError("Cannot pull the model into", store.root, error);
     throw error;
   }
+}
+
+/** Bytes come far more often than anybody looks: at most ten reports a second, and each change of the status. */
+function throttled(report: (progress: PullProgress) => void) {
+  let status: string | undefined;
+  let atMs = 0;
+  return (progress: PullProgress) => {
+    const nowMs = performance.now();
+    if (progress.status === status && nowMs - atMs < REPORT_MS) return;
+    status = progress.status;
+    atMs = nowMs;
+    report(progress);
+  };
 }
 
 async function storedAlready(

@@ -246,9 +246,13 @@ test("A pull for which the disk has no room does not begin", async () => {
   expect(tiny.blobs.asked).toEqual([]);
 });
 
-test("A terminal shows percent and bytes while a pull runs", async () => {
+test.each([
+  ["a command", ["model", "pull", SPEC]],
+  ["a script", ["run", "pull.lua"]],
+])("A terminal shows percent and bytes while %s pulls", async (_name, words) => {
+  tiny.box.write("pull.lua", `LocalLLM.pull("${SPEC}")`);
   tiny.blobs.disturb(/blobs/, tiny.blobs.cutAfter(HALF), 1);
-  const terminal = new Terminal(tiny.box, ["-c", "my.toml", "model", "pull", SPEC]);
+  const terminal = new Terminal(tiny.box, ["-c", "my.toml", ...words]);
   expect(await terminal.exited()).toBe(0);
   const shown = /acme\/tiny:Q8_0: downloading (\d+) % \((\d+\.\d) of 4\.9 MB\)/.exec(terminal.screen);
   expect(Number(shown?.[2])).toBeLessThanOrEqual(4.9);
