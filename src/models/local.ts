@@ -7,6 +7,7 @@ import type { Log } from "../core/log.ts";
 import { homeDirectory } from "../core/paths.ts";
 import { EMBEDDED_INFO, embeddedModelPath } from "./embedded.ts";
 import type { PullOptions, PullProgress } from "./hub/pull.ts";
+import { looksBothWays } from "./llamacpp/abilities.ts";
 import { type GgufHeader, readGguf } from "./llamacpp/gguf.ts";
 import { memoryNeeded } from "./llamacpp/memory.ts";
 import type { LlamaModelOptions } from "./llamacpp/model-file.ts";
@@ -68,14 +69,13 @@ export class LocalModels {
   private async options(id: string, settings: ProviderConfig): Promise<LlamaModelOptions> {
     const model = isEmbedded(id) ? undefined : await this.find(id, settings);
     const header = model === undefined ? undefined : readGguf(model.path);
-    const trained = header === undefined ? EMBEDDED_INFO.contextLength : header.contextTokens;
     const path = model?.path ?? (await embeddedModelPath(this.env));
     return {
       path,
       id: model?.id ?? EMBEDDED_MODEL,
       ...(model === undefined ? {} : { probe: (signal) => this.probeOnce(path, signal) }),
       ...(header === undefined ? {} : { readsPlainText: readsPlainText(header) }),
-      ...engineOptions(settings, trained),
+      ...engineOptions(settings, header),
     };
   }
 
@@ -111,7 +111,7 @@ export class LocalModels {
       ...(header.licence === undefined ? {} : { licence: header.licence }),
       hasChatTemplate: header.hasChatTemplate,
       memoryBytes: memoryNeeded(header, {
-        contextTokens: contextOf(settings, header.contextTokens),
+        contextTokens: contextOf(settings, header),
         ubatchTokens: DEFAULT_UBATCH_TOKENS,
         flashAttention: settings.use_flash_attention ?? "auto",
       }).totalBytes,
@@ -287,20 +287,22 @@ function entryOf(model: StoredModel, header: GgufHeader | undefined): LocalModel
   };
 }
 
-/** A context longer than the model was trained for is cut to that. */
-function contextOf(
-  { context_size }: ProviderConfig,
-  trainedContextTokens = Number.POSITIVE_INFINITY,
-): number {
-  return Math.min(context_size ?? DEFAULT_CONTEXT_TOKENS, trainedContextTokens);
+/**
+ * A context longer than the model was trained for is cut to that. An embedding model takes texts as long as that: its
+ * context grows to the longest text there is.
+ */
+function contextOf({ context_size }: ProviderConfig, header: GgufHeader | undefined): number {
+  const trained = header === undefined ? EMBEDDED_INFO.contextLength : header.contextTokens;
+  if (header !== undefined && trained !== undefined && looksBothWays(header)) return trained;
+  return Math.min(context_size ?? DEFAULT_CONTEXT_TOKENS, trained ?? Number.POSITIVE_INFINITY);
 }
 
 /** The provider's settings in the engine's terms. */
-function engineOptions(settings: ProviderConfig, trainedContextTokens: number | undefined) {
+function engineOptions(settings: ProviderConfig, header: GgufHeader | undefined) {
   const { cpu_threads, batch_size, use_flash_attention, device, gpu_layers, numa, check_memory } = settings;
   const { max_concurrent, context_shift } = settings;
   return {
-    contextTokens: contextOf(settings, trainedContextTokens),
+    contextTokens: contextOf(settings, header),
     ...(cpu_threads === undefined ? {} : { threads: cpu_threads }),
     ...(batch_size === undefined ? {} : { batchTokens: batch_size }),
     ...(use_flash_attention === false ? { flashAttention: false } : {}),

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { LocalLLMGlobal } from "../../src/globals/local-llm.ts";
 import { disposeInference, InferenceClient } from "../../src/models/llamacpp/client.ts";
-import { generateBert } from "../support/bert.ts";
+import { BERT_MODELS, generateBert } from "../support/bert.ts";
 import { caller } from "../support/globals.ts";
 import { failure, modelService, temporaryHome } from "../support/model-service.ts";
 import { specOf } from "./support.ts";
@@ -71,6 +71,14 @@ describe("LocalLLM.embed", () => {
   });
 });
 
+test("an embedding model takes texts as long as it was trained for", async () => {
+  const shape = { ...BERT_MODELS["bert-f32"]!, layers: 1, contextTokens: 6000 };
+  const path = generateBert(directory, "bert-long", shape);
+  await models.import(path, { force: false, name: "long:f32" });
+  const { tokens } = (await call("embed", "long:f32", "word ".repeat(4500))) as Embedded;
+  expect(tokens).toBe(4502);
+});
+
 describe("LocalLLM.rank", () => {
   test("sorts documents by the scores of the engine, with places counted from 1", async () => {
     const documents = ["the first", "another document", "and a third, longer one", "four"];
@@ -101,9 +109,9 @@ test("a call is refused when its options are wrong or it was cancelled", async (
     model.doEmbed({ values: ["a"], providerOptions: { llamacpp: { normalise: true } } }),
   );
   expect(wrong.code).toBe("invalid_argument");
-  await expect(model.doEmbed({ values: ["a"], abortSignal: AbortSignal.abort(new Error("gone")) })).rejects.toThrow(
-    "gone",
-  );
+  await expect(
+    model.doEmbed({ values: ["a"], abortSignal: AbortSignal.abort(new Error("gone")) }),
+  ).rejects.toThrow("gone");
 });
 
 describe("the test provider", () => {
