@@ -12,6 +12,7 @@ const SUITES: Record<string, () => Promise<Row[]>> = {
   bridge: async () => (await import("./bridge.ts")).bridge(),
   lua: async () => (await import("./lua.ts")).lua(),
   inference: async () => (await import("./inference.ts")).inference(),
+  grammar: async () => (await import("./grammar.ts")).grammar(),
   embeddings: async () => (await import("./embeddings.ts")).embeddings(),
   concurrent: async () => (await import("./concurrent.ts")).concurrent(),
 };
