@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { delimiter, dirname, join } from "node:path";
 import { EXECUTABLE, type Finished, Sandbox } from "../support/cli.ts";
 
-const PAGES = ["README.md", "docs/getting-started.md", "docs/test-provider.md"];
+const PAGES = ["README.md", "docs/getting-started.md", "docs/structured-output.md", "docs/test-provider.md"];
 
 interface Block {
   language: string;
