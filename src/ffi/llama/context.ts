@@ -118,7 +118,7 @@ export class Context extends NativeHandle {
     if (status === 2) return "aborted";
     const log = this.model.library.takeLog();
     const reason = reasonIn(log) ?? "llama.cpp gives no reason";
-    throw new SpellError("provider", `Cannot run the model: ${reason}`, {
+    throw new SpellError("provider", `Cannot run the model: ${reason}: ${this.model.path}`, {
       data: { status, log: log.trim() },
     });
   }
