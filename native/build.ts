@@ -20,11 +20,13 @@ const root = join(import.meta.dir, "..");
 const SHIMS = [
   "llama_shim.c",
   "chat_shim.cpp",
+  "sampler_shim.cpp",
   "devices_shim.cpp",
   "tokenizer_shim.cpp",
   "constraint.cpp",
   "gbnf.cpp",
   "grammar.cpp",
+  "required_call.cpp",
 ];
 const C_FLAGS = ["-O2", "-fPIC", "-fvisibility=hidden", `-I${join(import.meta.dir, "include")}`];
 const CXX_FLAGS = [...C_FLAGS, "-std=c++17", `-I${join(import.meta.dir, "include/common")}`];

@@ -3,6 +3,7 @@
 #include "fit.h"
 #include "ggml-backend.h"
 #include "llama.h"
+#include "shim.h"
 
 #include <cstdlib>
 #include <exception>
@@ -11,10 +12,8 @@
 
 #if defined(_WIN32)
 #include <windows.h>
-#define EXPORT extern "C" __declspec(dllexport)
 #else
 #include <dlfcn.h>
-#define EXPORT extern "C" __attribute__((visibility("default")))
 #endif
 
 // How well a backend library suits this processor, by its own account: 0 not at all, -1 where it cannot be loaded.

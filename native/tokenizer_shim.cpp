@@ -1,15 +1,10 @@
 // The tokenizer for damaged vocabularies: llama.cpp's throws where a byte of a text has no token, and an exception must not
 // cross into the caller.
 #include "llama.h"
+#include "shim.h"
 
 #include <cstdint>
 #include <exception>
-
-#if defined(_WIN32)
-#define EXPORT extern "C" __declspec(dllexport)
-#else
-#define EXPORT extern "C" __attribute__((visibility("default")))
-#endif
 
 static const int32_t THREW = INT32_MIN + 1;
 

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { InferenceClient } from "../../src/models/llamacpp/client.ts";
 import { createLlamaModel } from "../../src/models/llamacpp/model.ts";
 import { GENERATED_MODELS, generateModel } from "../support/gguf-models.ts";
-import { ask, failureOf } from "./support.ts";
+import { ask, CALCULATOR, failureOf } from "./support.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "llmspell-chat-template-"));
 const client = new InferenceClient();
@@ -46,5 +46,19 @@ describe("A chat template", () => {
     expect(error).toMatchObject({ code: "invalid_argument" });
     const { usage } = await model.doGenerate({ prompt: prompt("Hello"), maxOutputTokens: 3 });
     expect(usage.outputTokens.total).toBeGreaterThan(0);
+  });
+
+  test("without a form for tool calls answers with tools at hand, and refuses to be made to call one", async () => {
+    const model = modelOf("without-tools", "{% for m in messages %}{{ m.content }}{% endfor %}");
+    const tools = { tools: [CALCULATOR], maxOutputTokens: 3 };
+    const { usage } = await model.doGenerate(ask("Hello", tools));
+    expect(usage.outputTokens.total).toBeGreaterThan(0);
+    const error = await failureOf(
+      model.doGenerate(ask("Hello", { ...tools, toolChoice: { type: "required" } })),
+    );
+    expect(error).toMatchObject({
+      code: "invalid_argument",
+      message: expect.stringContaining("no form for tool calls"),
+    });
   });
 });

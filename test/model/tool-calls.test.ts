@@ -97,7 +97,8 @@ async function callsOf(model: SpellModel, choice: "auto" | "required", seed: num
       null,
     ]);
   }
-  return { count: calls.length, isCut: finishReason.unified === "length" };
+  const said = content.flatMap((part) => (part.type === "text" ? [part.text] : [])).join("");
+  return { count: calls.length, said, isCut: finishReason.unified === "length" };
 }
 
 const made = new Map<string, number>();
@@ -112,9 +113,9 @@ describe("a model of random weights", () => {
         callsOf(model, "auto", seed, 1),
       ]);
       const outcomes = await Promise.all(runs);
-      // an answer that ended by itself, where a call was demanded, has one
-      for (const [i, { count, isCut }] of outcomes.entries())
-        if (i % 2 === 0 && !isCut) expect(count).toBeGreaterThan(0);
+      // an answer that ended by itself, where a call was demanded, has one, and nothing before it
+      for (const [i, { count, said, isCut }] of outcomes.entries())
+        if (i % 2 === 0 && !isCut) expect([count > 0, said]).toEqual([true, ""]);
       made.set(
         file,
         outcomes.reduce((sum, { count }) => sum + count, 0),

@@ -9,7 +9,7 @@ export { cString, reasonIn };
 
 const { i32, u32, bool, ptr: pointer, void: nothing } = FFIType;
 
-/** `native/llama_shim.c`, `native/chat_shim.cpp`, and what llama.h offers without structs by value. */
+/** The shims below `native/`, and what llama.h offers without structs by value. */
 const SYMBOLS = {
   spell_log_capture: { args: [i32], returns: nothing },
   spell_log_take: { args: [pointer, i32], returns: i32 },
