@@ -183,8 +183,8 @@ export class LocalModels {
 
   /** @returns whether it was in memory @throws not_found */
   async unload(id: string, settings: ProviderConfig): Promise<boolean> {
-    const path = async () =>
-      isEmbedded(id) ? embeddedModelPath(this.env) : (await this.find(id, settings)).path;
+    const stored = isEmbedded(id) ? undefined : await this.find(id, settings);
+    const path = async () => stored?.path ?? embeddedModelPath(this.env);
     const loaded = await this.isLoaded(path);
     if (loaded) await (await this.llama!).unloadLlamaModel(await path());
     return loaded;

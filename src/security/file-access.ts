@@ -2,6 +2,7 @@
 import { constants, lstatSync, readdirSync } from "node:fs";
 import { type FileHandle, open, rename, unlink } from "node:fs/promises";
 import { join } from "node:path";
+import { errnoOf, ioError } from "../core/io-error.ts";
 import { Anchor } from "./anchor.ts";
 import type { FileAccess, FileInfo } from "./capabilities.ts";
 import { deniedFile } from "./denial.ts";
@@ -17,7 +18,6 @@ import {
   toBytes,
 } from "./file-checks.ts";
 import { PROGRAM_HEADER_BYTES, programType } from "./file-type.ts";
-import { errnoOf, ioError } from "./io-error.ts";
 import type { ResourceBudget } from "./limits.ts";
 import { extensionOf, type PathPolicy } from "./path-policy.ts";
 import { type Chunks, replaceFile, writeAll } from "./replace-file.ts";

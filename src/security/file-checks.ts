@@ -2,10 +2,10 @@
 import { lstatSync, mkdirSync, type Stats } from "node:fs";
 import { basename, dirname } from "node:path";
 import { SpellError } from "../core/errors.ts";
+import { errnoOf, ioError } from "../core/io-error.ts";
 import { Anchor } from "./anchor.ts";
 import type { FileInfo } from "./capabilities.ts";
 import { deniedFile } from "./denial.ts";
-import { errnoOf, ioError } from "./io-error.ts";
 
 export async function attempt<T>(action: string, path: string, body: () => Promise<T>): Promise<T> {
   try {

@@ -2,8 +2,8 @@
 import { lstatSync, readlinkSync, realpathSync } from "node:fs";
 import { basename, dirname, join, parse, relative, resolve, sep } from "node:path";
 import { SpellError } from "../core/errors.ts";
+import { errnoOf, ioError } from "../core/io-error.ts";
 import { deniedFile, deniedPath } from "./denial.ts";
-import { errnoOf, ioError } from "./io-error.ts";
 
 export interface FileRules {
   /** Directories; `*` admits everything. */

@@ -1,5 +1,6 @@
 import { basename, resolve } from "node:path";
 import { SpellError } from "../../core/errors.ts";
+import { errnoOf, ioError } from "../../core/io-error.ts";
 import type { CommandDecl } from "../command.ts";
 import { scriptArguments } from "../script-args.ts";
 import { checkEngine, EXECUTE_OPTIONS, execute, executedDocument, exitCodeOfReply } from "./execute.ts";
@@ -39,12 +40,11 @@ async function readScript(path: string): Promise<Uint8Array> {
   try {
     return await Bun.file(path).bytes();
   } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code;
-    if (code === "ENOENT") {
+    if (errnoOf(error) === "ENOENT") {
       throw new SpellError("not_found", `Script file not found: ${path}`, {
         hint: "Check the path; `llmspell exec CODE` runs code from the command line",
       });
     }
-    throw new SpellError("io", `Cannot read script ${path}: ${(error as Error).message}`, { cause: error });
+    throw ioError("Cannot read script", path, error, "Name a file with a script");
   }
 }

@@ -1,6 +1,7 @@
 import { readFileSync, statSync } from "node:fs";
 import { resolve } from "node:path";
-import { errorFromJson, SpellError } from "../../core/errors.ts";
+import { errorFromJson } from "../../core/errors.ts";
+import { ioError } from "../../core/io-error.ts";
 import type { CommandDecl, CommandIo, OptionValues } from "../command.ts";
 import { EXIT } from "../exit-codes.ts";
 import { ProgressLine } from "../progress.ts";
@@ -64,7 +65,7 @@ async function serve(io: CommandIo, _args: unknown, options: OptionValues): Prom
       ...(token === undefined ? {} : { token }),
       models,
       origins: listOf(options["allow-origin"]).map(originOf),
-      hosts: listOf(options["allow-host"]),
+      hosts: listOf(options["allow-host"]).map(hostOf),
     },
     {
       signal: io.signal,
@@ -91,7 +92,10 @@ function listOf(value: OptionValues[string]): string[] {
 function wholeNumber(flag: string, text: string, least: number, most: number): number {
   const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
   if (value >= least && value <= most) return value;
-  throw usageError(`Cannot serve: ${flag} must be a whole number between ${least} and ${most}: "${text}"`);
+  throw usageError(
+    `Cannot serve: ${flag} must be a whole number between ${least} and ${most}: "${text}"`,
+    "Run `llmspell serve --help` for its options",
+  );
 }
 
 /** An origin as browsers write it. */
@@ -102,6 +106,15 @@ function originOf(text: string): string {
   throw usageError(
     `Cannot serve: --allow-origin must be a scheme, a host and no path: "${text}"`,
     "Write it as the address bar of a browser begins: https://example.org or http://localhost:3000",
+  );
+}
+
+/** A name as it stands in the Host header, without its port. */
+function hostOf(text: string): string {
+  if (/^[\w-]+(\.[\w-]+)*$/.test(text)) return text;
+  throw usageError(
+    `Cannot serve: --allow-host must be the name of a host, without scheme, port and path: "${text}"`,
+    "Write it as clients do between http:// and the port: models.lan",
   );
 }
 
@@ -124,9 +137,6 @@ function readTokenFile(io: CommandIo, path: string): string {
       io.err(`Warning: other users of this machine can read the token: ${path} (chmod 600 ends that)`);
     return readFileSync(path, "utf8").trim();
   } catch (cause) {
-    throw new SpellError("io", `Cannot read the token: ${(cause as Error).message}`, {
-      hint: "Check the path of --token-file",
-      cause,
-    });
+    throw ioError("Cannot read the token", path, cause, "Check the path of --token-file");
   }
 }

@@ -2,7 +2,8 @@
 import { mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { PROVIDER_TYPES } from "../../config/provider-types.ts";
-import { messageOf, SpellError } from "../../core/errors.ts";
+import { SpellError } from "../../core/errors.ts";
+import { ioError } from "../../core/io-error.ts";
 import { dataDirectory } from "../../core/paths.ts";
 import type { ArgValues, CommandDecl, CommandIo, OptionValues } from "../command.ts";
 import { refuseExisting, writeConfigFile } from "../config-file.ts";
@@ -117,7 +118,7 @@ async function makeDirectory(path: string): Promise<void> {
   try {
     await mkdir(path, { recursive: true, mode: 0o700 });
   } catch (cause) {
-    throw new SpellError("io", `Cannot create the data directory: ${path}: ${messageOf(cause)}`, { cause });
+    throw ioError("Cannot create the data directory", path, cause, "Name another with LLMSPELL_HOME");
   }
 }
 

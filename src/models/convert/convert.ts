@@ -5,10 +5,10 @@
 import { existsSync } from "node:fs";
 import { open, rename, rm } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
-import { ioError } from "../../security/io-error.ts";
+import { ioError } from "../../core/io-error.ts";
 import { writeAll } from "../../security/replace-file.ts";
 import { planBert } from "./bert.ts";
-import { readCheckpoint } from "./checkpoint.ts";
+import { type Checkpoint, readCheckpoint } from "./checkpoint.ts";
 import { ModelConfig } from "./config.ts";
 import { type ConvertedArchitecture, detectModel } from "./detect.ts";
 import { cannotConvert } from "./failure.ts";
@@ -52,7 +52,7 @@ export async function convertDirectory(
   const { architecture } = detected;
   const checkpoint = readCheckpoint(directory);
   const plan = PLANS[architecture](directory, new ModelConfig(directory), checkpoint);
-  const type = options.type ?? typeOf(plan);
+  const type = options.type ?? typeOf(checkpoint);
   const partPath = `${targetPath}.part-${process.pid}`;
   try {
     const sizeBytes = await writeModel(partPath, general(directory, architecture, type), plan, type, options);
@@ -103,9 +103,15 @@ function infoOf({ name, source, isF32 }: PlannedTensor, type: TargetType) {
   return { name, shape: [...source.shape].reverse(), type: target.type, bytes: values * target.bytes };
 }
 
+/** What a directory's matrices become unless another type is asked for. @throws SpellError not_found, io, model_invalid */
+export function targetTypeOf(directory: string): TargetType {
+  return typeOf(readCheckpoint(directory));
+}
+
 /** As convert_hf_to_gguf.py guesses from the first matrix. */
-function typeOf({ tensors }: Plan): TargetType {
-  return tensors.find(({ source }) => source.shape.length > 1)?.source.dtype === "BF16" ? "BF16" : "F16";
+function typeOf(checkpoint: Checkpoint): TargetType {
+  const matrix = [...checkpoint.values()].find(({ shape }) => shape.length > 1);
+  return matrix?.dtype === "BF16" ? "BF16" : "F16";
 }
 
 function general(directory: string, architecture: ConvertedArchitecture, type: TargetType): Entry[] {

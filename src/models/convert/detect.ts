@@ -1,7 +1,7 @@
 /** What a path holds: a GGUF file, or a directory that can be converted to one. */
 import { closeSync, openSync, readdirSync, readSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
-import { ioError } from "../../security/io-error.ts";
+import { ioError } from "../../core/io-error.ts";
 import { hasCheckpoint } from "./checkpoint.ts";
 import { ModelConfig } from "./config.ts";
 import { cannotConvert } from "./failure.ts";

@@ -1,5 +1,5 @@
 import { closeSync, fstatSync, openSync, readFileSync, statSync } from "node:fs";
-import { ioError } from "../../security/io-error.ts";
+import { ioError } from "../../core/io-error.ts";
 import { cannotConvert } from "./failure.ts";
 
 /**

@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { SpellError } from "../../core/errors.ts";
 import type { FileLock } from "../../core/file-lock.ts";
+import { errnoOf, ioError } from "../../core/io-error.ts";
 import type { Log } from "../../core/log.ts";
-import { errnoOf, ioError } from "../../security/io-error.ts";
 import { readGguf } from "../llamacpp/gguf.ts";
 import { convertedSource } from "../store/directory-source.ts";
 import {
@@ -206,8 +206,7 @@ class Download {
     let staging: string | undefined;
     try {
       staging = plan.convert === undefined ? undefined : await makeStaging(root);
-      const files =
-        staging === undefined ? fetched : await this.convert(join(directory, plan.convert!), staging, origin);
+      const files = staging === undefined ? fetched : await this.convert(staging, origin);
       const place = staging ?? directory;
       readGguf(join(place, files[0]!.name));
       await this.options.probe(join(place, files[0]!.name));
@@ -227,10 +226,11 @@ class Download {
     }
   }
 
-  private async convert(from: string, to: string, origin: Origin): Promise<StoredFile[]> {
+  private async convert(to: string, origin: Origin): Promise<StoredFile[]> {
+    const { id, convert } = this.plan;
     await checkSpace(this.root, this.bytesTotal, "Cannot convert the model");
-    const source = convertedSource(from, this.plan.id, origin);
-    return source.write(to, this.plan.id, () => this.report("verifying"), this.options.signal);
+    const source = convertedSource(join(this.directory, convert!.directory), id, origin, convert!.type);
+    return source.write(to, id, () => this.report("verifying"), this.options.signal);
   }
 
   private async origin(): Promise<Origin> {

@@ -11,6 +11,7 @@ import type {
 import type { Static } from "typebox";
 import { Value } from "typebox/value";
 import { SpellError } from "../../core/errors.ts";
+import { didYouMean } from "../../core/nearest.ts";
 import { EMBED_OPTIONS, RANK_OPTIONS } from "./embed-options.ts";
 import { LlamaFile, type LlamaModelOptions } from "./model-file.ts";
 import { EMBED_POOLINGS, type EmbedRequest } from "./protocol.ts";
@@ -72,11 +73,18 @@ function optionsOf<S extends typeof EMBED_OPTIONS | typeof RANK_OPTIONS>(
   options: SharedV4ProviderOptions | undefined,
 ): Static<S> {
   const given = options?.llamacpp ?? {};
+  const names = Object.keys(schema.properties);
+  const unknown = Object.keys(given).find((name) => !names.includes(name));
+  if (unknown !== undefined)
+    throw new SpellError("invalid_argument", `Cannot call the model: it has no option "${unknown}"`, {
+      hint: didYouMean(unknown, names) ?? `The options are ${names.join(", ")}`,
+    });
   const [error] = Value.Errors(schema, given);
   if (error === undefined) return given as Static<S>;
+  const name = error.instancePath.slice(1);
   throw new SpellError(
     "invalid_argument",
-    `Cannot call the model: providerOptions.llamacpp${error.instancePath.replaceAll("/", ".")} ${error.message}: ${JSON.stringify(given)}`,
+    `Cannot call the model: "${name}" ${error.message}: ${JSON.stringify(given[name])}`,
   );
 }
 
@@ -86,7 +94,7 @@ function poolingOf(name: string | undefined): Pick<EmbedRequest, "pooling"> {
   if (pooling !== undefined) return { pooling };
   throw new SpellError(
     "invalid_argument",
-    `Cannot call the model: pooling must be ${EMBED_POOLINGS.join(", ")}: ${JSON.stringify(name)}`,
+    `Cannot call the model: "pooling" must be one of ${EMBED_POOLINGS.join(", ")}: ${JSON.stringify(name)}`,
   );
 }
 

@@ -5,7 +5,7 @@ import { basename, join } from "node:path";
 import { type Static, Type } from "typebox";
 import { Value } from "typebox/value";
 import { SpellError } from "../../core/errors.ts";
-import { errnoOf, ioError } from "../../security/io-error.ts";
+import { errnoOf, ioError } from "../../core/io-error.ts";
 import { copyStretch, hashFile, piecesOf, writeAll } from "./copy.ts";
 import { parseNewId, storedName } from "./layout.ts";
 import { Origin, StoredFile } from "./manifest.ts";

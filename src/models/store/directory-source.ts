@@ -3,6 +3,7 @@ import { stat } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { SpellError } from "../../core/errors.ts";
 import { detectModel } from "../convert/detect.ts";
+import type { TargetType } from "../convert/floats.ts";
 import { hashFile } from "./copy.ts";
 import { ggufSource } from "./gguf-source.ts";
 import { type ModelId, safeName, splitPart, storedName } from "./layout.ts";
@@ -15,8 +16,9 @@ export async function directorySource(directory: string, wanted: string | undefi
   if (await isOllamaDirectory(directory)) return ollamaSource(directory, wanted);
   const detected = detectModel(directory);
   if (detected.format === "safetensors") {
+    const { targetTypeOf } = await import("../convert/convert.ts");
     const name = safeName(basename(resolve(directory)));
-    return convertedSource(directory, { name, variant: "default" }, {});
+    return convertedSource(directory, { name, variant: targetTypeOf(directory) }, {});
   }
   const firsts = detected.paths.filter((path) => (splitPart(basename(path))?.number ?? 1) === 1);
   if (firsts.length === 1) return ggufSource(firsts[0]!);
@@ -26,8 +28,13 @@ export async function directorySource(directory: string, wanted: string | undefi
   });
 }
 
-/** Safetensors that become GGUF. */
-export function convertedSource(directory: string, suggestedId: ModelId, origin: Origin): ModelSource {
+/** Safetensors that become GGUF. @param type of the matrices; their own where it is left out */
+export function convertedSource(
+  directory: string,
+  suggestedId: ModelId,
+  origin: Origin,
+  type?: TargetType,
+): ModelSource {
   return {
     suggestedId,
     name: basename(resolve(directory)),
@@ -38,7 +45,7 @@ export function convertedSource(directory: string, suggestedId: ModelId, origin:
       const name = storedName(id, 0, 1);
       const path = join(target, name);
       const onProgress = (done: number, total: number) => report("Converting", done, total);
-      await convertDirectory(directory, path, { signal, onProgress });
+      await convertDirectory(directory, path, { signal, onProgress, ...(type && { type }) });
       const { size } = await stat(path);
       return [{ name, sizeBytes: size, sha256: await hashFile(path, signal) }];
     },

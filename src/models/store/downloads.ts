@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { type Static, Type } from "typebox";
 import { Value } from "typebox/value";
 import { FileLock } from "../../core/file-lock.ts";
-import { errnoOf, ioError } from "../../security/io-error.ts";
+import { errnoOf, ioError } from "../../core/io-error.ts";
 import { formatId, type ModelId, segmentsOf } from "./layout.ts";
 import { writeDurable } from "./place.ts";
 

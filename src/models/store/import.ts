@@ -2,7 +2,7 @@
 import { rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { SpellError } from "../../core/errors.ts";
-import { errnoOf, ioError } from "../../security/io-error.ts";
+import { errnoOf, ioError } from "../../core/io-error.ts";
 import { detectModel } from "../convert/detect.ts";
 import { readGguf } from "../llamacpp/gguf.ts";
 import { bundleSource, isBundle } from "./bundle.ts";
@@ -10,6 +10,7 @@ import { directorySource } from "./directory-source.ts";
 import { ggufSource } from "./gguf-source.ts";
 import { formatId, parseNewId } from "./layout.ts";
 import { MANIFEST, makeManifest, type StoredFile } from "./manifest.ts";
+import { isOllamaDirectory } from "./ollama-directory.ts";
 import { checkSpace, makeStaging, moveIntoPlace, refuseExisting, writeDurable } from "./place.ts";
 import type { ModelSource } from "./source.ts";
 import type { StoredModel } from "./store.ts";
@@ -46,8 +47,20 @@ export async function importModel(
 
 async function sourceOf(path: string, options: ImportOptions): Promise<ModelSource> {
   const info = await stat(path).catch((error) => {
-    throw ioError("Cannot import the model", path, error);
+    throw ioError(
+      "Cannot import the model",
+      path,
+      error,
+      "Check the path; `llmspell model pull` downloads a model by its name",
+    );
   });
+  if (options.model !== undefined && !(info.isDirectory() && (await isOllamaDirectory(path)))) {
+    throw new SpellError(
+      "invalid_argument",
+      `Cannot import the model: "model" chooses in a models directory of Ollama, which this is not: ${path}`,
+      { hint: "Leave it out; the id in the store is chosen by name" },
+    );
+  }
   if (info.isDirectory()) return directorySource(path, options.model);
   if (info.isFile() && (await isBundle(path))) return bundleSource(path);
   detectModel(path);

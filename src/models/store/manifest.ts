@@ -2,7 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { type Static, Type } from "typebox";
 import { Value } from "typebox/value";
-import { ioError } from "../../security/io-error.ts";
+import { ioError } from "../../core/io-error.ts";
 
 export const StoredFile = Type.Object({
   /** Without a directory. */

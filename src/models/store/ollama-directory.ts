@@ -2,8 +2,8 @@
 import { readdir, readFile, stat } from "node:fs/promises";
 import { join, sep } from "node:path";
 import { SpellError } from "../../core/errors.ts";
+import { errnoOf, ioError } from "../../core/io-error.ts";
 import { didYouMean } from "../../core/nearest.ts";
-import { errnoOf, ioError } from "../../security/io-error.ts";
 import { extraLayers, type Layer, layersOf, modelLayer } from "../hub/ollama-layers.ts";
 import { ggufSource } from "./gguf-source.ts";
 import { formatId, type ModelId, parseNewId } from "./layout.ts";

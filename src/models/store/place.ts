@@ -2,8 +2,8 @@
 import { mkdir, mkdtemp, open, readdir, rename, rm, rmdir, statfs } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { SpellError } from "../../core/errors.ts";
+import { errnoOf, ioError } from "../../core/io-error.ts";
 import { isAlive } from "../../core/process-alive.ts";
-import { errnoOf, ioError } from "../../security/io-error.ts";
 import { formatId, type ModelId, segmentsOf } from "./layout.ts";
 import type { StoredModel } from "./store.ts";
 

@@ -3,8 +3,8 @@ import type { Dirent } from "node:fs";
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { SpellError } from "../../core/errors.ts";
+import { ioError } from "../../core/io-error.ts";
 import { didYouMean } from "../../core/nearest.ts";
-import { ioError } from "../../security/io-error.ts";
 import { idOfSegments, splitPart, stemOf } from "./layout.ts";
 import { MANIFEST, type Manifest, readManifest } from "./manifest.ts";
 

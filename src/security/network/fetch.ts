@@ -1,6 +1,6 @@
 /** GET requests under the network rules: the address that was checked is the one connected to, at every redirect. */
 import { messageOf, SpellError } from "../../core/errors.ts";
-import { errnoOf } from "../io-error.ts";
+import { errnoOf } from "../../core/io-error.ts";
 import { proxyFor } from "./proxy.ts";
 import { checkedAddresses, checkHost, type NetworkRules } from "./rules.ts";
 

@@ -3,8 +3,8 @@ import { lookup } from "node:dns/promises";
 import { isIP } from "node:net";
 import type { Config } from "../../config/schema.ts";
 import { SpellError } from "../../core/errors.ts";
+import { errnoOf } from "../../core/io-error.ts";
 import { matchesWildcard } from "../../core/wildcard.ts";
-import { errnoOf } from "../io-error.ts";
 import { isInRange, isLocalAddress, isLoopback } from "./addresses.ts";
 
 export interface NetworkRules {

@@ -1,5 +1,5 @@
 /** Failures of the operating system in words a user can act on. */
-import { type ErrorCode, messageOf, SpellError } from "../core/errors.ts";
+import { type ErrorCode, messageOf, SpellError } from "./errors.ts";
 
 const REASONS: Record<string, readonly [ErrorCode, string, string?]> = {
   ENOENT: ["not_found", "no such file or directory"],
@@ -40,12 +40,16 @@ export function errnoOf(error: unknown): string | undefined {
 
 /**
  * @param action what was tried: `Cannot read`
+ * @param nextStep the hint where the failure has none of its own
  * @returns a SpellError with `data.path` and `data.errno`; one that is thrown already is passed on
  */
-export function ioError(action: string, path: string, error: unknown): SpellError {
+export function ioError(action: string, path: string, error: unknown, nextStep?: string): SpellError {
   if (error instanceof SpellError) return error;
   const errno = errnoOf(error);
-  const [code, reason, hint] = (errno === undefined ? undefined : REASONS[errno]) ?? ["io", messageOf(error)];
+  const [code, reason, hint = nextStep] = (errno === undefined ? undefined : REASONS[errno]) ?? [
+    "io",
+    messageOf(error),
+  ];
   return new SpellError(code, `${action} '${path}': ${reason}`, {
     data: { path, ...(errno === undefined ? {} : { errno }) },
     ...(hint === undefined ? {} : { hint }),
