@@ -2,10 +2,11 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Sandbox } from "../support/cli.ts";
-import { check, checkSound, ended } from "./soak.ts";
+import { check, checkSound, ended, mostRssBytesOf } from "./soak.ts";
 
 const GUARD_MS = 180_000;
 const MOST_RSS_BYTES = 400 << 20;
+const LOOK_MS = 20;
 
 /** `ok` or `refused`, and what the script printed besides. */
 export interface Outcome {
@@ -55,15 +56,16 @@ export class ModelBatch implements Disposable {
     if (this.count === 0) return;
     const what = `models ${readFileSync(join(this.models, "m0/x/round"))} and following`;
     const proc = this.box.start(["run", "try.lua", "--", "0", String(this.count - 1)]);
-    const end = await ended(proc, GUARD_MS, what);
+    const look = setInterval(() => {
+      this.mostRssBytes = Math.max(this.mostRssBytes, mostRssBytesOf(proc.pid));
+    }, LOOK_MS);
+    const end = await ended(proc, GUARD_MS, what).finally(() => clearInterval(look));
     const lines = end.stdout.split("\n");
     const last = lines.at(-1)!.split(" ")[0];
     const culprit = last === "" ? "" : this.keep(last!);
     checkSound(end, `${what}: ${culprit}`);
     check(end.code === 0, `${what}: ${culprit}`, end);
-    const rssBytes = proc.resourceUsage()?.maxRSS ?? 0;
-    this.mostRssBytes = Math.max(this.mostRssBytes, rssBytes);
-    check(rssBytes < MOST_RSS_BYTES, `${what}: it took ${rssBytes} bytes of memory`);
+    check(this.mostRssBytes < MOST_RSS_BYTES, `${what}: it took ${this.mostRssBytes} bytes of memory`);
     for (const line of lines.filter((text) => text !== "")) this.judge(outcomeOf(line));
     rmSync(this.models, { recursive: true, force: true });
     this.count = 0;

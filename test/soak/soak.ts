@@ -73,12 +73,21 @@ function processesWith(entry: string): number[] {
   return readdirSync("/proc")
     .filter((name) => /^\d+$/.test(name))
     .map(Number)
-    .filter((pid) => environmentOf(pid).split("\0").includes(entry));
+    .filter((pid) => ofProcess(pid, "environ").split("\0").includes(entry));
 }
 
-function environmentOf(pid: number): string {
+/**
+ * The most memory that a process has held until now. Linux only; elsewhere 0. What `resourceUsage` tells after its end is no
+ * less than what its parent held when it started the process.
+ */
+export function mostRssBytesOf(pid: number): number {
+  if (process.platform !== "linux") return 0;
+  return Number(/^VmHWM:\s+(\d+) kB/m.exec(ofProcess(pid, "status"))?.[1] ?? 0) * 1024;
+}
+
+function ofProcess(pid: number, file: "environ" | "status"): string {
   try {
-    return readFileSync(`/proc/${pid}/environ`, "latin1");
+    return readFileSync(`/proc/${pid}/${file}`, "latin1");
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? "";
     if (["ENOENT", "ESRCH", "EACCES", "EPERM"].includes(code)) return ""; // ended meanwhile, or another user's
