@@ -7,7 +7,7 @@ import { OutputClosed, writeAll } from "./output.ts";
 
 export async function main(argv: readonly string[]): Promise<number> {
   if (argv.length === 1 && (argv[0] === "--version" || argv[0] === "-V")) {
-    const { shortVersion, versionLine } = await import("./version.ts");
+    const { shortVersion, versionLine } = await import("../core/version.ts");
     writeAll(1, `${argv[0] === "-V" ? versionLine() : `llmspell ${shortVersion()}`}\n`);
     return EXIT.ok;
   }
@@ -25,7 +25,7 @@ export async function main(argv: readonly string[]): Promise<number> {
       return EXIT.ok;
     }
     if (command?.run === undefined) {
-      const { shortVersion } = await import("./version.ts");
+      const { shortVersion } = await import("../core/version.ts");
       writeAll(1, `llmspell ${shortVersion()}\n`);
       return EXIT.ok;
     }

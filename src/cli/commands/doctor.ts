@@ -5,11 +5,11 @@ import { PROFILES } from "../../config/profiles.ts";
 import { errorFromJson, errorToJson, SpellError } from "../../core/errors.ts";
 import { Log } from "../../core/log.ts";
 import { homeDirectory } from "../../core/paths.ts";
+import { build, shortVersion } from "../../core/version.ts";
 import type { DoctorProblem, DoctorReply, KernelClient } from "../../kernel/api.ts";
 import type { CommandDecl, CommandIo } from "../command.ts";
 import { doctorText } from "../doctor-text.ts";
 import { EXIT } from "../exit-codes.ts";
-import { build, shortVersion } from "../version.ts";
 
 export const command: CommandDecl = {
   name: "doctor",

@@ -1,6 +1,6 @@
+import { build, shortVersion, versionLine } from "../../core/version.ts";
 import type { CommandDecl } from "../command.ts";
 import { EXIT } from "../exit-codes.ts";
-import { build, shortVersion, versionLine } from "../version.ts";
 
 const host = `${process.platform}-${process.arch}`;
 const features = ["lua", "llamacpp", "spell-mini"];
