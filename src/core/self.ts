@@ -9,6 +9,9 @@ export const PROBE_DEVICES_COMMAND = "__probe-devices";
 
 /** The command line of this program: the executable, or Bun with the source in development. */
 export function ownCommand(...words: string[]): string[] {
-  if (isCompiled) return [process.execPath, ...words];
+  if (isCompiled) return [executable(), ...words];
   return [process.execPath, fileURLToPath(new URL("../main.ts", import.meta.url)), ...words];
 }
+
+/** On Linux what runs here, even when another file has taken its place meanwhile, or none. */
+const executable = (): string => (process.platform === "linux" ? "/proc/self/exe" : process.execPath);

@@ -1,6 +1,7 @@
 /** The Hugging Face Hub: its API (https://huggingface.co/docs/hub/api) gives files with sizes and digests. */
 import { Type } from "typebox";
 import { SpellError } from "../../core/errors.ts";
+import { TARGET_TYPES, type TargetType } from "../convert/floats.ts";
 import { quantizationOf, safeName, stemOf, storedName } from "../store/layout.ts";
 import { chooseSet, type FileSet, fileSets } from "./choose.ts";
 import type { HubHttp, Target } from "./http.ts";
@@ -11,6 +12,9 @@ import type { PullReference } from "./reference.ts";
 const Revision = Type.Object({
   sha: Type.String({ pattern: "^[0-9a-f]{40}$" }),
   cardData: Type.Optional(Type.Union([Type.Null(), Type.Object({ license: Type.Optional(Type.Unknown()) })])),
+  safetensors: Type.Optional(
+    Type.Object({ parameters: Type.Optional(Type.Record(Type.String(), Type.Number())) }),
+  ),
 });
 const Tree = Type.Array(
   Type.Object({
@@ -37,6 +41,8 @@ export interface RepositoryFile {
 export interface Repository {
   commit: string;
   licence: string | undefined;
+  /** How many numbers of each type its safetensors hold: `{ F32: 60506624 }`. */
+  parameters: Readonly<Record<string, number>>;
   files: RepositoryFile[];
 }
 
@@ -61,7 +67,7 @@ export async function listRepository(
     accept: "application/json",
   });
   const about = target(`/api/models/${repository}/revision/${REVISION}`, `the model ${repository}`);
-  const { sha, cardData } = read(Revision, about, (await http.json(about, signal)).value);
+  const { sha, cardData, safetensors } = read(Revision, about, (await http.json(about, signal)).value);
   const files: RepositoryFile[] = [];
   let next: Target | undefined = target(
     `/api/models/${repository}/tree/${sha}?recursive=true`,
@@ -89,6 +95,7 @@ export async function listRepository(
   return {
     commit: sha,
     licence: typeof cardData?.license === "string" ? cardData.license : undefined,
+    parameters: safetensors?.parameters ?? {},
     files,
   };
 }
@@ -118,9 +125,10 @@ export async function planHuggingFace(
     extras: [],
   };
   if (sets.length === 0) {
-    const convert = safeName(repository.split("/").at(-1)!);
-    const files = converterFiles(listed.files, repository, convert);
-    return { ...common, id: { name, variant: "default" }, files, convert };
+    const directory = safeName(repository.split("/").at(-1)!);
+    const files = converterFiles(listed.files, repository, directory);
+    const type = targetType(listed, repository, wanted);
+    return { ...common, id: { name, variant: type }, files, convert: { directory, type } };
   }
   const set = chooseSet(sets, repository, wanted, preferred);
   const id = { name, variant: variantOf(set, sets) };
@@ -133,6 +141,19 @@ function variantOf(set: FileSet<RepositoryFile>, sets: readonly FileSet<Reposito
   const alike = sets.filter(({ quantization }) => quantization === set.quantization);
   const stem = safeName(set.stem.split("/").at(-1)!);
   return set.quantization !== undefined && alike.length === 1 ? safeName(set.quantization) : stem;
+}
+
+/** What is asked for, else BF16 where the weights are that, else F16. @throws not_found for a quantization */
+function targetType({ parameters }: Repository, repository: string, wanted: string | undefined): TargetType {
+  const types = Object.keys(TARGET_TYPES) as TargetType[];
+  const most = Object.entries(parameters).sort(([, a], [, b]) => b - a)[0]?.[0];
+  if (wanted === undefined) return most === "BF16" ? "BF16" : "F16";
+  const type = types.find((each) => each === wanted.toUpperCase());
+  if (type !== undefined) return type;
+  throw new SpellError("not_found", `Cannot pull ${repository}: it has no ${wanted}`, {
+    data: { repository, quantizations: types },
+    hint: `It has safetensors only, which become one of ${types.join(", ")}`,
+  });
 }
 
 function converterFiles(

@@ -1,4 +1,5 @@
 /** What a pull fetches, whatever hub it comes from. */
+import type { TargetType } from "../convert/floats.ts";
 import type { ModelId } from "../store/layout.ts";
 
 export interface Digest {
@@ -9,7 +10,7 @@ export interface Digest {
 }
 
 export interface RemoteFile {
-  /** Name in the download's directory; below `convert` for files that are converted. */
+  /** Name in the download's directory; below that of `convert` for files that are converted. */
   name: string;
   sizeBytes: number;
   digest: Digest;
@@ -21,8 +22,8 @@ export interface PullPlan {
   /** Where it comes from, for the manifest: `huggingface:owner/repo@commit`, `ollama:library/name:tag`. */
   source: string;
   files: readonly RemoteFile[];
-  /** The directory of safetensors and tokenizer that is to be converted to GGUF; undefined for GGUF files. */
-  convert?: string;
+  /** Safetensors and tokenizer in `directory` are to be converted to GGUF; undefined for GGUF files. */
+  convert?: { directory: string; type: TargetType };
   licence?: string;
   /** Goes to the origin of the files' URLs only. */
   token?: string | undefined;

@@ -1,3 +1,4 @@
+import { ioError } from "../../core/io-error.ts";
 import { ownCommand } from "../../core/self.ts";
 
 export interface ChildOptions {
@@ -16,17 +17,12 @@ export interface ChildEnd {
   end: string;
 }
 
-/** Runs a hidden command of this program that may die in native code. @throws what `signal` was aborted with */
+/**
+ * Runs a hidden command of this program that may die in native code.
+ * @throws what `signal` was aborted with; SpellError io where the program cannot be started
+ */
 export async function runChild(words: string[], { env, signal, limitMs }: ChildOptions): Promise<ChildEnd> {
-  const child = Bun.spawn(ownCommand(...words), {
-    env: { ...env, GGML_NO_BACKTRACE: "1", BUN_ENABLE_CRASH_REPORTING: "0" },
-    stdin: "ignore",
-    stdout: "pipe",
-    stderr: "pipe",
-    detached: true, // Ctrl-C on the terminal comes through the signal
-    killSignal: "SIGKILL",
-    ...(signal === undefined ? {} : { signal }),
-  });
+  const child = start(words, env, signal);
   let isLate = false;
   const timer = setTimeout(() => {
     isLate = true;
@@ -37,4 +33,20 @@ export async function runChild(words: string[], { env, signal, limitMs }: ChildO
   signal?.throwIfAborted();
   const end = `${child.signalCode ?? `exit code ${child.exitCode}`}`;
   return { printed, log, isLate, signal: child.signalCode, end };
+}
+
+function start(words: string[], env: ChildOptions["env"], signal: AbortSignal | undefined) {
+  try {
+    return Bun.spawn(ownCommand(...words), {
+      env: { ...env, GGML_NO_BACKTRACE: "1", BUN_ENABLE_CRASH_REPORTING: "0" },
+      stdin: "ignore",
+      stdout: "pipe",
+      stderr: "pipe",
+      detached: true, // Ctrl-C on the terminal comes through the signal
+      killSignal: "SIGKILL",
+      ...(signal === undefined ? {} : { signal }),
+    });
+  } catch (error) {
+    throw ioError("Cannot start this program once more, to try a model in it", process.execPath, error);
+  }
 }

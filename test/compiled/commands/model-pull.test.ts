@@ -56,7 +56,11 @@ beforeAll(async () => {
       },
       "acme/twins": { files: { "one.Q8_0.gguf": mini, "two.Q8_0.gguf": f32 } },
       "acme/gated": { gatedBy: "hf_right", files: { "g.Q8_0.gguf": mini } },
-      "acme/t5": { files: { ...directoryFiles(t5, t5Files), "pytorch_model.bin": small } },
+      "acme/t5": {
+        files: { ...directoryFiles(t5, t5Files), "pytorch_model.bin": small },
+        parameters: { I64: 2, F32: 1000 },
+      },
+      "acme/t5-bf16": { files: directoryFiles(t5, t5Files), parameters: { BF16: 1000, F32: 2 } },
       "acme/pickles": { files: { "config.json": Buffer.from("{}"), "pytorch_model.bin": small } },
     },
     blobs,
@@ -175,10 +179,30 @@ describe("llmspell model pull from the Hugging Face Hub", () => {
   test("converts a repository of safetensors", async () => {
     using place = box();
     const pulled = await place.model(["pull", "acme/t5"]);
-    expect(pulled.document).toMatchObject({ model_id: "acme/t5:default", download_status: "complete" });
-    expect(place.stored()).toEqual(["acme--t5/default/model.json", "acme--t5/default/t5.gguf"]);
+    expect(pulled.document).toMatchObject({ model_id: "acme/t5:F16", download_status: "complete" });
+    expect(place.stored()).toEqual(["acme--t5/F16/model.json", "acme--t5/F16/t5.gguf"]);
     expect((await place.model(["info", "acme/t5"])).document.architecture).toBe("t5");
     expect(hub.paths().some((path) => path.endsWith("pytorch_model.bin"))).toBe(false);
+  });
+
+  test.each([
+    ["acme/t5:f32", "F32"],
+    ["acme/t5-bf16", "BF16"],
+  ])("converts %s to %s, the type that is asked for or the weights have", async (name, type) => {
+    using place = box();
+    const id = `${name.split(":")[0]}:${type}`;
+    expect((await place.model(["pull", name])).document).toMatchObject({ model_id: id });
+    expect((await place.model(["info", id])).document).toMatchObject({ id, quantization: type });
+  });
+
+  test("converts safetensors to no quantization", async () => {
+    using place = box();
+    expect((await place.model(["pull", "acme/t5:Q4_K_M"])).document).toMatchObject({
+      code: "not_found",
+      error: expect.stringContaining("Cannot pull acme/t5: it has no Q4_K_M"),
+      hint: "It has safetensors only, which become one of F32, F16, BF16",
+    });
+    expect(place.stored()).toEqual([]);
   });
 
   test("refuses a repository with nothing to run", async () => {

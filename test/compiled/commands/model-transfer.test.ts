@@ -207,13 +207,12 @@ describe("llmspell model import of a directory", () => {
   test("converts safetensors with their tokenizer", async () => {
     using place = box();
     const directory = writeBertDirectory(place.cwd, Object.keys(BERT_MODELS)[0]!);
-    const { code, document } = await place.model(["import", directory, "--name", "mine:f16"]);
-    expect({ code, architecture: document.architecture, id: document.id }).toEqual({
+    const { code, document } = await place.model(["import", directory, "--name", "mine"]);
+    expect({ code, document }).toMatchObject({
       code: 0,
-      architecture: "bert",
-      id: "mine:f16",
+      document: { architecture: "bert", id: "mine:F16", quantization: "F16" },
     });
-    expect(place.stored()).toEqual(["mine/f16/mine.gguf", "mine/f16/model.json"]);
+    expect(place.stored()).toEqual(["mine/F16/mine.gguf", "mine/F16/model.json"]);
   });
 });
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
-import { existsSync, statSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { Sandbox } from "../../support/cli.ts";
+import { EXECUTABLE, Sandbox } from "../../support/cli.ts";
 
 const GGUF = "models/spell-mini/spell-mini.gguf";
 
@@ -115,6 +115,38 @@ describe("llmspell model import and remove", () => {
     });
   });
 });
+
+test.skipIf(process.platform !== "linux")(
+  "a model is tried by the program that runs, also when its file is replaced or removed meanwhile",
+  async () => {
+    using box = new ModelBox();
+    const directory = join(box.home, ".llmspell/models/llamacpp/hand/x");
+    mkdirSync(directory, { recursive: true });
+    copyFileSync(GGUF, join(directory, "m.gguf"));
+    const executable = join(box.root, "llmspell");
+    copyFileSync(EXECUTABLE, executable);
+    const script = box.write(
+      "wait.lua",
+      `print("ready") io.read()
+      print(Agent.builder():name("x"):model("local/hand"):max_tokens(2):build():execute("Hi").text)`,
+    );
+    const proc = Bun.spawn([executable, "run", script], {
+      cwd: box.cwd,
+      env: box.env,
+      stdin: "pipe",
+      stdout: "pipe",
+      stderr: "pipe",
+    });
+    const lines = proc.stdout.pipeThrough(new TextDecoderStream()).getReader();
+    expect((await lines.read()).value).toBe("ready\n");
+    rmSync(executable);
+    proc.stdin.write("go\n");
+    proc.stdin.end();
+    const [code, stderr] = await Promise.all([proc.exited, new Response(proc.stderr).text()]);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect(readdirSync(join(box.home, ".llmspell/cache/probed"))).toHaveLength(1);
+  },
+);
 
 test("llmspell model status reports every backend", async () => {
   using box = new ModelBox();

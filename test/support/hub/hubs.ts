@@ -9,6 +9,8 @@ const PAGE = 3;
 export interface Repository {
   files: Readonly<Record<string, Uint8Array>>;
   licence?: string;
+  /** What the Hub counts in its safetensors. */
+  parameters?: Readonly<Record<string, number>>;
   /** The token that opens it. */
   gatedBy?: string;
 }
@@ -101,6 +103,9 @@ export class HuggingFaceServer extends LoopbackServer {
         private: false,
         gated: repository.gatedBy === undefined ? false : "manual",
         cardData: repository.licence === undefined ? null : { license: repository.licence },
+        ...(repository.parameters && {
+          safetensors: { parameters: repository.parameters, total: Object.values(repository.parameters)[0] },
+        }),
       });
     } else if (kind === "tree" && revision === COMMIT) this.tree(url, name, repository, response);
     else if (kind === "resolve" && revision === COMMIT)
