@@ -1,4 +1,6 @@
-/** Structured log lines for people who run the program. They go to stderr, never to stdout. */
+/** Structured log lines for people who run the program. They go to stderr or a file, never to stdout. */
+import { currentCorrelation } from "./correlation.ts";
+
 export const LOG_LEVELS = ["error", "warn", "info", "debug", "trace"] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
@@ -18,24 +20,30 @@ export interface LogRecord {
 export type LogSink = (record: LogRecord) => void;
 
 export class Log {
+  private readonly threshold: { readonly level: LogLevel };
+
   constructor(
     private readonly sink: LogSink,
-    private readonly level: LogLevel,
+    /** The least severe level written; in an object where it may change. */
+    level: LogLevel | { readonly level: LogLevel },
     private readonly correlationId?: string,
-  ) {}
+  ) {
+    this.threshold = typeof level === "string" ? { level } : level;
+  }
 
   enabled(level: LogLevel): boolean {
-    return LOG_LEVELS.indexOf(level) <= LOG_LEVELS.indexOf(this.level);
+    return LOG_LEVELS.indexOf(level) <= LOG_LEVELS.indexOf(this.threshold.level);
   }
 
   write(level: LogLevel, category: LogCategory, message: string, fields?: Record<string, unknown>): void {
     if (!this.enabled(level)) return;
+    const correlationId = this.correlationId ?? currentCorrelation();
     this.sink({
       timeMs: Date.now(),
       level,
       category,
       message,
-      ...(this.correlationId === undefined ? {} : { correlationId: this.correlationId }),
+      ...(correlationId === undefined ? {} : { correlationId }),
       ...(fields === undefined ? {} : { fields }),
     });
   }
@@ -53,7 +61,7 @@ export class Log {
   }
 
   withCorrelation(correlationId: string): Log {
-    return new Log(this.sink, this.level, correlationId);
+    return new Log(this.sink, this.threshold, correlationId);
   }
 }
 

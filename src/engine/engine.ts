@@ -28,6 +28,8 @@ export interface ExecuteOutcome {
   value?: unknown;
   /** Set when the script called `os.exit`. */
   exitCode?: number;
+  /** Bytes in use on the VM's heap afterwards. */
+  heapBytes?: number;
   /** Set when it failed; `traceback` holds the script's stack. */
   error?: ErrorJson;
 }

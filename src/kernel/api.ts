@@ -24,6 +24,19 @@ export interface ExecuteRequest {
   language: "lua";
   /** Send print output and tokens chunk by chunk at once. */
   stream: boolean;
+  /** Typed at a prompt: an expression is run for its value. */
+  interactive?: boolean;
+}
+
+/** Whether an input that somebody types is whole. Replies `{state: "complete" | "incomplete" | "invalid", indent}`. */
+export interface IsCompleteRequest {
+  type: "is_complete";
+  code: string;
+}
+
+/** A fresh interpreter, once the executions before it have ended. Replies `ok`. */
+export interface ResetRequest {
+  type: "reset";
 }
 
 export type ToolRequest =
@@ -131,7 +144,20 @@ export interface DoctorReply {
   problems: DoctorProblem[];
 }
 
-export type KernelRequest = ExecuteRequest | ToolRequest | ModelRequest | ServeRequest | DoctorRequest;
+/** Asks a kernel that listens how it is (spec/kernel.md section 3.3). */
+export interface KernelStatusRequest {
+  type: "kernel_status";
+}
+
+export type KernelRequest =
+  | ExecuteRequest
+  | ToolRequest
+  | ModelRequest
+  | ServeRequest
+  | DoctorRequest
+  | IsCompleteRequest
+  | ResetRequest
+  | KernelStatusRequest;
 
 /** Sent while a request runs, in order. */
 export type KernelEvent =
@@ -160,6 +186,8 @@ export interface ExecuteReply {
   /** What the script handed to `os.exit`. */
   exitCode?: number;
   durationMs: number;
+  /** Bytes in use on the script's heap afterwards. */
+  heapBytes?: number;
 }
 
 /** `ok` replies of tool and model requests have the fields of spec/kernel.md section 3. */
@@ -170,6 +198,8 @@ export type KernelReply =
   | { status: "error"; error: ErrorJson };
 
 export interface RequestOptions {
+  /** Correlation id of all that the request does; a new one when absent. */
+  id?: string;
   onEvent?: (event: KernelEvent) => void;
   /** Interrupts the request; it then replies `interrupted`. */
   signal?: AbortSignal;
@@ -179,6 +209,8 @@ export interface RequestOptions {
 
 /** What front ends hold, whatever the transport. */
 export interface KernelClient {
+  /** `connected`: the kernel is another process, with a configuration and a working directory of its own. */
+  readonly mode: "embedded" | "connected";
   request(
     request: ExecuteRequest,
     options?: RequestOptions,

@@ -1,5 +1,6 @@
 /** Script sessions: one VM each, its runs, and how services see them. */
 import { randomUUID } from "node:crypto";
+import { correlated } from "../core/correlation.ts";
 import { type ErrorJson, errorFromJson, SpellError } from "../core/errors.ts";
 import { taskSignal } from "../core/task.ts";
 import type { EngineHost, ScriptEngine } from "../engine/engine.ts";
@@ -21,7 +22,7 @@ interface Run {
 
 /** One VM. Its globals persist from one execution to the next; executions take turns. */
 export class ScriptSession {
-  private readonly engine: ScriptEngine;
+  private engine: ScriptEngine;
   private readonly dispatcher: Dispatcher;
   private readonly policy: ScriptPolicy;
   private current: Run | undefined;
@@ -33,7 +34,7 @@ export class ScriptSession {
   ) {
     this.dispatcher = new Dispatcher(globals, services);
     this.policy = scriptPolicy(services.config);
-    this.engine = createLuaEngine({ globals, policy: this.policy.engine, host: this.host() });
+    this.engine = this.createEngine();
   }
 
   execute(request: ExecuteRequest, options: RequestOptions): Promise<ExecuteReply> {
@@ -42,9 +43,23 @@ export class ScriptSession {
     return mine;
   }
 
+  /** Gives the next execution a fresh VM, once those before it have ended. */
+  reset(): Promise<void> {
+    const mine = this.turn.then(async () => {
+      await this.engine.dispose();
+      this.engine = this.createEngine();
+    });
+    this.turn = mine.catch(() => undefined); // told to its own caller
+    return mine;
+  }
+
+  private createEngine(): ScriptEngine {
+    return createLuaEngine({ globals, policy: this.policy.engine, host: this.host() });
+  }
+
   private async runOne(request: ExecuteRequest, options: RequestOptions): Promise<ExecuteReply> {
     const started = performance.now();
-    const run: Run = { request, options, id: randomUUID(), abort: new AbortController() };
+    const run: Run = { request, options, id: options.id ?? randomUUID(), abort: new AbortController() };
     const interrupt = () => {
       run.abort.abort(options.signal?.reason);
       this.engine.interrupt();
@@ -53,17 +68,23 @@ export class ScriptSession {
     options.signal?.addEventListener("abort", interrupt, { once: true });
     try {
       if (options.signal?.aborted) throw new SpellError("interrupted", "Interrupted");
-      const { code, name, path, args } = request;
+      const { name, path, args } = request;
       const outcome = await this.engine.execute({
-        code,
+        code: await codeOf(request),
         name,
         args,
         ...(path === undefined ? {} : { path }),
       });
       if (outcome.error !== undefined) throw errorFromJson(asFailedRun(outcome.error, this.policy));
       const durationMs = performance.now() - started;
-      const reply: ExecuteReply = { status: "ok", value: outcome.value ?? null, durationMs };
-      return outcome.exitCode === undefined ? reply : { ...reply, exitCode: outcome.exitCode };
+      const { exitCode, heapBytes, value = null } = outcome;
+      return {
+        status: "ok",
+        value,
+        durationMs,
+        ...(exitCode === undefined ? {} : { exitCode }),
+        ...(heapBytes === undefined ? {} : { heapBytes }),
+      };
     } finally {
       options.signal?.removeEventListener("abort", interrupt);
       run.abort.abort(new SpellError("interrupted", "The script has ended"));
@@ -83,7 +104,7 @@ export class ScriptSession {
           emit: (event) => emit(run, event),
           blockedTasks: blocked,
         };
-        return this.dispatcher.call(target, args, context);
+        return correlated(run.id, () => this.dispatcher.call(target, args, context));
       },
       environment: (name) => (isSecretName(name) ? undefined : this.env[name]),
       output: (stream, text) => emit(this.running(), { type: "stream", stream, text }),
@@ -103,6 +124,12 @@ export class ScriptSession {
   dispose(): Promise<void> {
     return this.engine.dispose();
   }
+}
+
+async function codeOf({ code, interactive }: ExecuteRequest): Promise<string | Uint8Array> {
+  if (!interactive || typeof code !== "string") return code;
+  const { interactiveChunk } = await import("./introspection/complete-input.ts");
+  return interactiveChunk(code);
 }
 
 function emit(run: Run, event: KernelEvent): void {

@@ -2,6 +2,7 @@
  * What transports see of a kernel that listens: clients, their requests, and what everybody is told. All clients share
  * one interpreter; their executions take turns, first come first served, and other requests are answered meanwhile.
  */
+import type { Log } from "../core/log.ts";
 import type { KernelEvent, KernelReply, KernelRequest, RequestOptions } from "./api.ts";
 
 export interface ClientName {
@@ -12,8 +13,6 @@ export interface ClientName {
 }
 
 export interface HubRequestOptions extends RequestOptions {
-  /** The correlation id of what the request does; a new one when absent. Jupyter's `msg_id`. */
-  id?: string;
   /** An execution that is not counted, and that other clients are not told of. */
   silent?: boolean;
   /** The request's turn has come. `executionCount` counts from 1; of an execution that is silent, the last one's. */
@@ -97,4 +96,5 @@ export interface TransportSettings {
   /** What WebSocket clients bring. */
   token: string;
   maxMessageBytes: number;
+  log: Log;
 }

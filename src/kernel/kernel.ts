@@ -25,7 +25,12 @@ export interface KernelOptions {
 
 type Failure = { status: "error"; error: ErrorJson };
 
-export function createKernel(options: KernelOptions): KernelClient {
+/** A kernel of this process. */
+export interface LocalKernel extends KernelClient {
+  readonly config: ConfigService;
+}
+
+export function createKernel(options: KernelOptions): LocalKernel {
   return new Kernel(options);
 }
 
@@ -41,7 +46,8 @@ function once<T>(make: () => Promise<T>): { get: () => Promise<T>; made: () => P
   };
 }
 
-class Kernel implements KernelClient, Services {
+class Kernel implements LocalKernel, Services {
+  readonly mode = "embedded";
   readonly config: ConfigService;
   readonly log: Log;
 
@@ -118,6 +124,13 @@ class Kernel implements KernelClient, Services {
         this.session ??= new ScriptSession(this, this.env);
         return this.session.execute(request, options);
       }
+      case "reset":
+        await this.session?.reset();
+        return { status: "ok" };
+      case "is_complete": {
+        const { completeness } = await import("./introspection/complete-input.ts");
+        return { status: "ok", ...completeness(request.code) };
+      }
       case "tool": {
         const { answerToolRequest } = await import("./requests/tool.ts");
         return answerToolRequest(request, this, options);
@@ -138,6 +151,10 @@ class Kernel implements KernelClient, Services {
         const { answerServeRequest } = await import("./serve/serve.ts");
         return answerServeRequest(request, this, options);
       }
+      case "kernel_status":
+        throw new SpellError("not_found", "Cannot tell a kernel's status: this command runs its own", {
+          hint: "`llmspell kernel list` shows the kernels that run",
+        });
     }
   }
 

@@ -1,5 +1,5 @@
 /** The kernel's end of a Lua VM: starts its thread, answers its calls, runs its functions, stops it. */
-import { type ErrorJson, errorToJson, messageOf, SpellError } from "../../core/errors.ts";
+import { errorToJson, messageOf, SpellError } from "../../core/errors.ts";
 import { takeScriptThread } from "../../core/script-thread.ts";
 import type { GlobalDecl } from "../../globals/declare.ts";
 import { Reader, Writer } from "../bridge/codec.ts";
@@ -345,15 +345,8 @@ class ScriptThread {
   }
 
   private outcome(message: Record<string, unknown>): void {
-    const { broken, error, exitCode, value } = message as {
-      broken?: boolean;
-      error?: ErrorJson;
-      exitCode?: number;
-      value?: unknown;
-    };
-    if (error !== undefined) this.finish({ error });
-    else if (exitCode !== undefined) this.finish({ exitCode });
-    else this.finish({ value });
+    const { broken, ...outcome } = message as ExecuteOutcome & { broken?: boolean };
+    this.finish(outcome);
     if (broken) void this.end(new SpellError("interrupted", "The script VM was replaced"));
   }
 }

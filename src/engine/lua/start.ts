@@ -32,7 +32,10 @@ function serve(globals: readonly GlobalDecl[], { memory, policy }: WorkerStart):
     releaseFunctions: (pairs) => {
       for (const [id, crossings] of pairs) vm.held.releaseFunction(id, crossings);
     },
-    execute: (message) => link.outcome(execute(message)),
+    execute: (message) => {
+      const outcome = execute(message);
+      link.outcome(outcome.broken ? outcome : { ...outcome, heapBytes: vm.heapBytes().usedBytes });
+    },
     checkStop: () => vm.checkStop(),
     crossed: (ref) => vm.held.crossed(ref),
   });

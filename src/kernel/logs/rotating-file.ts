@@ -1,0 +1,151 @@
+/**
+ * A log file that begins anew at a size, safe where several processes write to it: a line and a rotation each hold the
+ * lock, so that nobody writes to a file that has been put away. Old files are compressed aside, without the lock.
+ */
+import { Database } from "bun:sqlite";
+import {
+  closeSync,
+  createReadStream,
+  createWriteStream,
+  existsSync,
+  fstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { pipeline } from "node:stream/promises";
+import { createGzip } from "node:zlib";
+
+export interface RotationLimits {
+  maxSizeBytes: number;
+  /** Old files kept. */
+  maxFiles: number;
+  compress: boolean;
+}
+
+const LOCK_WAIT_MS = 10_000;
+const MODE = 0o640;
+
+export class RotatingFile {
+  private readonly lock: Database;
+  private fd: number;
+  /** Of files that are being compressed. */
+  private readonly pending = new Set<Promise<void>>();
+
+  /**
+   * @param limits asked at every line
+   * @param onProblem told of an old file that could not be compressed
+   */
+  constructor(
+    private readonly path: string,
+    private readonly limits: () => RotationLimits,
+    private readonly onProblem: (error: unknown) => void,
+  ) {
+    mkdirSync(dirname(path), { recursive: true });
+    this.fd = openSync(path, "a", MODE);
+    this.lock = new Database(join(dirname(path), `.${basename(path)}.lock`), { create: true });
+    this.lock.run(`PRAGMA busy_timeout = ${LOCK_WAIT_MS}`);
+    this.lock.run("PRAGMA journal_mode = MEMORY");
+  }
+
+  /** @param line without its end */
+  write(line: string): void {
+    const bytes = Buffer.from(`${line}\n`);
+    this.lock.run("BEGIN EXCLUSIVE");
+    try {
+      let size = this.sizeOfCurrent();
+      const { maxSizeBytes } = this.limits();
+      if (size > 0 && size + bytes.length > maxSizeBytes) {
+        this.rotate();
+        size = 0;
+      }
+      writeSync(this.fd, bytes);
+    } finally {
+      this.lock.run("COMMIT");
+    }
+  }
+
+  /** Waits for files that are being compressed. */
+  async close(): Promise<void> {
+    await Promise.all(this.pending);
+    closeSync(this.fd);
+    this.lock.close();
+  }
+
+  /** Opens the file anew where another process, or a person, has put it away. */
+  private sizeOfCurrent(): number {
+    const { ino, size } = fstatSync(this.fd);
+    const named = statSync(this.path, { throwIfNoEntry: false });
+    if (named?.ino === ino) return size;
+    this.reopen();
+    return named?.size ?? 0;
+  }
+
+  private reopen(): void {
+    closeSync(this.fd);
+    this.fd = openSync(this.path, "a", MODE);
+  }
+
+  private rotate(): void {
+    const { maxFiles, compress } = this.limits();
+    const old = this.freeName();
+    renameSync(this.path, old);
+    this.reopen();
+    if (compress && maxFiles > 0) {
+      const work = compressFile(old).catch(this.onProblem);
+      this.pending.add(work);
+      void work.finally(() => this.pending.delete(work));
+    }
+    for (const path of oldFiles(this.path).slice(maxFiles)) rmSync(path, { force: true });
+  }
+
+  private freeName(): string {
+    const name = `${this.path}.${stamp(new Date())}`;
+    const isTaken = (path: string) => existsSync(path) || existsSync(`${path}.gz`);
+    if (!isTaken(name)) return name;
+    let n = 1;
+    while (isTaken(`${name}.${n}`)) n++;
+    return `${name}.${n}`;
+  }
+}
+
+/** Old files of a log, the newest first. */
+export function oldFiles(path: string): string[] {
+  const prefix = `${basename(path)}.`;
+  const order = (name: string) => {
+    const [, time = "", n = "0"] = /\.(\d{8}_\d{6})(?:\.(\d+))?(?:\.gz)?$/.exec(name) ?? [];
+    return `${time}.${n.padStart(9, "0")}`;
+  };
+  return readdirSync(dirname(path))
+    .filter(
+      (name) => name.startsWith(prefix) && /^\d{8}_\d{6}(\.\d+)?(\.gz)?$/.test(name.slice(prefix.length)),
+    )
+    .sort((a, b) => (order(a) < order(b) ? 1 : -1))
+    .map((name) => join(dirname(path), name));
+}
+
+/** A reader finds the whole text either in the old file or in the compressed one. */
+async function compressFile(path: string): Promise<void> {
+  const aside = `${path}.gz.part`;
+  try {
+    await pipeline(createReadStream(path), createGzip(), createWriteStream(aside, { mode: MODE }));
+    if (existsSync(path)) renameSync(aside, `${path}.gz`);
+    rmSync(path, { force: true });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error; // it had its time meanwhile
+  } finally {
+    rmSync(aside, { force: true });
+  }
+}
+
+/** `YYYYMMDD_HHMMSS`, local time. */
+function stamp(date: Date): string {
+  const two = (n: number) => String(n).padStart(2, "0");
+  const day = `${date.getFullYear()}${two(date.getMonth() + 1)}${two(date.getDate())}`;
+  return `${day}_${two(date.getHours())}${two(date.getMinutes())}${two(date.getSeconds())}`;
+}

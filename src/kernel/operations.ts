@@ -1,0 +1,60 @@
+/** The requests that are being answered, counted by guards that end on every path. */
+import { SpellError } from "../core/errors.ts";
+
+export interface OperationGuard extends Disposable {
+  /** Aborted when the kernel ends and the operation does not. */
+  readonly signal: AbortSignal;
+}
+
+export class Operations {
+  completed = 0;
+  cancelled = 0;
+  private readonly running = new Set<AbortController>();
+  private refusing = false;
+  private onEmpty: (() => void) | undefined;
+
+  get active(): number {
+    return this.running.size;
+  }
+
+  /** @throws SpellError interrupted once the kernel is ending */
+  begin(): OperationGuard {
+    if (this.refusing)
+      throw new SpellError("interrupted", "Kernel is shutting down, not accepting new requests", {
+        hint: "Start it again with `llmspell kernel start`",
+      });
+    const abort = new AbortController();
+    this.running.add(abort);
+    return {
+      signal: abort.signal,
+      [Symbol.dispose]: () => {
+        if (!this.running.delete(abort)) return;
+        if (abort.signal.aborted) this.cancelled++;
+        else this.completed++;
+        if (this.running.size === 0) this.onEmpty?.();
+      },
+    };
+  }
+
+  refuse(): void {
+    this.refusing = true;
+  }
+
+  /** Waits until nothing runs, at most so long; false where something still does. */
+  async idle(limitMs: number): Promise<boolean> {
+    if (this.running.size === 0) return true;
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    this.onEmpty = () => resolve(true);
+    const timer = setTimeout(() => resolve(false), limitMs);
+    try {
+      return await promise;
+    } finally {
+      clearTimeout(timer);
+      this.onEmpty = undefined;
+    }
+  }
+
+  cancel(reason: SpellError): void {
+    for (const abort of this.running) abort.abort(reason);
+  }
+}
