@@ -1,6 +1,7 @@
 /** A command is data plus a handler; one file each in `commands/`, loaded when it is used. */
 import type { LoadedConfig } from "../config/load.ts";
 import type { LogLevel } from "../core/log.ts";
+import type { KernelTarget } from "../kernel/address.ts";
 import type { KernelClient } from "../kernel/api.ts";
 
 export interface OptionDecl {
@@ -83,6 +84,9 @@ export interface CommandIo {
   inputLine(prompt: string): Promise<Uint8Array | null>;
   /** The effective configuration; loaded once, warnings go to stderr. */
   loadConfig(): Promise<LoadedConfig>;
-  /** The kernel this command talks to; made once, shut down when the command ends. */
-  kernel(): Promise<KernelClient>;
+  /**
+   * The kernel this command talks to: the one that its options or `target` name, else one in this process. Made once,
+   * left when the command ends.
+   */
+  kernel(target?: KernelTarget): Promise<KernelClient>;
 }

@@ -1,9 +1,11 @@
 /** From argv to an exit code: parse, make the command's surroundings, run it, show what went wrong. */
 import { startScriptThread } from "../core/script-thread.ts";
-import type { CommandIo, OptionValues, OutputMode } from "./command.ts";
+import type { CommandIo, OutputMode } from "./command.ts";
+import { targetOf } from "./connect-options.ts";
 import { EXIT, exitCodeOfError } from "./exit-codes.ts";
 import { errorDocument, formatError } from "./format-error.ts";
 import { OutputClosed, writeAll } from "./output.ts";
+import type { Invocation } from "./parse.ts";
 
 export async function main(argv: readonly string[]): Promise<number> {
   if (argv.length === 1 && (argv[0] === "--version" || argv[0] === "-V")) {
@@ -12,7 +14,8 @@ export async function main(argv: readonly string[]): Promise<number> {
     return EXIT.ok;
   }
   const word = argv.find((w) => !w.startsWith("-"));
-  if (word === "run" || word === "exec") startScriptThread();
+  const isRemote = argv.some((w) => /^--(connect|kernel)(=|$)/.test(w));
+  if ((word === "run" || word === "exec" || word === "repl") && !isRemote) startScriptThread();
   let mode = guessMode(argv);
   try {
     const { parse } = await import("./parse.ts");
@@ -29,9 +32,7 @@ export async function main(argv: readonly string[]): Promise<number> {
       writeAll(1, `llmspell ${shortVersion()}\n`);
       return EXIT.ok;
     }
-    return await withIo(mode, invocation.globals, invocation.scriptArgs, (io) =>
-      command.run!(io, invocation.args, invocation.options),
-    );
+    return await withIo(mode, invocation, (io) => command.run!(io, invocation.args, invocation.options));
   } catch (error) {
     return report(error, mode);
   }
@@ -39,12 +40,11 @@ export async function main(argv: readonly string[]): Promise<number> {
 
 async function withIo(
   mode: OutputMode,
-  globals: OptionValues,
-  scriptArgs: readonly string[],
+  { command, globals, options, scriptArgs }: Invocation,
   body: (io: CommandIo) => Promise<number>,
 ): Promise<number> {
   const { Surroundings } = await import("./surroundings.ts");
-  const surroundings = new Surroundings(mode, globals, scriptArgs);
+  const surroundings = new Surroundings(mode, globals, scriptArgs, targetOf(command!, options));
   try {
     const code = await body(surroundings);
     return surroundings.stopCode ?? code;

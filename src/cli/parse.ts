@@ -82,7 +82,8 @@ async function findPath(
     const open = command === undefined || command.subcommands !== undefined;
     if (!open || word.startsWith("-")) {
       others.push(word);
-      const takesValue = GLOBAL_OPTIONS.some(
+      const below = command?.subcommands?.flatMap((s) => s.options) ?? [];
+      const takesValue = [...GLOBAL_OPTIONS, ...below].some(
         (o) => o.value !== undefined && (o.flag === word || o.short === word),
       );
       if (open && takesValue && i + 1 < words.length) others.push(words[++i]!);

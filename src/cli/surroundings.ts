@@ -3,6 +3,7 @@ import type { LoadedConfig } from "../config/load.ts";
 import { SpellError } from "../core/errors.ts";
 import type { LogLevel } from "../core/log.ts";
 import { homeDirectory } from "../core/paths.ts";
+import type { KernelTarget } from "../kernel/address.ts";
 import type { KernelClient } from "../kernel/api.ts";
 import type { CommandIo, GlobalOptions, OptionValues, OutputMode } from "./command.ts";
 import { EXIT } from "./exit-codes.ts";
@@ -33,6 +34,8 @@ export class Surroundings implements CommandIo {
     readonly mode: OutputMode,
     globals: OptionValues,
     readonly scriptArgs: readonly string[],
+    /** Undefined: the command works in this process. */
+    private readonly target?: KernelTarget,
   ) {
     this.globals = {
       output: mode,
@@ -129,12 +132,38 @@ export class Surroundings implements CommandIo {
     return stderrLog(level, this.env.LOG_FORMAT === "json" ? "json" : "text");
   }
 
-  kernel(): Promise<KernelClient> {
-    this.client ??= this.connect();
+  kernel(target = this.target): Promise<KernelClient> {
+    this.client ??= target === undefined ? this.embedded() : this.connected(target);
     return this.client;
   }
 
-  private async connect(): Promise<KernelClient> {
+  /** spec/cli.md section 2. */
+  private async connected(target: KernelTarget): Promise<KernelClient> {
+    if (target.connect !== undefined || target.kernel !== undefined) {
+      this.refuseConfiguration();
+      const { connectTo } = await import("../kernel/address.ts");
+      return connectTo(target, this);
+    }
+    const loaded = await this.loadConfig();
+    if (!loaded.config.kernel.auto_connect) return this.embedded();
+    const { connectToOnlyKernel } = await import("../kernel/address.ts");
+    return (await connectToOnlyKernel(this, this.log(loaded))) ?? this.embedded();
+  }
+
+  /** A kernel that runs has a configuration of its own. @throws SpellError usage */
+  private refuseConfiguration(): void {
+    const { profile, config } = this.globals;
+    if (profile === undefined && config === undefined) return;
+    throw new SpellError(
+      "usage",
+      `Cannot use ${profile === undefined ? "--config" : "--profile"}: the kernel that is connected to has its own configuration`,
+      {
+        hint: "Leave the option out, or start a kernel with it",
+      },
+    );
+  }
+
+  private async embedded(): Promise<KernelClient> {
     const [loaded, { createKernel }] = await Promise.all([this.loadConfig(), import("../kernel/kernel.ts")]);
     return createKernel({ loaded, log: this.log(loaded), env: this.env, cwd: this.cwd });
   }

@@ -250,6 +250,10 @@ export const OTHER_VARIABLES: readonly { name: string; doc: string }[] = [
   { name: "LLMSPELL_PROFILE", doc: "Built-in profile, as `--profile`" },
   { name: "LLMSPELL_ENGINE", doc: "Script engine, as `--engine`" },
   { name: "LLMSPELL_SERVE_TOKEN", doc: "Token that clients of `llmspell serve` must send" },
+  {
+    name: "LLMSPELL_KERNEL_TOKEN",
+    doc: "Token for `--connect HOST:PORT` to a kernel whose connection file is on another machine",
+  },
   { name: "LLMSPELL_LOG", doc: "Log filter; wins over RUST_LOG and `--trace`" },
   { name: "RUST_LOG", doc: "Log filter; wins over `--trace`" },
   { name: "LOG_FORMAT", doc: "Form of log lines: `text` or `json`" },

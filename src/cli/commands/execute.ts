@@ -1,26 +1,31 @@
 /** What `run` and `exec` share: running code in the kernel and showing what comes of it. */
 import { errorFromJson } from "../../core/errors.ts";
 import { documentValue } from "../../core/json.ts";
-import type { ExecuteReply, ExecuteRequest, KernelEvent } from "../../kernel/api.ts";
+import type { ExecuteReply, ExecuteRequest, KernelClient, KernelEvent } from "../../kernel/api.ts";
 import type { CommandIo, OptionDecl, OptionValues } from "../command.ts";
+import { CONNECT_OPTIONS } from "../connect-options.ts";
 import { EXIT } from "../exit-codes.ts";
 import { writeAll } from "../output.ts";
 import { ProgressLine } from "../progress.ts";
 import { usageError } from "../usage.ts";
 
+export const ENGINE_OPTION: OptionDecl = {
+  flag: "--engine",
+  value: "NAME",
+  default: "lua",
+  choices: ["lua", "javascript", "js", "python"],
+  env: "LLMSPELL_ENGINE",
+  doc: "Script language",
+};
+
 export const EXECUTE_OPTIONS: readonly OptionDecl[] = [
-  {
-    flag: "--engine",
-    value: "NAME",
-    default: "lua",
-    choices: ["lua", "javascript", "js", "python"],
-    env: "LLMSPELL_ENGINE",
-    doc: "Script language",
-  },
+  ...CONNECT_OPTIONS,
+  ENGINE_OPTION,
   { flag: "--stream", doc: "Print the agents' answers token by token as they come" },
 ];
 
 export interface Executed {
+  mode: KernelClient["mode"];
   reply: ExecuteReply;
   /** Lines the script printed, kept only in JSON mode. */
   console: string[];
@@ -64,7 +69,8 @@ export async function execute(io: CommandIo, request: ExecuteRequest): Promise<E
   if (failure !== undefined) throw failure;
   screen.end();
   const console = screen.lines();
-  if (reply.status === "ok") return { reply: { ...reply, value: documentValue(reply.value) }, console };
+  if (reply.status === "ok")
+    return { mode: kernel.mode, reply: { ...reply, value: documentValue(reply.value) }, console };
   const { data, ...error } = reply.error;
   throw errorFromJson({ ...error, data: { ...data, ...(io.mode === "json" ? { console } : {}) } });
 }
@@ -124,13 +130,13 @@ class Screen {
 /** The JSON document of spec/cli.md sections 5 and 6; `head` holds the fields that differ. */
 export function executedDocument(
   head: Record<string, unknown>,
-  { reply, console }: Executed,
+  { mode, reply, console }: Executed,
 ): Record<string, unknown> {
   const parts = [...console];
   if (reply.value !== null) parts.push(JSON.stringify(reply.value));
   return {
     status: "success",
-    mode: "embedded",
+    mode,
     ...head,
     result: parts.join("\n"),
     console,

@@ -2,6 +2,7 @@ import { resolve } from "node:path";
 import { SpellError } from "../../core/errors.ts";
 import { ask, type ReplyFields, showObject } from "../ask.ts";
 import type { ArgValues, CommandDecl, CommandIo, OptionValues } from "../command.ts";
+import { connectable } from "../connect-options.ts";
 import { EXIT } from "../exit-codes.ts";
 
 const model = {
@@ -13,7 +14,7 @@ export const command: CommandDecl = {
   name: "model",
   summary: "Manage local models",
   options: [],
-  subcommands: [
+  subcommands: connectable([
     {
       name: "list",
       summary: "List the local models",
@@ -119,7 +120,7 @@ export const command: CommandDecl = {
       options: [],
       run: status,
     },
-  ],
+  ]),
 };
 
 interface Listed {

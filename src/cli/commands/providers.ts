@@ -1,5 +1,6 @@
 import { ask, showObject } from "../ask.ts";
 import type { ArgValues, CommandDecl, CommandIo } from "../command.ts";
+import { connectable } from "../connect-options.ts";
 import { EXIT } from "../exit-codes.ts";
 
 const name = { name: "name", doc: "Key of the provider, its type, or factory/provider/model" };
@@ -8,7 +9,7 @@ export const command: CommandDecl = {
   name: "providers",
   summary: "Show and test model providers",
   options: [],
-  subcommands: [
+  subcommands: connectable([
     {
       name: "list",
       summary: "List the providers: those configured, and the built-in `local`",
@@ -30,7 +31,7 @@ export const command: CommandDecl = {
       args: [name],
       run: test,
     },
-  ],
+  ]),
 };
 
 interface Listed {

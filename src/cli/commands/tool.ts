@@ -2,6 +2,7 @@ import { SpellError } from "../../core/errors.ts";
 import { documentValue } from "../../core/json.ts";
 import { ask, type ReplyFields, showObject } from "../ask.ts";
 import type { ArgValues, CommandDecl, CommandIo, OptionDecl, OptionValues } from "../command.ts";
+import { connectable } from "../connect-options.ts";
 import { EXIT } from "../exit-codes.ts";
 
 const category: OptionDecl = {
@@ -23,7 +24,7 @@ export const command: CommandDecl = {
   name: "tool",
   summary: "List, inspect, call and test tools",
   options: [],
-  subcommands: [
+  subcommands: connectable([
     {
       name: "list",
       summary: "List the tools",
@@ -74,7 +75,7 @@ export const command: CommandDecl = {
       args: [name],
       run: test,
     },
-  ],
+  ]),
 };
 
 async function list(io: CommandIo, _args: ArgValues, options: OptionValues): Promise<number> {

@@ -86,7 +86,8 @@ const REASONS: Readonly<Record<string, [reason: string, hint: string]>> = {
   ENOTFOUND: ["the name leads nowhere", "Name an address of this machine with --host, or 127.0.0.1"],
 };
 
-function cannotListen(host: string, port: number, cause: unknown): SpellError {
+/** What `Bun.serve` threw, in words. */
+export function cannotListen(host: string, port: number, cause: unknown): SpellError {
   const { code = "", message } = cause as NodeJS.ErrnoException;
   const [reason, hint] = REASONS[code] ?? [message, "Check --host and --port"];
   return new SpellError("io", `Cannot listen: ${reason}: ${authorityOf(host, port)}`, {
