@@ -67,7 +67,13 @@ export const LocalLLMGlobal: GlobalDecl = {
     }),
     list: wait({
       doc: "The local models. A backend that fails contributes none.",
-      params: [optional("backend", Type.String(), '"ollama", "llamacpp", "candle" or "all" (the default)')],
+      params: [
+        optional(
+          "backend",
+          Type.Union(["ollama", "llamacpp", "candle", "all"].map((name) => Type.Literal(name))),
+          "Only the models of this backend; default all",
+        ),
+      ],
       returns: "{id, backend, size_bytes, quantization?, modified_at?}[]",
       handler: async ({ services }, backend) => {
         const models = await services.models();

@@ -15,7 +15,7 @@ import type {
   ModelSpecifier,
   SpellModel,
 } from "./service.ts";
-import { formatSpecifier, parseBackend, parseSpecifier } from "./specifier.ts";
+import { emptySpecifier, formatSpecifier, parseBackend, parseSpecifier } from "./specifier.ts";
 
 export interface ModelServiceOptions {
   config: ConfigService;
@@ -35,6 +35,7 @@ export function createModelService({ config, log, env, dataDirectory }: ModelSer
   function localId(model: string): { id: string; backend: Backend | undefined } {
     const spec = parseSpecifier(model);
     const isLocal = spec.provider !== undefined && table.find(spec.provider)?.type === "llamacpp";
+    if (spec.model === "") throw emptySpecifier();
     return {
       id: isLocal ? spec.model : formatSpecifier({ ...spec, backend: undefined }),
       backend: spec.backend,

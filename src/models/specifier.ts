@@ -19,11 +19,7 @@ const BACKENDS: Readonly<Record<string, Backend>> = {
 export function parseSpecifier(text: string, explicitProvider?: string): ModelSpecifier {
   const trimmed = text.trim();
   const provider = explicitProvider?.trim() || undefined;
-  if (trimmed === "" && provider === undefined) {
-    throw new SpellError("invalid_argument", "Model specification cannot be empty", {
-      hint: 'Name a model as provider/model[@backend], for example "local/spell-mini"',
-    });
-  }
+  if (trimmed === "" && provider === undefined) throw emptySpecifier();
   const at = trimmed.lastIndexOf("@");
   const path = at === -1 ? trimmed : trimmed.slice(0, at).trim();
   const backend = at === -1 ? undefined : parseBackend(trimmed.slice(at + 1));
@@ -31,6 +27,12 @@ export function parseSpecifier(text: string, explicitProvider?: string): ModelSp
   const before = slash === -1 ? undefined : path.slice(0, slash).trim();
   if (provider !== undefined && before !== provider) return { provider, model: path, backend };
   return { provider: before || undefined, model: path.slice(slash + 1).trim(), backend };
+}
+
+export function emptySpecifier(): SpellError {
+  return new SpellError("invalid_argument", "Model specification cannot be empty", {
+    hint: 'Name a model as provider/model[@backend], for example "local/spell-mini"',
+  });
 }
 
 /** The name of a backend as a user writes it, `candle` included. @throws not_found */
