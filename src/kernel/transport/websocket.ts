@@ -94,8 +94,6 @@ export class WebSocketTransport implements Transport {
     const authorization = token === undefined ? headers.get("authorization") : `Bearer ${token}`;
     if (!this.guard.allowsToken(authorization))
       return refuse(401, "The token is missing or wrong: send the one of the connection file");
-    if (headers.get("upgrade")?.toLowerCase() !== "websocket")
-      return refuse(426, "This address takes WebSocket connections only");
     const answer = offered.includes(SUBPROTOCOL)
       ? { headers: { "sec-websocket-protocol": SUBPROTOCOL } }
       : undefined;
@@ -107,7 +105,7 @@ export class WebSocketTransport implements Transport {
     }
     if (server.upgrade(request, { data: { session }, ...answer })) return undefined;
     session.close();
-    return refuse(400, "The WebSocket handshake is not complete");
+    return refuse(426, "This address takes WebSocket connections only");
   }
 
   private open(socket: ServerWebSocket<Data>): void {
