@@ -21,7 +21,8 @@ import {
 import { formatId, type ModelId } from "../store/layout.ts";
 import { MANIFEST, makeManifest, type Origin, type StoredFile } from "../store/manifest.ts";
 import { originOf } from "../store/ollama-directory.ts";
-import { checkSpace, makeStaging, moveIntoPlace, placeOf, writeDurable } from "../store/place.ts";
+import { checkSpace, moveIntoPlace, placeOf, writeDurable } from "../store/place.ts";
+import { Staging } from "../store/staging.ts";
 import type { ModelStore, StoredModel } from "../store/store.ts";
 import { downloadFile } from "./download.ts";
 import { planHuggingFace } from "./huggingface.ts";
@@ -203,11 +204,10 @@ class Download {
   private async finish(fetched: readonly StoredFile[]): Promise<void> {
     const { plan, root, directory } = this;
     const origin = await this.origin();
-    let staging: string | undefined;
     try {
-      staging = plan.convert === undefined ? undefined : await makeStaging(root);
-      const files = staging === undefined ? fetched : await this.convert(staging, origin);
-      const place = staging ?? directory;
+      await using staging = plan.convert === undefined ? undefined : await Staging.make(root);
+      const place = staging?.directory ?? directory;
+      const files = staging === undefined ? fetched : await this.convert(place, origin);
       readGguf(join(place, files[0]!.name));
       await this.options.probe(join(place, files[0]!.name));
       const manifest = makeManifest(files, plan.files[0]!.name, origin);
@@ -216,13 +216,10 @@ class Download {
       await moveIntoPlace(place, root, plan.id, this.options.force);
       if (staging === undefined) await forgetState(placeOf(root, plan.id));
       else await rm(directory, { recursive: true, force: true });
-      staging = undefined;
     } catch (error) {
       if (error instanceof SpellError && error.code === "model_invalid")
         await rm(directory, { recursive: true, force: true });
       throw error;
-    } finally {
-      if (staging !== undefined) await rm(staging, { recursive: true, force: true });
     }
   }
 

@@ -1,11 +1,12 @@
 /** A model in one file, for machines without a network: a tar archive with a manifest and checksums before the model. */
 import { constants } from "node:fs";
-import { open, rename, rm } from "node:fs/promises";
-import { basename, join } from "node:path";
+import { open, readdir, rename, rm } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
 import { type Static, Type } from "typebox";
 import { Value } from "typebox/value";
 import { SpellError } from "../../core/errors.ts";
 import { errnoOf, ioError } from "../../core/io-error.ts";
+import { isAlive } from "../../core/process-alive.ts";
 import { copyStretch, hashFile, piecesOf, writeAll } from "./copy.ts";
 import { parseNewId, storedName } from "./layout.ts";
 import { Origin, StoredFile } from "./manifest.ts";
@@ -15,6 +16,8 @@ import { looksLikeTar, paddingOf, readTar, TAR_END, type TarEntry, tarHeader } f
 
 const HEAD = "llmspell-model.json";
 const SUMS = "SHA256SUMS";
+/** Ending of a bundle that is being written, before the number of the process. */
+const PART = ".part-";
 const LONGEST_HEAD_BYTES = 4 << 20;
 
 const BundleHead = Type.Object({
@@ -34,7 +37,7 @@ export interface ExportOptions {
 
 /** @throws already_exists, io; model_invalid where the model's files have changed since they were stored */
 export async function exportBundle(model: StoredModel, path: string, options: ExportOptions): Promise<void> {
-  const part = `${path}.part-${process.pid}`;
+  const part = `${path}${PART}${process.pid}`;
   try {
     if (!options.force && (await Bun.file(path).exists())) {
       throw new SpellError("already_exists", `Cannot export the model: the file exists already: ${path}`, {
@@ -42,11 +45,21 @@ export async function exportBundle(model: StoredModel, path: string, options: Ex
         hint: "Choose another name, or --force to replace it",
       });
     }
+    await removeKilledParts(path);
     await writeBundle(model, part, options);
     await rename(part, path);
   } catch (error) {
     await rm(part, { force: true });
     throw errnoOf(error) === undefined ? error : ioError("Cannot export the model to", path, error);
+  }
+}
+
+/** What exports to this file left that were killed. */
+async function removeKilledParts(path: string): Promise<void> {
+  const [directory, prefix] = [dirname(path), `${basename(path)}${PART}`];
+  for (const name of await readdir(directory)) {
+    const pid = name.startsWith(prefix) ? Number(name.slice(prefix.length)) : Number.NaN;
+    if (Number.isInteger(pid) && !isAlive(pid)) await rm(join(directory, name), { force: true });
   }
 }
 

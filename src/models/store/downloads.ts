@@ -3,13 +3,13 @@ import { mkdir, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { type Static, Type } from "typebox";
 import { Value } from "typebox/value";
-import { FileLock } from "../../core/file-lock.ts";
+import type { FileLock } from "../../core/file-lock.ts";
 import { errnoOf, ioError } from "../../core/io-error.ts";
-import { formatId, type ModelId, segmentsOf } from "./layout.ts";
+import { formatId, idOfSegments, type ModelId, segmentsOf } from "./layout.ts";
+import { tryLock } from "./locks.ts";
 import { writeDurable } from "./place.ts";
 
 const PREFIX = ".pull-";
-const LOCKS = ".locks";
 const STATE = "pull.json";
 /** Ending of a file whose last byte has not come or whose digest has not been checked. */
 export const PART = ".part";
@@ -41,9 +41,8 @@ export function downloadDirectory(root: string, id: ModelId): string {
 }
 
 /** @returns undefined while another process, or another pull of this one, has it */
-export async function lockDownload(root: string, id: ModelId): Promise<FileLock | undefined> {
-  await mkdir(join(root, LOCKS), { recursive: true, mode: 0o700 });
-  return FileLock.tryTake(join(root, LOCKS, `${segmentsOf(id).join("@").toLowerCase()}.lock`));
+export function lockDownload(root: string, id: ModelId): Promise<FileLock | undefined> {
+  return tryLock(root, segmentsOf(id).join("@").toLowerCase());
 }
 
 /**
@@ -90,13 +89,15 @@ export async function listDownloads(root: string): Promise<PartialDownload[]> {
   const downloads: PartialDownload[] = [];
   for (const name of await namesBelow(root)) {
     const directory = join(root, name);
-    const state = await readState(directory);
-    if (state === undefined) continue;
-    const sizes = await Promise.all(state.files.map((file) => sizeOnDisk(directory, file.name)));
+    const { id, files } = (await readState(directory)) ?? {
+      id: idOfSegments(name.slice(PREFIX.length).split("@")), // killed as it began or was removed
+      files: [],
+    };
+    const sizes = await Promise.all(files.map((file) => sizeOnDisk(directory, file.name)));
     downloads.push({
-      id: state.id,
+      id,
       bytesDownloaded: sizes.reduce((sum, size) => sum + size, 0),
-      bytesTotal: state.files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
+      bytesTotal: files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
     });
   }
   return downloads;

@@ -1,5 +1,5 @@
 /** Takes a model into the store: checked, copied beside its place, and moved there in one step. */
-import { rm, stat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { SpellError } from "../../core/errors.ts";
 import { errnoOf, ioError } from "../../core/io-error.ts";
@@ -11,8 +11,9 @@ import { ggufSource } from "./gguf-source.ts";
 import { formatId, parseNewId } from "./layout.ts";
 import { MANIFEST, makeManifest, type StoredFile } from "./manifest.ts";
 import { isOllamaDirectory } from "./ollama-directory.ts";
-import { checkSpace, makeStaging, moveIntoPlace, refuseExisting, writeDurable } from "./place.ts";
+import { checkSpace, moveIntoPlace, refuseExisting, writeDurable } from "./place.ts";
 import type { ModelSource } from "./source.ts";
+import { Staging } from "./staging.ts";
 import type { StoredModel } from "./store.ts";
 
 export interface ImportOptions {
@@ -78,30 +79,27 @@ async function storeSource(
   // Names that a source suggests come from outside too.
   const id = parseNewId(formatId(chosen), chosen.variant);
   if (!options.force) await refuseExisting(root, id);
-  let staging: string | undefined;
   try {
-    staging = await makeStaging(root);
+    await using staging = await Staging.make(root);
     await checkSpace(root, source.sizeBytes, "Cannot import the model");
     if (source.original !== undefined) {
       options.onProgress?.("Checking", 0);
       await options.probe(source.original);
     }
     const report = (label: string, done: number, total: number) => options.onProgress?.(label, done, total);
-    const files = await source.write(staging, id, report, options.signal);
+    const files = await source.write(staging.directory, id, report, options.signal);
     if (!options.force) refuseDuplicate(files, existing);
-    if (source.original === undefined) await options.probe(join(staging, files[0]!.name));
-    readGguf(join(staging, files[0]!.name));
+    const first = join(staging.directory, files[0]!.name);
+    if (source.original === undefined) await options.probe(first);
+    readGguf(first);
     await writeDurable(
-      join(staging, MANIFEST),
+      join(staging.directory, MANIFEST),
       `${JSON.stringify(makeManifest(files, source.name, source.origin), null, 2)}\n`,
     );
-    await moveIntoPlace(staging, root, id, options.force);
-    staging = undefined;
+    await moveIntoPlace(staging.directory, root, id, options.force);
     return formatId(id);
   } catch (error) {
     throw errnoOf(error) === undefined ? error : ioError("Cannot import the model into", root, error);
-  } finally {
-    if (staging !== undefined) await rm(staging, { recursive: true, force: true });
   }
 }
 

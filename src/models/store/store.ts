@@ -7,6 +7,7 @@ import { ioError } from "../../core/io-error.ts";
 import { didYouMean } from "../../core/nearest.ts";
 import { idOfSegments, splitPart, stemOf } from "./layout.ts";
 import { MANIFEST, type Manifest, readManifest } from "./manifest.ts";
+import { clearKilled } from "./staging.ts";
 
 export interface StoredModel {
   /** `name:variant`, or the directory's name in the old layout. */
@@ -42,6 +43,7 @@ export class ModelStore {
   async list(): Promise<StoredModel[]> {
     const models = new Map<string, StoredModel>();
     for (const root of new Set([this.root, ...this.others])) {
+      await clearKilled(root);
       for await (const model of modelsBelow(root, [])) if (!models.has(model.id)) models.set(model.id, model);
     }
     return [...models.values()].sort((a, b) => (a.id < b.id ? -1 : 1));

@@ -9,12 +9,13 @@ import {
   truncateSync,
   writeFileSync,
 } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { $ } from "bun";
 import { EMBEDDED_INFO } from "../../../src/models/embedded.ts";
 import { readGguf } from "../../../src/models/llamacpp/gguf.ts";
 import { memoryNeeded } from "../../../src/models/llamacpp/memory.ts";
 import { idOfSegments, parseNewId, segmentsOf, suggestId } from "../../../src/models/store/layout.ts";
+import { Staging } from "../../../src/models/store/staging.ts";
 import { failure, modelService, type TestHome, temporaryHome } from "../../support/model-service.ts";
 
 const SPELL_MINI = join(import.meta.dir, "../../../models/spell-mini/spell-mini.gguf");
@@ -140,19 +141,28 @@ describe("Importing a model", () => {
     expect(filesBelow(home.data)).toEqual([]);
   });
 
-  test("clears away what a killed import left, and nothing of a living one", async () => {
+  test("clears away what a killed process left, puts back what it was to replace, and nothing of a living one", async () => {
     using home = temporaryHome();
     const { models } = await modelService(home);
-    const gone = Bun.spawn(["true"]);
-    await gone.exited;
     const root = join(home.data, "models/llamacpp");
-    for (const pid of [gone.pid, process.pid]) {
-      mkdirSync(join(root, `.import-${pid}-abc`), { recursive: true });
-      writeFileSync(join(root, `.import-${pid}-abc`, "m.gguf"), "half");
-    }
     await models.import(SPELL_MINI, { ...plain, name: "m:x" });
-    expect(readdirSync(root).sort()).toEqual([`.import-${process.pid}-abc`, "m"]);
+    const before = filesBelow(join(root, "m"));
+    const script = `
+      import { renameSync } from "node:fs";
+      import { Staging } from "${join(import.meta.dir, "../../../src/models/store/staging.ts")}";
+      const half = await Staging.make(${JSON.stringify(root)});
+      await Bun.write(half.directory + "/m.gguf", "half");
+      const replaced = await Staging.make(${JSON.stringify(root)});
+      const model = ${JSON.stringify(join(root, "m/x"))};
+      renameSync(model, replaced.placeOfOld(model));
+      process.kill(process.pid, "SIGKILL");`;
+    expect(await Bun.spawn([process.execPath, "-e", script]).exited).toBe(137);
+    expect(filesBelow(join(root, "m"))).toEqual([]);
+    await using living = await Staging.make(root);
+
     expect((await models.list()).map(({ id }) => id)).toEqual(["spell-mini", "m:x"]);
+    expect(filesBelow(join(root, "m"))).toEqual(before);
+    expect(readdirSync(root).sort()).toEqual([basename(living.directory), ".locks", "m"].sort());
   });
 
   test("lets one of two imports of the same id win", async () => {
@@ -253,7 +263,7 @@ describe("The store", () => {
     await models.remove("local/m:x");
     expect(readdirSync(join(root, "m"))).toEqual(["y"]);
     await models.remove("m");
-    expect(readdirSync(root)).toEqual([]);
+    expect(readdirSync(root)).toEqual([".locks"]);
     expect((await failure(() => models.remove("m:x"))).code).toBe("not_found");
     expect((await failure(() => models.remove("local/spell-mini"))).code).toBe("invalid_argument");
   });
