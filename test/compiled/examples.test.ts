@@ -1,9 +1,10 @@
 import { afterAll, describe, expect, test } from "bun:test";
 import { copyFileSync, cpSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { delimiter, join } from "node:path";
 import { Glob } from "bun";
 import { EXECUTABLE, Sandbox } from "../support/cli.ts";
+import { SPELL_MINI } from "../support/gguf-models.ts";
 
 /**
  * What each example prints. Digests, encodings and identifiers were computed with coreutils and Python's uuid module;
@@ -40,6 +41,46 @@ const EXPECTED: Record<string, { args?: string[]; lines: (string | RegExp)[] }> 
   },
   "files.lua": { lines: ["written:\ttrue", "first line", "second line", "still there:\tfalse"] },
   "debug.lua": { lines: [/WARN \[example\] shown$/, "took time:\ttrue", "captured:\t1", /value/] },
+  "structured.lua": {
+    lines: ["person:\tinteger\tstring\ttrue", /^vote:\t(yes|no)$/, /^false\t.*"not" cannot be held: #$/],
+  },
+  "embeddings.lua": {
+    lines: ["dimensions:\t256\tvectors:\t3", "nearest:\tWhat is 12 + 30?", "to itself:\t1.000"],
+  },
+  "team.lua": {
+    lines: [
+      ...["ann", "bob", "cas"].map((name) => `team\t${name}\tThe answer is 42.`),
+      /^ann\t.*87/,
+      /^bob\t.*42/,
+      /^cas\t.*12\.5/,
+    ],
+  },
+  "serve.sh": {
+    lines: [
+      /^\{"object":"list","data":\[\{"id":"spell-mini"/,
+      /^\{.*"object":"chat.completion".*"content":"Hello! How can I help you\?"/,
+      /^\{.*"object":"chat.completion".*"content":"\\"(yes|no)\\""/,
+      /^\{"object":"list","data":\[\{"object":"embedding","index":0,"embedding":\[[-0-9]/,
+    ],
+  },
+  "air-gapped.sh": {
+    args: [SPELL_MINI],
+    lines: [
+      "On the machine that has the model:",
+      "Model imported as carried:Q8_0",
+      "Use it as local/carried:Q8_0",
+      /^Model carried:Q8_0 written to /,
+      /^Take it in with: llmspell model import /,
+      "On any machine, with tar and coreutils alone:",
+      "carried.gguf: OK",
+      "On the machine without a network:",
+      "Model imported as carried:Q8_0",
+      "Use it as local/carried:Q8_0",
+      "spell-mini",
+      "carried:Q8_0",
+      "Hello! How can I help you?",
+    ],
+  },
   "local-models.lua": {
     lines: ["embedded backend ready:\ttrue\tmodels:\ttrue", /^spell-mini.*4\.9 MB/, "tools:\tyes"],
   },
@@ -56,22 +97,26 @@ describe("every script of examples/", () => {
   });
 
   test("has its expected output here", () => {
-    const scripts = [...new Glob("**/*.lua").scanSync("examples")].filter((f) => f !== "modules/greet.lua");
+    const scripts = [...new Glob("**/*.{lua,sh}").scanSync("examples")].filter(
+      (f) => f !== "modules/greet.lua",
+    );
     expect(scripts.sort()).toEqual(Object.keys(EXPECTED).sort());
   });
 
-  for (const [script, { args, lines }] of Object.entries(EXPECTED)) {
+  for (const [script, { args = [], lines }] of Object.entries(EXPECTED)) {
     test(`${script} runs from an empty directory and prints what it says`, async () => {
       using box = new Sandbox();
       cpSync("examples", join(box.root, "examples"), { recursive: true });
-      const done = await box.run(
-        ["run", join(box.root, "examples", script), ...(args === undefined ? [] : ["--", ...args])],
-        {
-          executable,
-          env: { NO_COLOR: "1" },
-        },
-      );
+      const path = join(box.root, "examples", script);
+      const env = { NO_COLOR: "1" };
+      const done = script.endsWith(".sh")
+        ? await box.run([path, ...args], {
+            executable: "/bin/sh",
+            env: { ...env, PATH: `${place}${delimiter}${box.env.PATH}` },
+          })
+        : await box.run(["run", path, ...(args.length === 0 ? [] : ["--", ...args])], { executable, env });
       expect([done.code, done.stderr]).toEqual([0, ""]);
+      expect(readdirSync(box.tmp)).toEqual([]);
       const printed = done.stdout.trimEnd().split("\n");
       for (const [i, line] of lines.entries()) {
         if (typeof line === "string") expect(printed[i]).toBe(line);
