@@ -61,7 +61,9 @@ export class AnswerStream {
     // the last call may have been cut off, in the middle of a text that a tool would take for the whole
     return {
       ...parsed,
-      toolCalls: parsed.toolCalls.slice(0, -1).filter(({ name, arguments: json }) => name !== "" && isJson(json)),
+      toolCalls: parsed.toolCalls
+        .slice(0, -1)
+        .filter(({ name, arguments: json }) => name !== "" && isJson(json)),
     };
   }
 
