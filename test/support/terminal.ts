@@ -9,10 +9,10 @@ export class Terminal {
   private readonly waiting = new Set<() => void>();
   private readonly process: Bun.Subprocess;
 
-  constructor(box: Sandbox, args: readonly string[]) {
+  constructor(box: Sandbox, args: readonly string[], env: Record<string, string> = {}) {
     this.process = Bun.spawn([EXECUTABLE, ...args], {
       cwd: box.cwd,
-      env: box.env,
+      env: { ...box.env, ...env },
       terminal: {
         cols: 200,
         data: (_, data) => this.receive(data),
@@ -43,6 +43,10 @@ export class Terminal {
       this.waiting.add(check);
       check();
     });
+  }
+
+  signal(name: NodeJS.Signals): void {
+    this.process.kill(name);
   }
 
   /** The exit code, once everything that was printed is on the screen. */

@@ -7,7 +7,10 @@ export interface Completeness {
   indent: string;
 }
 
-/** The test of Lua's own prompt (lua.c): an input is unfinished when its syntax error stands at the end of the text. */
+/**
+ * The test of Lua's own prompt (lua.c): an input is unfinished when its syntax error stands at the end of the text. The
+ * line's end belongs to the text, since no further line helps a short string that is open.
+ */
 export function completeness(code: string): Completeness {
   const asExpression = syntaxError(`${expression(code)}\n`);
   if (asExpression === undefined) return { state: "complete", indent: "" };
