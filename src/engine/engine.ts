@@ -42,6 +42,8 @@ export interface EngineHost {
   call(target: CallTarget, args: unknown[], blocked: () => ReadonlySet<Task>): unknown;
   /** Script output in order; bytes when the text is not UTF-8. */
   output(stream: "stdout" | "stderr", text: string | Uint8Array): void;
+  /** Asked after output: a promise while its reader is behind. The script writes no further until it resolves. */
+  room?(): Promise<void> | undefined;
   /** A line of standard input as it stands, its end included; null at the end of input. */
   input(prompt: string): Promise<Uint8Array | null>;
   /** What `os.getenv` gives. Without it, the process's own environment. */

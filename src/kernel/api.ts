@@ -201,6 +201,8 @@ export interface RequestOptions {
   /** Correlation id of all that the request does; a new one when absent. */
   id?: string;
   onEvent?: (event: KernelEvent) => void;
+  /** Asked after output: a promise while its reader is behind. The script writes no further until it resolves. */
+  room?: () => Promise<void> | undefined;
   /** Interrupts the request; it then replies `interrupted`. */
   signal?: AbortSignal;
   /** Answers `input` events: a line as it stands, its end included, or null at the end of input. */

@@ -108,6 +108,7 @@ export class ScriptSession {
       },
       environment: (name) => (isSecretName(name) ? undefined : this.env[name]),
       output: (stream, text) => emit(this.running(), { type: "stream", stream, text }),
+      room: () => this.running().options.room?.(),
       input: async (prompt) => {
         const { onInput } = this.running().options;
         return onInput === undefined ? null : onInput(prompt);

@@ -94,11 +94,16 @@ describe("who is let in", () => {
     });
   });
 
-  test("too many clients are refused with the limit's name", async () => {
+  test("the requests of one client too many are refused with the limit's name, until another leaves", async () => {
     await using small = await listeningKernel({ maxClients: 1 });
-    const first = await small.connect();
-    await expect(small.connect()).rejects.toThrow("kernel.max_clients is 1");
+    const [first, second] = [await small.connect(), await small.connect()];
+    expect(await first.request(script("return 1"))).toMatchObject({ status: "ok" });
+    const refused = { status: "error", error: { code: "limit", data: { max_clients: 1 } } };
+    expect(await second.request(script("return 2"))).toMatchObject(refused);
     await first.shutdown();
+    while (small.hub.status().clients.length > 0) await Bun.sleep(5);
+    expect(await second.request(script("return 2"))).toMatchObject({ value: 2 });
+    await second.shutdown();
   });
 });
 
@@ -194,6 +199,15 @@ describe("requests", () => {
   });
 });
 
+const HANDSHAKE = `GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nAuthorization: Bearer ${TOKEN}\r\n\r\n`;
+
+/** A text frame as a client sends it, its mask all zeros. */
+function clientFrame(text: string): Uint8Array {
+  const payload = Buffer.from(text);
+  const header = Buffer.from([0x81, 0x80 | 126, payload.length >> 8, payload.length & 255, 0, 0, 0, 0]);
+  return Buffer.concat([header, payload]);
+}
+
 describe("bad input", () => {
   const request = (id: unknown, body: unknown, more = {}) =>
     JSON.stringify({ type: "request", id, request: body, ...more });
@@ -241,12 +255,11 @@ describe("bad input", () => {
       seed = (seed * 1103515245 + 12345) & 0x7fffffff;
       return seed;
     };
-    const handshake = `GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nAuthorization: Bearer ${TOKEN}\r\n\r\n`;
     for (let i = 0; i < 200; i++) {
       const noise = Buffer.from(Array.from({ length: 1 + (random() % 300) }, () => (random() >> 8) & 255));
       await new Promise<void>((resolve) => {
         const socket = connectTcp(kernel.address.port, "127.0.0.1", () => {
-          if (i % 2 === 0) socket.write(handshake);
+          if (i % 2 === 0) socket.write(HANDSHAKE);
           socket.end(noise);
         });
         socket.on("error", () => {}); // a reset is as good as an end
@@ -255,6 +268,40 @@ describe("bad input", () => {
       });
     }
     expect(await value("return 9")).toBe(9);
+  }, 30_000);
+
+  test("a script waits for a client that does not read, and goes on when it does", async () => {
+    const socket = connectTcp(kernel.address.port, "127.0.0.1");
+    const body = request(1, script(`for i = 1, 20000 do print(("x"):rep(1000)) end done = true`));
+    socket.write(HANDSHAKE);
+    await new Promise<void>((resolve) => socket.once("data", () => resolve()));
+    socket.pause();
+    socket.write(clientFrame(body));
+    const ended = () => kernel.hub.status().state === "idle";
+    for (let looks = 0; looks < 20; looks++) await Bun.sleep(10);
+    expect(ended()).toBe(false);
+    let bytes = 0;
+    socket.on("data", (chunk) => {
+      bytes += chunk.length;
+    });
+    socket.resume();
+    while (!ended()) await Bun.sleep(5);
+    while (bytes < 20_000_000) await Bun.sleep(5);
+    expect(await value("return done")).toBe(true);
+    socket.destroy();
+  }, 30_000);
+
+  test("a script that waits for such a client stops when the client leaves", async () => {
+    const socket = connectTcp(kernel.address.port, "127.0.0.1");
+    socket.write(HANDSHAKE);
+    await new Promise<void>((resolve) => socket.once("data", () => resolve()));
+    socket.pause();
+    socket.write(clientFrame(request(1, script(`kept = 1 while true do print(("x"):rep(1000)) end`))));
+    while (kernel.hub.status().state === "idle") await Bun.sleep(5);
+    await Bun.sleep(100);
+    const next = value("return kept");
+    socket.destroy();
+    expect(await next).toBe(1);
   }, 30_000);
 
   test("a thousand clients at once are served", async () => {

@@ -86,6 +86,8 @@ class ScriptThread {
   private turnEndMs = 0;
   /** A reply was sent since the last look. */
   private replied = false;
+  /** While it is set, nothing is read from the script. */
+  private room: Promise<void> | undefined;
   /** Known once the thread has made it. */
   private vm: ReachableVm | undefined;
   private pressing: ReturnType<typeof setInterval> | undefined;
@@ -160,6 +162,7 @@ class ScriptThread {
     this.send();
     this.press();
     run.grace = setTimeout(() => void this.end(stopError(reason, this.options.policy)), GRACE_MS);
+    this.goOn(); // the script may wait in its output
   }
 
   /** Makes a script that computes look at the `stop` word, until it has. */
@@ -212,20 +215,37 @@ class ScriptThread {
   }
 
   private read(): void {
+    if (this.room !== undefined) return;
     do {
       for (let frame = this.frames.next(); frame !== undefined; frame = this.frames.next()) {
         if (this.ended) return;
         this.handle(new Reader(frame, this.references));
-        if (performance.now() < this.turnEndMs) continue;
+        if (this.room === undefined && performance.now() < this.turnEndMs) continue;
         // Not answered yet, so the script does not ring meanwhile: rings would come before the timers.
         this.outbox.flush(this.channel);
-        setTimeout(() => this.answer(), 0);
+        if (this.room === undefined) setTimeout(() => this.answer(), 0);
         return;
       }
       if (this.replied && this.listen()) continue;
       this.channel.answered();
     } while (this.channel.toKernel.available() > 0 && !this.ended);
     this.outbox.flush(this.channel);
+  }
+
+  /** The script's output has no reader: what it sends stays in the pipe until there is room, which in time stops it. */
+  private waitForRoom(): void {
+    const room = this.run?.reason === Stop.none ? this.options.host.room?.() : undefined;
+    if (room === undefined) return;
+    this.room = room;
+    void room.then(() => {
+      if (this.room === room) this.goOn();
+    });
+  }
+
+  private goOn(): void {
+    if (this.room === undefined) return;
+    this.room = undefined;
+    if (!this.ended) this.answer();
   }
 
   /** After a reply the script's next call often follows at once: a look for it saves both threads a wake-up. */
@@ -237,7 +257,7 @@ class ScriptThread {
 
   /** Goes on reading after a reply that came later, while the turn lasts. */
   private resume(): void {
-    if (this.ended || performance.now() >= this.turnEndMs) return;
+    if (this.ended || this.room !== undefined || performance.now() >= this.turnEndMs) return;
     this.channel.looking();
     this.read();
   }
@@ -265,6 +285,7 @@ class ScriptThread {
       case FromScript.output: {
         const stream = reader.byte() === 1 ? "stdout" : "stderr";
         this.options.host.output(stream, textOrBytes(reader.raw()));
+        this.waitForRoom();
         break;
       }
       case FromScript.system: {

@@ -14,8 +14,14 @@ import {
   writeMessage,
 } from "../protocol/websocket.ts";
 
-/** What may wait for a client that reads slowly; one message may be larger. Beyond it the client is left. */
+/** What may wait for a client, whatever it is; one message may be larger. Beyond it the client is left. */
 export const MAX_UNREAD_BYTES = 64 * 1024 * 1024;
+
+/** Above it a script's output waits until the client has read. */
+const FULL_BYTES = 1024 * 1024;
+
+/** A client that reads nothing for so long, while it has much to read, is left. */
+const STALL_MS = 30_000;
 
 /** Requests of one client that run or wait. */
 export const MAX_RUNNING = 256;
@@ -35,6 +41,7 @@ export class WebSocketPeer {
   private readonly running = new Map<number, Running>();
   private isOpen = true;
   /** What a script printed and is not sent yet: one message for many lines. */
+  private room: PromiseWithResolvers<void> | undefined;
   private printed: { id: number; event: TextEvent } | undefined;
 
   constructor(
@@ -110,6 +117,7 @@ export class WebSocketPeer {
       return await this.session.request(checkRequest(request), {
         signal: running.abort.signal,
         onEvent: (event) => this.sendEvent(id, event),
+        room: () => this.untilRoom(),
         ...(hasInput ? { onInput: (prompt: string) => this.askLine(id, prompt, running) } : {}),
       });
     } catch (error) {
@@ -166,12 +174,41 @@ export class WebSocketPeer {
     this.sendPrinted();
     if (!this.isOpen) return;
     if (this.socket.getBufferedAmount() > MAX_UNREAD_BYTES) {
-      this.log.warn("kernel", "a WebSocket client reads too slowly and is left");
-      this.isOpen = false;
-      this.socket.terminate(); // a farewell would wait behind what it does not read
+      this.leave();
       return;
     }
     this.socket.send(writeMessage(message));
+  }
+
+  private untilRoom(): Promise<void> | undefined {
+    const unreadBytes = this.socket.getBufferedAmount();
+    if (!this.isOpen || unreadBytes < FULL_BYTES) return undefined;
+    if (this.room === undefined) {
+      this.room = Promise.withResolvers();
+      setTimeout(() => this.leaveIfStalled(unreadBytes), STALL_MS).unref();
+    }
+    return this.room.promise;
+  }
+
+  /** The client has read something. */
+  drained(): void {
+    if (this.isOpen && this.socket.getBufferedAmount() >= FULL_BYTES) return;
+    this.room?.resolve();
+    this.room = undefined;
+  }
+
+  private leaveIfStalled(unreadBytes: number): void {
+    if (this.room === undefined) return;
+    const unreadNow = this.socket.getBufferedAmount();
+    if (unreadNow < unreadBytes) setTimeout(() => this.leaveIfStalled(unreadNow), STALL_MS).unref();
+    else this.leave();
+  }
+
+  /** A farewell would wait behind what the client does not read. */
+  private leave(): void {
+    this.log.warn("kernel", "a WebSocket client does not read and is left");
+    this.isOpen = false;
+    this.socket.terminate();
   }
 
   /** Ends the connection; `closed` follows. */
@@ -184,6 +221,7 @@ export class WebSocketPeer {
   /** The connection has ended. */
   closed(): void {
     this.isOpen = false;
+    this.drained();
     for (const { abort } of this.running.values())
       abort.abort(new SpellError("interrupted", "The client has left"));
     this.session.close();

@@ -1,14 +1,7 @@
 /** Other programs reach the kernel over a WebSocket: who is let in, and how much one of them may take. */
 import type { ServerWebSocket } from "bun";
-import { messageOf, SpellError } from "../../core/errors.ts";
-import type {
-  ClientSession,
-  Endpoint,
-  KernelHub,
-  ShutdownMessage,
-  Transport,
-  TransportSettings,
-} from "../hub.ts";
+import { SpellError } from "../../core/errors.ts";
+import type { Endpoint, KernelHub, ShutdownMessage, Transport, TransportSettings } from "../hub.ts";
 import { CLOSE, SUBPROTOCOL, TOKEN_SUBPROTOCOL } from "../protocol/websocket.ts";
 import { Guard } from "./http/guard.ts";
 import { cannotListen } from "./http/listener.ts";
@@ -24,8 +17,7 @@ const IDLE_SECONDS = 60;
 const HANDSHAKE_SECONDS = 10;
 
 interface Data {
-  session: ClientSession;
-  peer?: WebSocketPeer;
+  peer: WebSocketPeer | undefined;
 }
 
 export interface WebSocketOptions extends TransportSettings {
@@ -72,6 +64,7 @@ export class WebSocketTransport implements Transport {
           message: (socket, message) => socket.data.peer?.receive(message),
           ping: (socket) => socket.data.peer?.touch(),
           pong: (socket) => socket.data.peer?.touch(),
+          drain: (socket) => socket.data.peer?.drained(),
           close: (socket) => this.closed(socket),
         },
       });
@@ -97,19 +90,13 @@ export class WebSocketTransport implements Transport {
     const answer = offered.includes(SUBPROTOCOL)
       ? { headers: { "sec-websocket-protocol": SUBPROTOCOL } }
       : undefined;
-    let session: ClientSession;
-    try {
-      session = this.hub.open({ id: `websocket-${++this.connections}`, name: "websocket" });
-    } catch (error) {
-      return refuse(503, messageOf(error));
-    }
-    if (server.upgrade(request, { data: { session }, ...answer })) return undefined;
-    session.close();
+    if (server.upgrade(request, { data: { peer: undefined }, ...answer })) return undefined;
     return refuse(426, "This address takes WebSocket connections only");
   }
 
   private open(socket: ServerWebSocket<Data>): void {
-    const peer = new WebSocketPeer(socket, socket.data.session, this.settings.log);
+    const session = this.hub.open({ id: `websocket-${++this.connections}`, name: "websocket" });
+    const peer = new WebSocketPeer(socket, session, this.settings.log);
     socket.data.peer = peer;
     this.peers.add(peer);
     peer.welcome(this.hub.id, this.settings.maxMessageBytes);
