@@ -34,6 +34,21 @@ export interface IsCompleteRequest {
   code: string;
 }
 
+/**
+ * What may stand at a cursor. `complete` replies `{matches, cursor_start, cursor_end}`, `inspect`
+ * `{found, markdown}`. Positions count UTF-16 units.
+ */
+export interface CursorRequest {
+  type: "complete" | "inspect";
+  code: string;
+  cursor: number;
+}
+
+/** The global variables that scripts have set. Replies `{variables: {name, type, shown}[]}`, sorted by name. */
+export interface VariablesRequest {
+  type: "variables";
+}
+
 /** A fresh interpreter, once the executions before it have ended. Replies `ok`. */
 export interface ResetRequest {
   type: "reset";
@@ -156,7 +171,9 @@ export type KernelRequest =
   | ServeRequest
   | DoctorRequest
   | IsCompleteRequest
+  | CursorRequest
   | ResetRequest
+  | VariablesRequest
   | KernelStatusRequest;
 
 /** Sent while a request runs, in order. */

@@ -27,6 +27,7 @@ export class ScriptSession {
   private readonly policy: ScriptPolicy;
   private current: Run | undefined;
   private turn: Promise<unknown> = Promise.resolve();
+  private waiting = 0;
 
   constructor(
     services: Services,
@@ -38,9 +39,25 @@ export class ScriptSession {
   }
 
   execute(request: ExecuteRequest, options: RequestOptions): Promise<ExecuteReply> {
-    const mine = this.turn.then(() => this.runOne(request, options));
+    this.waiting++;
+    const mine = this.turn
+      .then(() => this.runOne(request, options))
+      .finally(() => {
+        this.waiting--;
+      });
     this.turn = mine.catch(() => undefined); // told to its own caller
     return mine;
+  }
+
+  /** Asks the VM between two executions; undefined while one runs or waits, or where the chunk fails. */
+  async peek(chunk: string): Promise<unknown> {
+    if (this.waiting > 0) return undefined;
+    const args = { script: "", positional: [], named: {} };
+    const outcome = await this.execute(
+      { type: "execute", code: chunk, name: "peek", args, language: "lua", stream: false },
+      {},
+    ).catch(() => undefined); // nothing is known then
+    return outcome?.value;
   }
 
   /** Gives the next execution a fresh VM, once those before it have ended. */

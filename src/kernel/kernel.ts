@@ -127,9 +127,21 @@ class Kernel implements LocalKernel, Services {
       case "reset":
         await this.session?.reset();
         return { status: "ok" };
+      case "variables": {
+        if (this.session === undefined) return { status: "ok", variables: [] };
+        const { scriptVariables } = await import("./introspection/variables.ts");
+        return { status: "ok", variables: await scriptVariables(this.session) };
+      }
       case "is_complete": {
         const { completeness } = await import("./introspection/complete-input.ts");
         return { status: "ok", ...completeness(request.code) };
+      }
+      case "complete":
+      case "inspect": {
+        const introspection = await import("./introspection/introspection.ts");
+        const peek = (chunk: string) => this.session?.peek(chunk) ?? Promise.resolve(undefined);
+        const found = await introspection[request.type](request.code, request.cursor, peek);
+        return { status: "ok", ...found };
       }
       case "tool": {
         const { answerToolRequest } = await import("./requests/tool.ts");

@@ -1,0 +1,72 @@
+/** How values and failures look in a notebook. */
+
+import type { ErrorJson } from "../../../core/errors.ts";
+import { documentValue } from "../../../core/json.ts";
+import { isPlainObject } from "../../../core/values.ts";
+import type { Fields } from "./message.ts";
+
+/** Longer tables are shown as JSON only. */
+const MAX_ROWS = 1000;
+const MIME_TYPE = /^(text|image|audio|video|application|model)\/[\w.+-]+$/;
+
+/**
+ * The forms of a value by MIME type. `text/plain` is its JSON text; tables are `application/json` besides, arrays of
+ * records an HTML table too. A table whose keys are MIME types says itself how it looks: Markdown, images (base64, or
+ * the bytes themselves) and whatever else the front end can show.
+ */
+export function displayData(value: unknown): Fields {
+  const shown = documentValue(value);
+  if (isMimeBundle(shown)) return { "text/plain": plainText(shown), ...shown };
+  const data: Fields = { "text/plain": JSON.stringify(shown) };
+  if (typeof shown !== "object" || shown === null || JSON.isRawJSON(shown)) return data;
+  data["application/json"] = shown;
+  if (isRecords(shown)) data["text/html"] = htmlTable(shown);
+  return data;
+}
+
+function isMimeBundle(value: unknown): value is Fields {
+  if (!isPlainObject(value)) return false;
+  const keys = Object.keys(value);
+  return keys.length > 0 && keys.every((key) => MIME_TYPE.test(key));
+}
+
+function plainText(bundle: Fields): string {
+  const text = Object.entries(bundle).find(
+    ([type, data]) => /^text\//.test(type) && typeof data === "string",
+  );
+  return text === undefined ? `<${Object.keys(bundle).join(", ")}>` : String(text[1]);
+}
+
+function isRecords(value: object): value is Fields[] {
+  return (
+    Array.isArray(value) &&
+    value.length > 0 &&
+    value.length <= MAX_ROWS &&
+    value.every((row) => isPlainObject(row) && !JSON.isRawJSON(row))
+  );
+}
+
+function htmlTable(rows: readonly Fields[]): string {
+  const columns = [...new Set(rows.flatMap((row) => Object.keys(row)))];
+  const cells = (tag: string, texts: string[]) =>
+    `<tr>${texts.map((text) => `<${tag}>${Bun.escapeHTML(text)}</${tag}>`).join("")}</tr>`;
+  const body = rows.map((row) =>
+    cells(
+      "td",
+      columns.map((column) => cellText(row[column])),
+    ),
+  );
+  return `<table><thead>${cells("th", columns)}</thead><tbody>${body.join("")}</tbody></table>`;
+}
+
+function cellText(value: unknown): string {
+  if (value === undefined || value === null) return "";
+  return typeof value === "string" ? value : JSON.stringify(value);
+}
+
+/** The content of `error` messages, and the failing part of replies. */
+export function errorFields(error: ErrorJson, ename = "ExecutionError"): Fields {
+  const trace = error.traceback === undefined ? [] : error.traceback.split("\n");
+  const hint = error.hint === undefined ? [] : [error.hint];
+  return { ename, evalue: error.message, traceback: [`${ename}: ${error.message}`, ...trace, ...hint] };
+}
