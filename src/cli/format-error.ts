@@ -1,6 +1,7 @@
 /** The one place where failures become prose for people. */
 import { type ErrorJson, errorToJson, messageOf } from "../core/errors.ts";
 import { documentValue } from "../core/json.ts";
+import { printable } from "../core/printable.ts";
 
 /**
  * `Error: …`, the causes, the script's traceback and the next step, without a final newline.
@@ -17,7 +18,7 @@ export function formatError(error: unknown): string {
   if (json.code === "internal" && error instanceof Error && error.stack !== undefined) {
     lines.push(error.stack, "  Next: This is a bug in llmspell; please report it with the lines above");
   }
-  return lines.join("\n");
+  return printable(lines.join("\n"));
 }
 
 /**

@@ -5,8 +5,8 @@ import { addedTokens } from "./added-tokens.ts";
 import { refuseEqualTokens } from "./distinct-tokens.ts";
 import { cannotConvert } from "./failure.ts";
 import { type Entry, flag, ints, text, texts, uint } from "./gguf-writer.ts";
+import { readInputFile } from "./input-file.ts";
 import { isObject, readJsonObject } from "./json-file.ts";
-import { readRegularFile } from "./regular-file.ts";
 import { TOKEN_TYPES } from "./unigram.ts";
 
 interface WordPiece {
@@ -102,7 +102,7 @@ function fromTokenizer(path: string): WordPiece {
 }
 
 function fromList(path: string, configPath: string): WordPiece {
-  const tokens = readRegularFile(path, LONGEST_BYTES).toString().replace(/\n$/, "").split(/\r?\n/);
+  const tokens = readInputFile(path, LONGEST_BYTES).toString().replace(/\n$/, "").split(/\r?\n/);
   if (new Set(tokens).size < tokens.length) throw cannotConvert("a token occurs twice in it", path);
   const config = existsSync(configPath) ? readJsonObject(configPath) : {};
   const { do_lower_case: lowercase, strip_accents: strip } = config;

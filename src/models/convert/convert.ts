@@ -14,8 +14,8 @@ import { type ConvertedArchitecture, detectModel } from "./detect.ts";
 import { cannotConvert } from "./failure.ts";
 import { TARGET_TYPES, type TargetType } from "./floats.ts";
 import { type Entry, ggufHeader, paddingOf, text, uint } from "./gguf-writer.ts";
+import { readInputFile } from "./input-file.ts";
 import type { Plan, PlannedTensor } from "./plan.ts";
-import { readRegularFile } from "./regular-file.ts";
 import { planT5 } from "./t5.ts";
 import { copyTensor } from "./tensor-copy.ts";
 
@@ -129,7 +129,7 @@ function general(directory: string, architecture: ConvertedArchitecture, type: T
 /** What a model card states in its front matter. */
 function licenceOf(path: string): string | undefined {
   if (!existsSync(path)) return undefined;
-  const card = readRegularFile(path, LONGEST_README_BYTES).toString();
+  const card = readInputFile(path, LONGEST_README_BYTES).toString();
   const matter = /^---\r?\n([\s\S]*?)\r?\n---/.exec(card)?.[1] ?? "";
   return /^license:[ \t]*["']?([\w.-]+)/m.exec(matter)?.[1];
 }

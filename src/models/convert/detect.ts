@@ -15,13 +15,16 @@ export type DetectedModel =
   | { format: "safetensors"; directory: string; architecture: ConvertedArchitecture };
 
 /** `architectures` and, where a config.json has none, `model_type`. */
-const ARCHITECTURES: Readonly<Record<string, ConvertedArchitecture>> = {
-  T5ForConditionalGeneration: "t5",
-  T5WithLMHeadModel: "t5",
-  BertModel: "bert",
-  BertForMaskedLM: "bert",
-};
-const MODEL_TYPES: Readonly<Record<string, ConvertedArchitecture>> = { t5: "t5", bert: "bert" };
+const ARCHITECTURES: ReadonlyMap<string, ConvertedArchitecture> = new Map([
+  ["T5ForConditionalGeneration", "t5"],
+  ["T5WithLMHeadModel", "t5"],
+  ["BertModel", "bert"],
+  ["BertForMaskedLM", "bert"],
+]);
+const MODEL_TYPES: ReadonlyMap<string, ConvertedArchitecture> = new Map([
+  ["t5", "t5"],
+  ["bert", "bert"],
+]);
 const SUPPORTED = "T5ForConditionalGeneration (T5, FLAN-T5) and BertModel";
 const CONVERT_HINT = `From safetensors, ${SUPPORTED} are converted; take other models as a GGUF file`;
 
@@ -84,7 +87,8 @@ function detectDirectory(directory: string): DetectedModel {
 
 function architectureOf(config: ModelConfig): ConvertedArchitecture {
   const { architecture, modelType } = config;
-  const found = architecture === undefined ? MODEL_TYPES[modelType ?? ""] : ARCHITECTURES[architecture];
+  const found =
+    architecture === undefined ? MODEL_TYPES.get(modelType ?? "") : ARCHITECTURES.get(architecture);
   if (found !== undefined) return found;
   const named = architecture ?? modelType;
   throw cannotConvert(

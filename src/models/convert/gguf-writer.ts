@@ -17,13 +17,13 @@ const VALUE_TYPES = { u8: 0, u32: 4, i32: 5, f32: 6, bool: 7, string: 8, array: 
 const ALIGNMENT = 32;
 
 export const text = (key: string, value: string): Entry =>
-  join([string(key), u32(VALUE_TYPES.string), string(value)]);
+  Buffer.concat([string(key), u32(VALUE_TYPES.string), string(value)]);
 export const uint = (key: string, value: number): Entry =>
-  join([string(key), u32(VALUE_TYPES.u32), u32(value)]);
+  Buffer.concat([string(key), u32(VALUE_TYPES.u32), u32(value)]);
 export const float = (key: string, value: number): Entry =>
-  join([string(key), u32(VALUE_TYPES.f32), f32([value])]);
+  Buffer.concat([string(key), u32(VALUE_TYPES.f32), f32([value])]);
 export const flag = (key: string, value: boolean): Entry =>
-  join([string(key), u32(VALUE_TYPES.bool), new Uint8Array([Number(value)])]);
+  Buffer.concat([string(key), u32(VALUE_TYPES.bool), new Uint8Array([Number(value)])]);
 export const texts = (key: string, values: readonly string[]): Entry =>
   array(key, VALUE_TYPES.string, values.length, strings(values));
 export const floats = (key: string, values: readonly number[]): Entry =>
@@ -47,8 +47,8 @@ export function ggufHeader(entries: readonly Entry[], tensors: readonly TensorIn
     parts.push(string(name), u32(shape.length), ...shape.map(u64), u32(type), u64(offset));
     offset += bytes + paddingOf(bytes);
   }
-  const header = join(parts);
-  return join([header, new Uint8Array(paddingOf(header.length))]);
+  const header = Buffer.concat(parts);
+  return Buffer.concat([header, new Uint8Array(paddingOf(header.length))]);
 }
 
 /** Bytes after a part of that length, so that the next one is aligned. */
@@ -57,12 +57,12 @@ export function paddingOf(bytes: number): number {
 }
 
 function array(key: string, type: number, length: number, values: Uint8Array): Entry {
-  return join([string(key), u32(VALUE_TYPES.array), u32(type), u64(length), values]);
+  return Buffer.concat([string(key), u32(VALUE_TYPES.array), u32(type), u64(length), values]);
 }
 
 function string(value: string): Uint8Array {
   const bytes = new TextEncoder().encode(value);
-  return join([u64(bytes.length), bytes]);
+  return Buffer.concat([u64(bytes.length), bytes]);
 }
 
 /** In one piece: a vocabulary has hundreds of thousands. */
@@ -87,14 +87,4 @@ function u64(value: number): Uint8Array {
 
 function f32(values: readonly number[]): Uint8Array {
   return new Uint8Array(Float32Array.from(values).buffer);
-}
-
-function join(parts: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
 }

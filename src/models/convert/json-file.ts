@@ -1,5 +1,5 @@
 import { cannotConvert } from "./failure.ts";
-import { readRegularFile } from "./regular-file.ts";
+import { readInputFile } from "./input-file.ts";
 
 /** A JSON object as it stands in a file. */
 export type JsonObject = Readonly<Record<string, unknown>>;
@@ -9,7 +9,7 @@ const LONGEST_BYTES = 64 << 20;
 
 /** @throws SpellError not_found, io, model_invalid */
 export function readJson(path: string): unknown {
-  const text = readRegularFile(path, LONGEST_BYTES).toString();
+  const text = readInputFile(path, LONGEST_BYTES).toString();
   try {
     return JSON.parse(text);
   } catch (error) {

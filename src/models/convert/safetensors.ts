@@ -4,7 +4,7 @@
  */
 import { FileCursor } from "../llamacpp/file-cursor.ts";
 import { cannotConvert } from "./failure.ts";
-import { withRegularFile } from "./regular-file.ts";
+import { withInputFile } from "./input-file.ts";
 
 const DTYPE_BYTES = {
   F64: 8,
@@ -44,7 +44,7 @@ const MOST_DIMENSIONS = 8;
 
 /** The tensors of a file by name. @throws SpellError not_found, io, model_invalid (the text says what is wrong) */
 export function readSafetensors(path: string): Map<string, StoredTensor> {
-  return withRegularFile(path, (descriptor, sizeBytes) => parse(path, descriptor, sizeBytes));
+  return withInputFile(path, (descriptor, sizeBytes) => parse(path, descriptor, sizeBytes));
 }
 
 function parse(path: string, descriptor: number, sizeBytes: number): Map<string, StoredTensor> {

@@ -1,7 +1,7 @@
 /** A SentencePiece model (`spiece.model`): sentencepiece_model.proto's ModelProto. */
 import { cannotConvert } from "./failure.ts";
+import { readInputFile } from "./input-file.ts";
 import { type Field, fieldsOf } from "./protobuf.ts";
-import { readRegularFile } from "./regular-file.ts";
 import { type Piece, TOKEN_TYPES, type Unigram } from "./unigram.ts";
 
 const LONGEST_BYTES = 64 << 20;
@@ -18,7 +18,7 @@ export function readSentencePiece(path: string): Unigram {
   let kind = UNIGRAM;
   let isSuffix = false;
   let escapes = true;
-  for (const { number, value } of fieldsOf(readRegularFile(path, LONGEST_BYTES), fail)) {
+  for (const { number, value } of fieldsOf(readInputFile(path, LONGEST_BYTES), fail)) {
     if (number === MODEL.pieces) model.pieces.push(pieceOf(bytesOf(value, fail), fail));
     else if (number === MODEL.trainer) {
       const trainer = message(value, fail);

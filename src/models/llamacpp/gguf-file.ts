@@ -3,8 +3,9 @@
  * compared with the file's real size, so that llama.cpp's loader, which trusts them in places, only sees files whose parts
  * are there.
  */
-import { closeSync, fstatSync, openSync } from "node:fs";
 import { SpellError } from "../../core/errors.ts";
+import { printableLine } from "../../core/printable.ts";
+import { withRegularFile } from "../../core/regular-file.ts";
 import { FileCursor } from "./file-cursor.ts";
 import { type Metadata, readMetadata } from "./gguf-metadata.ts";
 import { readTensors, type TensorInfo } from "./gguf-tensors.ts";
@@ -26,34 +27,21 @@ const MOST_TENSORS = 65_536;
 
 /** @throws SpellError not_found, io, model_invalid (missing parts, truncated, corrupt: the text says which) */
 export function readGgufFile(path: string): GgufFile {
-  let descriptor: number;
-  try {
-    descriptor = openSync(path, "r");
-  } catch (cause) {
-    const code = (cause as NodeJS.ErrnoException).code;
-    if (code === "ENOENT" || code === "ENOTDIR")
-      throw new SpellError("not_found", `Cannot open the model: the file is not found: ${path}`, {
-        cause,
-        data: { path },
-      });
-    throw new SpellError("io", `Cannot open the model: ${code}: ${path}`, { cause, data: { path } });
-  }
-  try {
-    const info = fstatSync(descriptor);
-    if (!info.isFile()) throw invalidModel(path, "it is not a file");
-    return parse(path, descriptor, info.size);
-  } finally {
-    closeSync(descriptor);
-  }
+  const refused = () => invalidModel(path, "it is not a file");
+  return withRegularFile(path, "Cannot open the model", refused, (descriptor, sizeBytes) =>
+    parse(path, descriptor, sizeBytes),
+  );
 }
 
+/** @param rule may quote the file */
 export function invalidModel(
   path: string,
   rule: string,
   hint = "Fetch or convert the model again",
 ): SpellError {
-  return new SpellError("model_invalid", `Cannot use the model: ${rule}: ${path}`, {
-    data: { path, rule },
+  const shown = printableLine(rule);
+  return new SpellError("model_invalid", `Cannot use the model: ${shown}: ${path}`, {
+    data: { path, rule: shown },
     hint,
   });
 }

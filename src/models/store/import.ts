@@ -63,9 +63,13 @@ async function sourceOf(path: string, options: ImportOptions): Promise<ModelSour
     );
   }
   if (info.isDirectory()) return directorySource(path, options.model);
-  if (info.isFile() && (await isBundle(path))) return bundleSource(path);
-  detectModel(path);
-  return ggufSource(path);
+  try {
+    if (info.isFile() && (await isBundle(path))) return await bundleSource(path);
+    detectModel(path);
+    return await ggufSource(path);
+  } catch (error) {
+    throw errnoOf(error) === undefined ? error : ioError("Cannot import the model", path, error);
+  }
 }
 
 async function storeSource(

@@ -81,7 +81,7 @@ export class ModelStore {
         `Get it with \`llmspell model pull ${id}@llamacpp\`, or import its file with \`llmspell model import FILE\``,
       ]
         .flat()
-        .join(". "),
+        .join(" "),
     });
   }
 }

