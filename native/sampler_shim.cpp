@@ -26,6 +26,7 @@ struct spell_sampler {
     std::vector<llama_token> shown; // control tokens whose text belongs to the answer, sorted
     std::unique_ptr<spell_constraint> constraint;
     std::vector<llama_token_data> candidates;
+    llama_token_data_array left = {}; // what the chain left of the last choice
     size_t narrow = 0; // the chain keeps so many tokens at most; 0: all
     size_t lookback = 0; // tokens whose logits the penalties change
     std::deque<llama_token> recent;
@@ -194,46 +195,14 @@ llama_token next_best(const spell_sampler & s, llama_context * context, int inde
     return -1;
 }
 
-// One of the candidates that the chain has left, by its probability among those that fit; -1 where none does.
-llama_token likely_candidate(spell_sampler & s) {
-    const auto * left = common_sampler_get_candidates(s.common, true);
-    if (left->size > FEW_CANDIDATES) return -1;
-    std::vector<llama_token> tokens;
-    std::vector<double> weights;
-    for (size_t i = 0; i < left->size; i++) {
-        const auto & one = left->data[i];
-        if (one.logit == -INFINITY || !s.constraint->allows(one.id)) continue;
-        tokens.push_back(one.id);
-        weights.push_back(std::exp(static_cast<double>(one.logit) - left->data[0].logit));
-    }
-    if (tokens.empty()) return -1;
-    return tokens[std::discrete_distribution<size_t>(weights.begin(), weights.end())(s.random)];
-}
-
-// Samples again without the candidates that were refused; -1 where that finds none soon.
-llama_token next_candidate(spell_sampler & s, llama_context * context, int index) {
-    float * logits = llama_get_logits_ith(context, index);
-    for (int i = 0; i < RETRIES; i++) {
-        const auto * left = common_sampler_get_candidates(s.common, false);
-        if (left->size > FEW_CANDIDATES) return -1;
-        for (size_t c = 0; c < left->size; c++) logits[left->data[c].id] = -INFINITY;
-        const auto token = common_sampler_sample(s.common, context, index);
-        if (token < 0 || logits[token] == -INFINITY) return -1;
-        if (s.constraint->allows(token)) return token;
-        const auto other = likely_candidate(s);
-        if (other >= 0) return other;
-    }
-    return -1;
-}
-
 // The chain over these tokens alone.
 llama_token sample_of(spell_sampler & s, const float * logits, const std::vector<llama_token> & tokens) {
     if (tokens.empty()) nothing_allowed();
     s.candidates.clear();
     for (const auto token : tokens) s.candidates.push_back({ token, logits[token], 0.0f });
-    llama_token_data_array all = { s.candidates.data(), s.candidates.size(), -1, false };
-    llama_sampler_apply(common_sampler_get(s.common), &all);
-    return all.selected < 0 ? -1 : all.data[all.selected].id;
+    s.left = { s.candidates.data(), s.candidates.size(), -1, false };
+    llama_sampler_apply(common_sampler_get(s.common), &s.left);
+    return s.left.selected < 0 ? -1 : s.left.data[s.left.selected].id;
 }
 
 // The chain over the tokens that it can leave at all: the likeliest, and those whose logits the penalties change. To hand it
@@ -248,13 +217,51 @@ llama_token sample_likely(spell_sampler & s, llama_context * context, int index)
     return sample_of(s, logits, s.likely);
 }
 
+llama_token sample(spell_sampler & s, llama_context * context, int index) {
+    if (s.common == nullptr) return most_likely(s, context, index);
+    if (s.narrow > 0) return sample_likely(s, context, index);
+    const auto token = common_sampler_sample(s.common, context, index);
+    s.left = *common_sampler_get_candidates(s.common, true);
+    return token;
+}
+
+// One of the candidates that the chain has left, by its probability among those that fit; -1 where none does.
+llama_token likely_candidate(spell_sampler & s) {
+    if (s.left.size > FEW_CANDIDATES) return -1;
+    std::vector<llama_token> tokens;
+    std::vector<double> weights;
+    for (size_t i = 0; i < s.left.size; i++) {
+        const auto & one = s.left.data[i];
+        if (one.logit == -INFINITY || !s.constraint->allows(one.id)) continue;
+        tokens.push_back(one.id);
+        weights.push_back(std::exp(static_cast<double>(one.logit) - s.left.data[0].logit));
+    }
+    if (tokens.empty()) return -1;
+    return tokens[std::discrete_distribution<size_t>(weights.begin(), weights.end())(s.random)];
+}
+
+// Samples again without the candidates that were refused; -1 where that finds none soon.
+llama_token next_candidate(spell_sampler & s, llama_context * context, int index) {
+    float * logits = llama_get_logits_ith(context, index);
+    for (int i = 0; i < RETRIES; i++) {
+        if (s.left.size > FEW_CANDIDATES) return -1;
+        for (size_t c = 0; c < s.left.size; c++) logits[s.left.data[c].id] = -INFINITY;
+        const auto token = sample(s, context, index);
+        if (token < 0 || logits[token] == -INFINITY) return -1;
+        if (s.constraint->allows(token)) return token;
+        const auto other = likely_candidate(s);
+        if (other >= 0) return other;
+    }
+    return -1;
+}
+
 // The grammar refused the token: another one that it allows.
 llama_token choose_allowed(spell_sampler & s, llama_context * context, int index, llama_token refused) {
     float * logits = llama_get_logits_ith(context, index);
     if (s.constraint->waits()) { // nearly all are allowed
         for (int32_t i = 0; i < llama_vocab_n_tokens(s.vocab); i++) {
             logits[refused] = -INFINITY;
-            const auto token = s.common == nullptr ? most_likely(s, context, index) : common_sampler_sample(s.common, context, index);
+            const auto token = sample(s, context, index);
             if (token < 0 || s.constraint->allows(token)) return token;
             refused = token;
         }
@@ -279,9 +286,7 @@ llama_token choose_allowed(spell_sampler & s, llama_context * context, int index
 // out: {token, 1 when it ends the answer, bytes of the piece}. Returns 0, or -1: see spell_sampler_error.
 EXPORT int spell_sampler_next(spell_sampler * s, llama_context * context, int index, char * piece, int32_t capacity, int32_t * out) {
     try {
-        llama_token token = s->common == nullptr                          ? most_likely(*s, context, index)
-                            : s->narrow > 0 && s->constraint == nullptr ? sample_likely(*s, context, index)
-                                                                        : common_sampler_sample(s->common, context, index);
+        llama_token token = sample(*s, context, index);
         if (token >= 0 && s->constraint != nullptr) {
             if (!s->constraint->allows(token)) token = choose_allowed(*s, context, index, token);
             if (token >= 0) s->constraint->accept(token);
