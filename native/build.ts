@@ -1,5 +1,5 @@
 /** Builds the shims for a target and stages them with llama.cpp's libraries under `build/native/<target>/`. */
-import { cp, mkdir, readdir, rm } from "node:fs/promises";
+import { cp, mkdir, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { didYouMean } from "../src/core/nearest.ts";
 import { hashLibrarySet } from "../src/ffi/library-set.ts";
@@ -23,6 +23,7 @@ const SHIMS = [
   "sampler_shim.cpp",
   "devices_shim.cpp",
   "tokenizer_shim.cpp",
+  "trial_shim.cpp",
   "constraint.cpp",
   "gbnf.cpp",
   "grammar.cpp",
@@ -62,12 +63,15 @@ export async function buildNative(name: string, gpus: readonly string[] = []): P
     if (builtKey === key && set.directory === directory && (await isComplete(set))) return set;
   }
 
-  await rm(directory, { recursive: true, force: true });
-  await mkdir(directory, { recursive: true });
-  await stageLibraries(target, directory);
+  // Made aside: programs that use the old set keep it until the new one is whole.
+  const aside = `${directory}.partial-${process.pid}`;
+  await mkdir(aside, { recursive: true });
+  await stageLibraries(target, aside);
   for (const { package: pack, library, file } of backends)
-    await cp(join(await librariesOf(pack), library), join(directory, file));
-  await compileShim(target, compiler, directory);
+    await cp(join(await librariesOf(pack), library), join(aside, file));
+  await compileShim(target, compiler, aside);
+  await rm(directory, { recursive: true, force: true });
+  await rename(aside, directory);
   const set = await verifySet(target, directory);
   await Bun.write(stampPath, JSON.stringify({ key, set }, undefined, 1));
   return set;

@@ -5,9 +5,6 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#if !defined(_WIN32)
-#include <sys/resource.h>
-#endif
 
 #if defined(_WIN32)
 #define EXPORT __declspec(dllexport)
@@ -59,14 +56,6 @@ EXPORT int spell_log_take(char *buffer, int capacity) {
 }
 
 // --- model, context
-
-// For a process that may be ended by a file it tries: it leaves no dump.
-EXPORT void spell_no_core_dump(void) {
-#if !defined(_WIN32)
-    const struct rlimit none = {0, 0};
-    setrlimit(RLIMIT_CORE, &none);
-#endif
-}
 
 // words[0]: nonzero asks the load to stop; words[1]: progress in thousandths, written here.
 static bool report_progress(float progress, void *data) {

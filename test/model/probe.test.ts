@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { probeModel } from "../../src/models/probe/probe.ts";
 import { ProbeRecords } from "../../src/models/probe/records.ts";
 import { generateBert } from "../support/bert.ts";
-import { generateAbortingModel, generateModel } from "../support/gguf-models.ts";
+import { GENERATED_MODELS, generateAbortingModel, generateModel } from "../support/gguf-models.ts";
 import { failure, modelService, temporaryHome } from "../support/model-service.ts";
 import { generateT5 } from "../support/t5.ts";
 import { ask } from "./support.ts";
@@ -44,6 +44,41 @@ describe("Trying a model file", () => {
     const error = await failure(() => probeModel(vocabulary, { env: process.env }));
     expect(error).toMatchObject({ code: "model_invalid" });
     expect(error.message).toContain("vocabulary only");
+  });
+
+  test.each([
+    [
+      "calls itself without an end",
+      "{% macro m(n) %}{{ m(n + 1) }}{% endmacro %}{{ m(0) }}",
+      /ends the process on its chat template \(SIG/,
+    ],
+    [
+      "is nested deeper than its parser takes",
+      `{{ ${"(".repeat(20_000)}1${")".repeat(20_000)} }}`,
+      /ends the process on its chat template \(SIG/,
+    ],
+    [
+      "takes all memory",
+      "{% for i in range(1000000000) %}x{% endfor %}",
+      /on its chat template \(SIGKILL\): it takes more than \d+ MB of memory/,
+    ],
+  ])("tells of a chat template that %s", async (_, chatTemplate, message) => {
+    const path = generateModel(directory, "bad-template", {
+      ...GENERATED_MODELS["llama-f32"]!,
+      chatTemplate,
+    });
+    const error = await failure(() => probeModel(path, { env: process.env }));
+    expect(error).toMatchObject({ code: "model_invalid", message: expect.stringMatching(message) });
+  });
+
+  test("tells of a chat template that comes to no end", async () => {
+    const loop = (inner: string) => `{% for i in range(3000) %}${inner}{% endfor %}`;
+    const chatTemplate = loop(loop(loop("")));
+    const path = generateModel(directory, "endless", { ...GENERATED_MODELS["llama-f32"]!, chatTemplate });
+    const error = await failure(() => probeModel(path, { env: process.env, limitMs: 5000 }));
+    expect(error.message).toStartWith(
+      "Cannot use the model: llama.cpp comes to no end with its chat template within",
+    );
   });
 
   test("ends with its signal", async () => {

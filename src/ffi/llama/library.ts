@@ -7,7 +7,7 @@ import { cString, reasonIn } from "./text.ts";
 
 export { cString, reasonIn };
 
-const { i32, u32, bool, ptr: pointer, void: nothing } = FFIType;
+const { i32, u32, i64, bool, ptr: pointer, void: nothing } = FFIType;
 
 /** The shims below `native/`, and what llama.h offers without structs by value. */
 const SYMBOLS = {
@@ -28,6 +28,7 @@ const SYMBOLS = {
   ggml_backend_dev_type: { args: [pointer], returns: i32 },
   ggml_backend_dev_memory: { args: [pointer, pointer, pointer], returns: nothing },
   spell_no_core_dump: { args: [], returns: nothing },
+  spell_end_beyond: { args: [i64], returns: nothing },
   spell_text_free: { args: [pointer], returns: nothing },
 
   spell_model_load: { args: [pointer, i32, pointer, u32, bool, bool, pointer], returns: pointer },

@@ -7,10 +7,13 @@ import { errorFromJson, SpellError } from "../../core/errors.ts";
 import { PROBE_COMMAND } from "../../core/self.ts";
 import type { ProbeOutcome } from "./child.ts";
 import { runChild } from "./run-child.ts";
+import { TEMPLATE_STAGE } from "./stage.ts";
 
 export interface ProbeOptions {
   env: Record<string, string | undefined>;
   signal?: AbortSignal | undefined;
+  /** Time for the trial, beside that for reading the file. Default 60 s. */
+  limitMs?: number;
 }
 
 const LIMIT_MS = 60_000;
@@ -18,16 +21,18 @@ const LIMIT_MS = 60_000;
 const BYTES_PER_MS = 20_000;
 
 /** @throws SpellError model_invalid, and what keeps any model from being loaded here (platform, limit) */
-export async function probeModel(path: string, { env, signal }: ProbeOptions): Promise<void> {
+export async function probeModel(path: string, options: ProbeOptions): Promise<void> {
+  const { env, signal } = options;
   signal?.throwIfAborted();
-  const limitMs = LIMIT_MS + Math.ceil(statSync(path).size / BYTES_PER_MS);
+  const limitMs = (options.limitMs ?? LIMIT_MS) + Math.ceil(statSync(path).size / BYTES_PER_MS);
   const child = await runChild([PROBE_COMMAND, path], { env, signal, limitMs });
   const outcome = child.printed === "" ? undefined : (JSON.parse(child.printed) as ProbeOutcome);
   if (outcome?.ok) return;
   if (outcome !== undefined) throw errorFromJson(outcome.error);
+  const part = child.log.includes(TEMPLATE_STAGE) ? "its chat template" : "it";
   const what = child.isLate
-    ? `llama.cpp comes to no end with it within ${Math.ceil(limitMs / 1000)} s`
-    : `llama.cpp ends the process on it (${child.end})`;
+    ? `llama.cpp comes to no end with ${part} within ${Math.ceil(limitMs / 1000)} s`
+    : `llama.cpp ends the process on ${part} (${child.end})`;
   const reason = assertionIn(child.log);
   throw new SpellError(
     "model_invalid",
