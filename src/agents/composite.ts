@@ -11,7 +11,7 @@ import type { Behaviour, Turn } from "./turn.ts";
  * - `vote`: every member gets the input; the text most of them gave is the answer (case and outer space aside).
  * - `custom`: the input's parameter `agent` names the member; without it the first one answers.
  */
-export const STRATEGIES = ["sequential", "parallel", "vote", "custom"] as const;
+const STRATEGIES = ["sequential", "parallel", "vote", "custom"] as const;
 
 export interface CompositeRouting {
   strategy: (typeof STRATEGIES)[number];

@@ -30,7 +30,7 @@ export interface StateChange {
 
 const HISTORY_LIMIT = 1000;
 /** Recoveries without a successful turn between them. */
-export const MAX_RECOVERY_ATTEMPTS = 3;
+const MAX_RECOVERY_ATTEMPTS = 3;
 
 /** One agent's state machine: the only one, for scripts and for the agent's own turns. */
 export class Lifecycle {

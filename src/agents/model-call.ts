@@ -67,7 +67,7 @@ async function guard<T>(model: SpellModel, signal: AbortSignal, step: () => Prom
 }
 
 /** What a provider threw as one clear error. Local models throw SpellErrors of their own, which pass. */
-export function providerError(model: SpellModel, error: unknown): SpellError {
+function providerError(model: SpellModel, error: unknown): SpellError {
   if (error instanceof SpellError) return error;
   const status = (error as { statusCode?: unknown } | null)?.statusCode;
   const statusCode = typeof status === "number" ? status : undefined;

@@ -23,7 +23,7 @@ export const EXIT_CODE_DOCS: readonly (readonly [number | string, string])[] = [
   ["n", "The script called `os.exit(n)`"],
 ];
 
-export function exitCodeOf(code: ErrorCode): number {
+function exitCodeOf(code: ErrorCode): number {
   if (code === "usage") return EXIT.usage;
   if (code === "interrupted") return EXIT.interrupted;
   return EXIT.failure;

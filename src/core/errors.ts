@@ -2,7 +2,7 @@
  * The closed set of failure kinds. The kind decides the exit code (`src/cli/exit-codes.ts`) and how a front end
  * shows the failure; it never has to be guessed from the text.
  */
-export const ERROR_CODES = [
+const ERROR_CODES = [
   "usage", // the command line is wrong
   "invalid_argument", // a global, tool or kernel request got a bad argument
   "config", // a configuration file, profile or environment value is wrong

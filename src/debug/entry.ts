@@ -11,7 +11,7 @@ export interface DebugEntry {
   metadata?: unknown;
 }
 
-export const ENTRY_FORMATS = ["text", "json", "json_pretty"] as const;
+const ENTRY_FORMATS = ["text", "json", "json_pretty"] as const;
 export type EntryFormat = (typeof ENTRY_FORMATS)[number];
 
 const COLOURS: Record<LogLevel, number> = { error: 31, warn: 33, info: 32, debug: 34, trace: 90 };

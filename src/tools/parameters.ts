@@ -58,7 +58,7 @@ export function missingParameter(name: string, kind?: string): SpellError {
 }
 
 /** @throws SpellError invalid_argument: `Invalid x: 'v'. Allowed values: a, b` */
-export function invalidChoice(name: string, value: unknown, allowed: readonly unknown[]): SpellError {
+function invalidChoice(name: string, value: unknown, allowed: readonly unknown[]): SpellError {
   const words = allowed.map(String);
   const hint = typeof value === "string" ? didYouMean(value, words) : undefined;
   return new SpellError(

@@ -19,19 +19,29 @@ const TENSOR_TYPES: Record<TensorType, number> = { F32: 0, F16: 1, Q8_0: 8 };
 const ALIGNMENT = 32;
 
 export const text = (key: string, value: string): Entry =>
-  join([string(key), u32(TYPES.string), string(value)]);
-export const uint = (key: string, value: number): Entry => join([string(key), u32(TYPES.u32), u32(value)]);
-export const short = (key: string, value: number): Entry => join([string(key), u32(TYPES.u16), u16(value)]);
-export const int = (key: string, value: number): Entry => join([string(key), u32(TYPES.i32), u32(value)]);
-export const float = (key: string, value: number): Entry => join([string(key), u32(TYPES.f32), f32(value)]);
+  Buffer.concat([string(key), u32(TYPES.string), string(value)]);
+export const uint = (key: string, value: number): Entry =>
+  Buffer.concat([string(key), u32(TYPES.u32), u32(value)]);
+export const short = (key: string, value: number): Entry =>
+  Buffer.concat([string(key), u32(TYPES.u16), u16(value)]);
+export const int = (key: string, value: number): Entry =>
+  Buffer.concat([string(key), u32(TYPES.i32), u32(value)]);
+export const float = (key: string, value: number): Entry =>
+  Buffer.concat([string(key), u32(TYPES.f32), f32(value)]);
 export const flag = (key: string, value: boolean): Entry =>
-  join([string(key), u32(TYPES.bool), new Uint8Array([Number(value)])]);
+  Buffer.concat([string(key), u32(TYPES.bool), new Uint8Array([Number(value)])]);
 export const texts = (key: string, values: readonly string[]): Entry =>
-  join([string(key), u32(TYPES.array), u32(TYPES.string), u64(values.length), ...values.map(string)]);
+  Buffer.concat([
+    string(key),
+    u32(TYPES.array),
+    u32(TYPES.string),
+    u64(values.length),
+    ...values.map(string),
+  ]);
 export const floats = (key: string, values: readonly number[]): Entry =>
-  join([string(key), u32(TYPES.array), u32(TYPES.f32), u64(values.length), ...values.map(f32)]);
+  Buffer.concat([string(key), u32(TYPES.array), u32(TYPES.f32), u64(values.length), ...values.map(f32)]);
 export const ints = (key: string, values: readonly number[]): Entry =>
-  join([string(key), u32(TYPES.array), u32(TYPES.i32), u64(values.length), ...values.map(u32)]);
+  Buffer.concat([string(key), u32(TYPES.array), u32(TYPES.i32), u64(values.length), ...values.map(u32)]);
 
 export function writeGguf(path: string, entries: readonly Entry[], tensors: readonly Tensor[]): void {
   const parts = [
@@ -48,8 +58,8 @@ export function writeGguf(path: string, entries: readonly Entry[], tensors: read
     parts.push(string(name), u32(shape.length), ...shape.map(u64), u32(TENSOR_TYPES[type]), u64(offset));
     offset += padded(contents[i]!.length);
   });
-  const header = join(parts);
-  writeFileSync(path, join([pad(header), ...contents.map(pad)]));
+  const header = Buffer.concat(parts);
+  writeFileSync(path, Buffer.concat([pad(header), ...contents.map(pad)]));
 }
 
 /** Writes `NAME-00001-of-0000N.gguf` and following, as llama.cpp's gguf-split does. Returns the paths. */
@@ -135,7 +145,7 @@ function encode({ name, shape, type, values }: Tensor): Uint8Array {
 
 function string(value: string): Uint8Array {
   const bytes = new TextEncoder().encode(value);
-  return join([u64(bytes.length), bytes]);
+  return Buffer.concat([u64(bytes.length), bytes]);
 }
 
 function u16(value: number): Uint8Array {
@@ -159,15 +169,5 @@ function padded(length: number): number {
 }
 
 function pad(bytes: Uint8Array): Uint8Array {
-  return join([bytes, new Uint8Array(padded(bytes.length) - bytes.length)]);
-}
-
-function join(parts: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
+  return Buffer.concat([bytes, new Uint8Array(padded(bytes.length) - bytes.length)]);
 }

@@ -30,7 +30,7 @@ export function temporaryHome(env: Record<string, string> = {}): TestHome {
   };
 }
 
-export async function configService(home: TestHome, toml = ""): Promise<ConfigService> {
+async function configService(home: TestHome, toml = ""): Promise<ConfigService> {
   const configPath = join(home.directory, "test.toml");
   writeFileSync(configPath, toml);
   return createConfigService(

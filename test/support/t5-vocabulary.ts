@@ -13,7 +13,7 @@ const UNNAMED = 5;
 const SOURCE =
   "the house of a translator is an international question, and nothing else is in it: où, größe, 漢字, 12345?!";
 
-export const CHARSMAP = precompiledCharsmap({
+const CHARSMAP = precompiledCharsmap({
   "\t": " ",
   "\n": " ",
   "\u00a0": " ",

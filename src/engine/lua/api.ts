@@ -100,6 +100,5 @@ export const TYPE_NAMES = [
 export const LUA_OK = 0;
 export const LUA_ERRMEM = 4;
 export const LUA_MASKCOUNT = 8;
-export const MULTIPLE_RESULTS = -1;
 export const REGISTRY = -1_001_000;
 export const upvalue = (n: number): number => REGISTRY - n;

@@ -39,7 +39,7 @@ export function fileAccessAllowed(policy: EnginePolicy): boolean {
   return policy.allowFileAccess && (policy.stdlib === "Standard" || policy.stdlib === "All");
 }
 
-export function spawnAllowed(policy: EnginePolicy): boolean {
+function spawnAllowed(policy: EnginePolicy): boolean {
   return policy.allowProcessSpawn && policy.stdlib === "All";
 }
 

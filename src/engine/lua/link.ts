@@ -7,7 +7,7 @@ import { FromScript, type SharedChannel, ToScript } from "../bridge/protocol.ts"
 import { FunctionRef, HandleRef, LocalObject } from "./objects.ts";
 
 /** Callbacks from the kernel may nest this deep before they are refused. */
-export const MAX_CALLBACK_DEPTH = 48;
+const MAX_CALLBACK_DEPTH = 48;
 const ROOM_POLL_MS = 100;
 
 export interface ScriptSide {

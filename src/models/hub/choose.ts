@@ -19,7 +19,7 @@ export interface FileSet<F extends Listed> {
 }
 
 /** Taken in this order where nothing is asked for: small ones of good quality first. */
-export const PREFERRED = [
+const PREFERRED = [
   "Q4_K_M",
   "Q4_K_S",
   "UD-Q4_K_XL",

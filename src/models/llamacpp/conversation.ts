@@ -76,7 +76,7 @@ export function promptRequest(
 }
 
 /** @throws SpellError invalid_argument for content that a text model cannot read */
-export function chatRequest(
+function chatRequest(
   options: LanguageModelV4CallOptions,
   llama: LlamaOptions,
   warnings: SharedV4Warning[],

@@ -9,7 +9,7 @@ import type { TensorInfo } from "./gguf-tensors.ts";
 const PART_NAME = /^(.*)-(\d{5})-of-(\d{5})\.gguf$/;
 
 /** The paths of all parts of a model by the path of any of them; the path alone where its name is not that of a part. */
-export function partPaths(path: string): string[] {
+function partPaths(path: string): string[] {
   const [, name, , count] = PART_NAME.exec(basename(path)) ?? [];
   if (name === undefined || Number(count) < 2) return [path];
   return Array.from({ length: Number(count) }, (_, i) =>

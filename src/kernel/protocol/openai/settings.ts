@@ -3,7 +3,7 @@ import type { LanguageModelV4CallOptions } from "@ai-sdk/provider";
 import { type Static, Type } from "typebox";
 import { badRequest, type Fields } from "./read.ts";
 
-export const MAX_CHOICES = 16;
+const MAX_CHOICES = 16;
 const MAX_STOPS = 16;
 
 /** `llama_sampler` draws a seed of its own for 2³² − 1. */

@@ -19,7 +19,7 @@ export interface Program {
   readonly operations: number;
 }
 
-export const MAX_OPERATIONS = 10_000;
+const MAX_OPERATIONS = 10_000;
 const MAX_DEPTH = 200;
 
 const PRECEDENCE: Readonly<Record<string, number>> = {

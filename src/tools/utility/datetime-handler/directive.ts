@@ -23,7 +23,7 @@ const COMPOSED: Readonly<Record<string, string>> = {
 };
 
 const DIRECTIVE = /^%([-_0]?)(\.[369]?f|[369]f|:{1,3}z|[A-Za-z+%])/;
-export const KNOWN_CODES = new Set(
+const KNOWN_CODES = new Set(
   [..."YCyqmbBhdeaAwuUWGgVjHkIlPpMSfZzsnt%"].concat([
     ".f",
     ".3f",

@@ -1,7 +1,7 @@
 /** Bounds one rendering: its time, and the size of every text it makes. */
 import { SpellError } from "../../../core/errors.ts";
 
-export const MAX_OUTPUT_CHARACTERS = 10_000_000;
+const MAX_OUTPUT_CHARACTERS = 10_000_000;
 const MAX_DEPTH = 64;
 
 export class Budget {
