@@ -1,3 +1,4 @@
+import { statSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { isCompiled } from "./worker.ts";
 
@@ -13,5 +14,13 @@ export function ownCommand(...words: string[]): string[] {
   return [process.execPath, fileURLToPath(new URL("../main.ts", import.meta.url)), ...words];
 }
 
-/** On Linux what runs here, even when another file has taken its place meanwhile, or none. */
-const executable = (): string => (process.platform === "linux" ? "/proc/self/exe" : process.execPath);
+/** On Linux what runs here also when another file has taken its place meanwhile, or none. */
+function executable(): string {
+  const own = "/proc/self/exe";
+  return process.platform === "linux" && !isSameFile(process.execPath, own) ? own : process.execPath;
+}
+
+function isSameFile(path: string, other: string): boolean {
+  const [a, b] = [path, other].map((each) => statSync(each, { throwIfNoEntry: false }));
+  return a !== undefined && b !== undefined && a.dev === b.dev && a.ino === b.ino;
+}

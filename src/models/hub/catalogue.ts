@@ -3,8 +3,6 @@ export interface CatalogueEntry {
   name: string;
   repository: string;
   about: string;
-  /** Published as safetensors and converted to GGUF when it is pulled. */
-  converted?: true;
 }
 
 export const CATALOGUE: readonly CatalogueEntry[] = [
@@ -19,13 +17,11 @@ export const CATALOGUE: readonly CatalogueEntry[] = [
     name,
     repository: `google/${name}`,
     about: "Instructions, encoder-decoder",
-    converted: true as const,
   })),
   ...["t5-small", "t5-base", "t5-large"].map((name) => ({
     name,
     repository: `google-t5/${name}`,
     about: "Translation and summaries, encoder-decoder",
-    converted: true as const,
   })),
 ];
 
