@@ -68,6 +68,8 @@ export interface CommandIo {
   readonly isTty: { stdin: boolean; stdout: boolean; stderr: boolean };
   /** Aborted by Ctrl-C and SIGTERM. */
   readonly signal: AbortSignal;
+  /** The command takes SIGINT and SIGTERM itself from now on: `signal` is no more aborted. */
+  leaveSignals(): void;
   /** Words after `--`. */
   readonly scriptArgs: readonly string[];
   /** A line (or several) of results on stdout; the final newline is added. */

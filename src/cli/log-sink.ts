@@ -1,5 +1,5 @@
 /** Log lines on stderr, and which of them are wanted. */
-import { LOG_LEVELS, Log, type LogLevel, type LogRecord } from "../core/log.ts";
+import { LOG_LEVELS, Log, type LogLevel, type LogRecord, type LogSink } from "../core/log.ts";
 import { writeAll } from "./output.ts";
 
 /**
@@ -11,11 +11,19 @@ export function effectiveLevel(
   trace: string | undefined,
   configured?: string,
 ): LogLevel {
-  for (const filter of [env.LLMSPELL_LOG, env.RUST_LOG, trace, configured]) {
+  return chosenLevel(env, trace) ?? (configured === undefined ? undefined : levelOf(configured)) ?? "warn";
+}
+
+/** The level that the environment or the command line asks for. */
+export function chosenLevel(
+  env: Record<string, string | undefined>,
+  trace: string | undefined,
+): LogLevel | undefined {
+  for (const filter of [env.LLMSPELL_LOG, env.RUST_LOG, trace]) {
     const level = filter === undefined ? undefined : levelOf(filter);
     if (level !== undefined) return level;
   }
-  return "warn";
+  return undefined;
 }
 
 function levelOf(filter: string): LogLevel | undefined {
@@ -29,11 +37,13 @@ function levelOf(filter: string): LogLevel | undefined {
   return LOG_LEVELS.find((l) => l === word);
 }
 
-export function stderrLog(level: LogLevel, format: "text" | "json"): Log {
-  return new Log(
-    (record) => writeAll(2, `${format === "json" ? jsonLine(record) : textLine(record)}\n`),
-    level,
-  );
+export function stderrLog(level: LogLevel, env: Record<string, string | undefined>): Log {
+  return new Log(stderrSink(env), level);
+}
+
+export function stderrSink(env: Record<string, string | undefined>): LogSink {
+  const line = env.LOG_FORMAT === "json" ? jsonLine : textLine;
+  return (record) => writeAll(2, `${line(record)}\n`);
 }
 
 function textLine(r: LogRecord): string {

@@ -17,6 +17,11 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./commands/exec.ts")).command,
   },
   {
+    name: "repl",
+    summary: "Type code at a prompt",
+    load: async () => (await import("./commands/repl.ts")).command,
+  },
+  {
     name: "tool",
     summary: "List, inspect, call and test tools",
     load: async () => (await import("./commands/tool.ts")).command,
@@ -30,6 +35,11 @@ export const commands: readonly CommandEntry[] = [
     name: "serve",
     summary: "Offer the local models over an OpenAI-compatible HTTP API",
     load: async () => (await import("./commands/serve.ts")).command,
+  },
+  {
+    name: "kernel",
+    summary: "Start, stop and watch kernels that other programs connect to",
+    load: async () => (await import("./commands/kernel.ts")).command,
   },
   {
     name: "doctor",

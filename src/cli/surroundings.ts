@@ -129,7 +129,7 @@ export class Surroundings implements CommandIo {
 
   private log(loaded: LoadedConfig) {
     const level = effectiveLevel(this.env, this.globals.trace, loaded.config.runtime.log_level);
-    return stderrLog(level, this.env.LOG_FORMAT === "json" ? "json" : "text");
+    return stderrLog(level, this.env);
   }
 
   kernel(target = this.target): Promise<KernelClient> {
@@ -175,12 +175,16 @@ export class Surroundings implements CommandIo {
     this.abort.abort(new SpellError("interrupted", "Interrupted"));
   }
 
+  leaveSignals(): void {
+    process.off("SIGINT", this.onSigint);
+    process.off("SIGTERM", this.onSigterm);
+  }
+
   async close(): Promise<void> {
     if (this.client !== undefined) {
       const client = await this.client.catch(() => undefined); // the command has failed with it
       await client?.shutdown();
     }
-    process.off("SIGINT", this.onSigint);
-    process.off("SIGTERM", this.onSigterm);
+    this.leaveSignals();
   }
 }

@@ -8,6 +8,7 @@ import {
   Kernel,
   Logging,
   LogRotation,
+  Monitoring,
   Protocols,
   Shutdown,
   Signals,
@@ -35,6 +36,7 @@ export const ConfigSchema = section("The configuration.", {
   logging: Logging,
   log_rotation: LogRotation,
   health: Health,
+  monitoring: Monitoring,
   protocols: Protocols,
 });
 

@@ -49,7 +49,6 @@ export class ClientHub implements KernelHub {
   private executions = 0;
   private running = 0;
   private lastActivityMs = Date.now();
-  private ending = false;
 
   constructor(private readonly options: HubOptions) {}
 
@@ -62,7 +61,7 @@ export class ClientHub implements KernelHub {
       id: this.id,
       pid: process.pid,
       engine: "lua",
-      state: this.ending ? "terminating" : this.running > 0 ? "busy" : "idle",
+      state: this.options.operations.refusing ? "terminating" : this.running > 0 ? "busy" : "idle",
       executionCount: this.executions,
       clients: [...this.clients].map(({ name }) => name),
       startedAtMs: this.startedAtMs,
@@ -71,7 +70,6 @@ export class ClientHub implements KernelHub {
   }
 
   shutdown(reason: string, restart: boolean): Promise<void> {
-    this.ending = true;
     return this.options.shutdown(reason, restart);
   }
 
@@ -88,7 +86,6 @@ export class ClientHub implements KernelHub {
 
   open(name: ClientName): ClientSession {
     const client: Client = { name, abort: new AbortController(), lastSeenMs: Date.now(), requests: 0 };
-    this.register(client);
     return {
       request: (request, options = {}) => this.answer(client, request, options),
       interrupt: () => this.interrupt(),
@@ -102,7 +99,7 @@ export class ClientHub implements KernelHub {
     };
   }
 
-  /** A client that made room for others comes back with its next request. @throws SpellError limit */
+  /** At its first request, and at its next one when it had made room for others. @throws SpellError limit */
   private register(client: Client): void {
     client.lastSeenMs = Date.now();
     if (this.clients.has(client)) return;
@@ -127,8 +124,8 @@ export class ClientHub implements KernelHub {
   ): Promise<KernelReply> {
     const id = options.id ?? randomUUID();
     try {
-      this.register(client);
       if (request.type === "kernel_status") return this.options.report();
+      this.register(client);
       using operation = this.options.operations.begin();
       const signals = [operation.signal, client.abort.signal];
       if (options.signal !== undefined) signals.push(options.signal);

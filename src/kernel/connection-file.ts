@@ -15,7 +15,7 @@ import Type from "typebox";
 import { Value } from "typebox/value";
 import { messageOf, SpellError } from "../core/errors.ts";
 import { dataDirectory } from "../core/paths.ts";
-import { isAlive } from "../core/process-alive.ts";
+import { beganAfter, isAlive } from "../core/process-alive.ts";
 
 const Port = Type.Integer({ minimum: 0, maximum: 65_535 });
 
@@ -121,7 +121,7 @@ export function findKernels(env: Env): FoundKernel[] {
       const connection = tryRead(path);
       const pid = connection?.pid;
       if (connection === undefined || pid === undefined) continue;
-      if (isAlive(pid))
+      if (isAlive(pid) && !beganAfter(pid, Date.parse(connection.started_at ?? "")))
         found.push({ id: connection.kernel_id ?? idOf(path), path, connection: { ...connection, pid } });
       else rmSync(path, { force: true });
     }

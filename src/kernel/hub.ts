@@ -55,7 +55,7 @@ export type Broadcast =
 
 export interface KernelHub {
   readonly id: string;
-  /** Registers a client. @throws SpellError limit where there are `max_clients` already */
+  /** A client counts from its first request on; asking for `kernel_status` is none. */
   open(client: ClientName): ClientSession;
   status(): HubStatus;
   /** Begins the orderly shutdown; resolves when the kernel has ended. A second call joins the first. */

@@ -9,8 +9,9 @@ export interface OperationGuard extends Disposable {
 export class Operations {
   completed = 0;
   cancelled = 0;
+  /** From the beginning of the kernel's end. */
+  refusing = false;
   private readonly running = new Set<AbortController>();
-  private refusing = false;
   private onEmpty: (() => void) | undefined;
 
   get active(): number {

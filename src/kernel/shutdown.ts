@@ -54,7 +54,7 @@ export async function shutDown(
   operations: Operations,
   steps: ShutdownSteps,
   { operationMs, graceMs }: ShutdownLimits,
-  { log, force, onPhase }: { log: Log; force: AbortSignal; onPhase: (phase: ShutdownPhase) => void },
+  { log, force }: { log: Log; force: AbortSignal },
 ): Promise<ShutdownResult> {
   const startedMs = performance.now();
   const completedBefore = operations.completed;
@@ -68,7 +68,6 @@ export async function shutDown(
   };
   const ending = AbortSignal.any([force, AbortSignal.timeout(graceMs)]);
   const phase = async (name: ShutdownPhase, work: () => Promise<void>) => {
-    onPhase(name);
     log.info("kernel", "shutdown phase", { phase: name, active_operations: operations.active });
     try {
       await unlessAborted(ending, work());
@@ -93,7 +92,6 @@ export async function shutDown(
     statistics.clients_notified = await steps.notifyClients();
   });
   await phase("Cleanup", () => steps.cleanUp());
-  onPhase("Complete");
   statistics.operations_completed = operations.completed - completedBefore;
   statistics.operations_cancelled = operations.cancelled + operations.active;
   statistics.duration_ms = Math.round(performance.now() - startedMs);

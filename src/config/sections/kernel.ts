@@ -24,7 +24,7 @@ export const Kernel = section("The kernel that other programs connect to.", {
   connection_file: unset.text("Where the connection file is written", PATH),
   kernel_id: text("auto", "Name of the kernel; auto: a new one"),
   hmac_key: unset.text("Key that signs messages; a new one when absent", SECRET),
-  idle_timeout: integer(3600, "Seconds without a client after which it ends; 0: never"),
+  idle_timeout: integer(3600, "Seconds without a request after which it ends; 0: never"),
   max_clients: integer(10, "Clients at once", POSITIVE),
   max_message_size_mb: integer(10, "Largest message, in MB", POSITIVE),
   max_memory_mb: unset.integer("Memory of the process, in MB; no limit when absent", POSITIVE),
@@ -67,8 +67,8 @@ export const Daemon = section("Running in the background.", {
 });
 
 export const Shutdown = section("How the kernel ends.", {
-  grace_period_secs: integer(5, "Time running scripts get, in seconds"),
-  operation_timeout_secs: integer(10, "Time one closing step gets, in seconds"),
+  grace_period_secs: integer(5, "Time for the whole end, in seconds; 15 where it is not set"),
+  operation_timeout_secs: integer(10, "Time running requests get before they are interrupted, in seconds"),
   poll_interval_ms: integer(100, "Time between two looks at what still runs, in milliseconds", POSITIVE),
   preserve_state: flag(true, "Write the kernel's state"),
   state_file: unset.text("Where it is written; `kernel_state.json` of the data directory when absent", PATH),
@@ -80,7 +80,7 @@ export const Signals = section("What signals do.", {
   handle_sigint: flag(true, "SIGINT interrupts, then shuts down"),
   handle_sighup: flag(true, "SIGHUP reads the configuration again"),
   handle_sigusr1: flag(true, "SIGUSR1 reads the configuration again"),
-  handle_sigusr2: flag(true, "SIGUSR2 writes the state to the log"),
+  handle_sigusr2: flag(true, "SIGUSR2 writes the state to a file"),
   force_shutdown_on_second_signal: flag(true, "A second signal ends at once"),
 });
 
@@ -91,18 +91,27 @@ export const LogRotation = section("Rotation of the log file.", {
 });
 
 export const Logging = section("The kernel's log.", {
-  log_file: unset.text("File the log goes to; standard error when absent", PATH),
+  log_file: unset.text(
+    "File the log goes to; standard error when absent, a daemon's `logs/kernel-ID.log` of the data directory",
+    PATH,
+  ),
   log_level: unset.choice(LOG_LEVEL_WORDS, "Least severe level written"),
   json_format: flag(false, "One JSON document a line"),
 });
 
 export const Health = section("When the kernel calls itself unwell.", {
   max_memory_mb: integer(1024, "Memory, in MB"),
-  max_cpu_percent: integer(80, "Processor time, in percent"),
+  max_cpu_percent: integer(80, "Processor time, in percent of all processors"),
   max_connections: integer(100, "Connections"),
-  max_avg_latency_us: integer(5000, "Mean time to answer, in microseconds"),
+  max_avg_latency_us: integer(5000, "Mean time until a request's turn, in microseconds"),
   max_error_rate_per_minute: integer(10, "Errors a minute"),
   check_interval_secs: integer(30, "Time between checks, in seconds", POSITIVE),
+});
+
+export const Monitoring = section("Figures over HTTP: /health and /metrics (Prometheus).", {
+  enabled: flag(false, "Serve them", NOT_RAISED),
+  ip: text("127.0.0.1", "Address it listens on; whoever reaches it may read the figures", TRUSTED),
+  port: integer(9590, "Port; 0 takes any that is free", PORT),
 });
 
 export const Protocols = section("Protocols of the kernel.", {
@@ -126,7 +135,7 @@ export const Protocols = section("Protocols of the kernel.", {
   }),
   repl: section("The interactive prompt.", {
     history_file: unset.text(
-      "Where inputs are remembered; `repl_history` of the data directory when absent",
+      "Where inputs are remembered; `llmspell_history` of the user's cache directory when absent",
       PATH,
     ),
     history_size: integer(1000, "Inputs remembered"),

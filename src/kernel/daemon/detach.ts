@@ -59,7 +59,11 @@ function appendTo(path: string | undefined): number {
   }
 }
 
-function noReport(code: number, signal: NodeJS.Signals | number | null, stderrPath: string | undefined): SpellError {
+function noReport(
+  code: number,
+  signal: NodeJS.Signals | number | null,
+  stderrPath: string | undefined,
+): SpellError {
   const hint = stderrPath === undefined ? {} : { hint: `What it said stands in ${stderrPath}` };
   if (signal === "SIGKILL")
     return new SpellError(

@@ -20,6 +20,7 @@ import {
 import { basename, dirname, join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { createGzip } from "node:zlib";
+import { messageOf, SpellError } from "../../core/errors.ts";
 
 export interface RotationLimits {
   maxSizeBytes: number;
@@ -37,11 +38,7 @@ export class RotatingFile {
   /** Of files that are being compressed. */
   private readonly pending = new Set<Promise<void>>();
 
-  /**
-   * @param limits asked at every line
-   * @param onProblem told of an old file that could not be compressed
-   */
-  constructor(
+  private constructor(
     private readonly path: string,
     private readonly limits: () => RotationLimits,
     private readonly onProblem: (error: unknown) => void,
@@ -51,6 +48,22 @@ export class RotatingFile {
     this.lock = new Database(join(dirname(path), `.${basename(path)}.lock`), { create: true });
     this.lock.run(`PRAGMA busy_timeout = ${LOCK_WAIT_MS}`);
     this.lock.run("PRAGMA journal_mode = MEMORY");
+  }
+
+  /**
+   * @param limits asked at every line
+   * @param onProblem told of an old file that could not be compressed
+   * @throws SpellError io
+   */
+  static open(path: string, limits: () => RotationLimits, onProblem: (error: unknown) => void): RotatingFile {
+    try {
+      return new RotatingFile(path, limits, onProblem);
+    } catch (cause) {
+      throw new SpellError("io", `Cannot write log file ${path}: ${messageOf(cause)}`, {
+        hint: "Name another one with --log-file",
+        cause,
+      });
+    }
   }
 
   /** @param line without its end */

@@ -34,6 +34,7 @@ function surroundings(home: TestHome, { mode = "text", typed, toml = "" }: Termi
     cwd: home.directory,
     isTty: { stdin: typed !== undefined, stdout: false, stderr: false },
     signal: new AbortController().signal,
+    leaveSignals: () => {},
     scriptArgs: [],
     out: (text) => out.push(text),
     write: (data) => out.push(String(data)),

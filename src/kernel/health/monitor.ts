@@ -1,0 +1,75 @@
+/** Watches a kernel's health: figures on demand, and a log line when its level changes. */
+import type { Config } from "../../config/schema.ts";
+import type { Log } from "../../core/log.ts";
+import type { HubStatus } from "../hub.ts";
+import type { Operations } from "../operations.ts";
+import { prometheusText } from "./prometheus.ts";
+import { type HealthReport, healthReport } from "./report.ts";
+import type { RequestMetrics } from "./request-metrics.ts";
+import { SystemProbe } from "./system.ts";
+
+export interface MonitorOptions {
+  hub: () => HubStatus;
+  metrics: RequestMetrics;
+  operations: Operations;
+  /** As the configuration stands now. */
+  limits: () => Config["health"];
+  version: string;
+  log: Log;
+}
+
+export class HealthMonitor implements Disposable {
+  private readonly probe = new SystemProbe();
+  private level: HealthReport["status"] = "Healthy";
+  private timer: Timer | undefined;
+
+  constructor(private readonly options: MonitorOptions) {
+    this.schedule();
+  }
+
+  report(): HealthReport {
+    const { hub, metrics, operations, limits, version } = this.options;
+    return healthReport({
+      system: this.probe.figures(),
+      performance: {
+        requests: metrics.total,
+        errors: metrics.errors,
+        error_rate_per_minute: metrics.errorsPerMinute(),
+        active_operations: operations.active,
+        wait_us: metrics.latency("waitMs"),
+        duration_us: metrics.latency("durationMs"),
+      },
+      hub: hub(),
+      limits: limits(),
+      version,
+    });
+  }
+
+  metricsText(): string {
+    return prometheusText(this.report(), this.options.metrics.types());
+  }
+
+  private schedule(): void {
+    this.timer = setTimeout(() => {
+      this.check();
+      this.schedule();
+    }, this.options.limits().check_interval_secs * 1000);
+    this.timer.unref();
+  }
+
+  private check(): void {
+    const { status, issues } = this.report();
+    if (status !== this.level)
+      this.options.log.write(status === "Healthy" ? "info" : "warn", "kernel", "health changed", {
+        from: this.level,
+        to: status,
+        issues,
+      });
+    this.level = status;
+    this.probe.look();
+  }
+
+  [Symbol.dispose](): void {
+    clearTimeout(this.timer);
+  }
+}
