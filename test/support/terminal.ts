@@ -9,8 +9,12 @@ export class Terminal {
   private readonly waiting = new Set<() => void>();
   private readonly process: Bun.Subprocess;
 
-  constructor(box: Sandbox, args: readonly string[], env: Record<string, string> = {}) {
-    this.process = Bun.spawn([EXECUTABLE, ...args], {
+  constructor(
+    box: Sandbox,
+    args: readonly string[],
+    { program = EXECUTABLE, env = {} }: { program?: string; env?: Record<string, string> } = {},
+  ) {
+    this.process = Bun.spawn([program, ...args], {
       cwd: box.cwd,
       env: { ...box.env, ...env },
       terminal: {
