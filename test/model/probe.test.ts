@@ -109,7 +109,7 @@ describe("The store", () => {
     const { models } = await modelService(home);
     const error = await failure(() => models.import(aborting, { force: false, name: "bad" }));
     expect(error.message).toContain("llama.cpp ends the process on it (SIGABRT)");
-    expect(readdirSync(join(home.data, "models/llamacpp"))).toEqual([]);
+    expect(readdirSync(join(home.data, "models/llamacpp"))).toEqual([".locks"]);
   });
 
   test("tries a file that was put there by hand before its first use, once", async () => {
