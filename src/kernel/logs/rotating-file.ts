@@ -117,23 +117,25 @@ export class RotatingFile {
     for (const path of oldFiles(this.path).slice(maxFiles)) rmSync(path, { force: true });
   }
 
+  /** A name after all others of this second: one that has become free would be the oldest's. */
   private freeName(): string {
     const name = `${this.path}.${stamp(new Date())}`;
-    const isTaken = (path: string) => existsSync(path) || existsSync(`${path}.gz`);
-    if (!isTaken(name)) return name;
-    let n = 1;
-    while (isTaken(`${name}.${n}`)) n++;
-    return `${name}.${n}`;
+    const [newest] = oldFiles(this.path).filter((path) => path.startsWith(name));
+    if (newest === undefined) return name;
+    return `${name}.${numberOf(newest) + 1}`;
   }
+}
+
+const OLD_NAME = /\.(\d{8}_\d{6})(?:\.(\d+))?(?:\.gz)?$/;
+
+function numberOf(path: string): number {
+  return Number(OLD_NAME.exec(path)?.[2] ?? 0);
 }
 
 /** Old files of a log, the newest first. */
 export function oldFiles(path: string): string[] {
   const prefix = `${basename(path)}.`;
-  const order = (name: string) => {
-    const [, time = "", n = "0"] = /\.(\d{8}_\d{6})(?:\.(\d+))?(?:\.gz)?$/.exec(name) ?? [];
-    return `${time}.${n.padStart(9, "0")}`;
-  };
+  const order = (name: string) => `${OLD_NAME.exec(name)?.[1]}.${String(numberOf(name)).padStart(9, "0")}`;
   return readdirSync(dirname(path))
     .filter(
       (name) => name.startsWith(prefix) && /^\d{8}_\d{6}(\.\d+)?(\.gz)?$/.test(name.slice(prefix.length)),
