@@ -36,6 +36,9 @@ interface Pending {
 /** A dead peer on a network that says nothing is noticed after two of these. */
 const PING_MS = 30_000;
 
+/** What came while this process itself was blocked is heard within this time. */
+const CATCH_UP_MS = 1000;
+
 const START_HINT = "`llmspell kernel status` shows the kernels that run, `llmspell kernel start` starts one";
 
 /** @throws SpellError network where none answers in time, or it refuses */
@@ -230,7 +233,10 @@ export class RemoteKernel implements KernelClient {
 
   private ping(): void {
     if (!this.heard) {
-      this.socket.terminate();
+      const giveUp = () => {
+        if (!this.heard) this.socket.terminate();
+      };
+      setTimeout(giveUp, CATCH_UP_MS).unref();
       return;
     }
     this.heard = false;

@@ -95,6 +95,7 @@ export class WebSocketPeer {
   private async answer({ id, request, input }: Extract<ClientMessage, { type: "request" }>): Promise<void> {
     const running: Running = { abort: new AbortController(), input: undefined };
     this.running.set(id, running);
+    running.abort.signal.addEventListener("abort", () => running.input?.(null));
     const reply = await this.replyTo(id, request, running, input === true);
     this.running.delete(id);
     running.input?.(null);
@@ -131,7 +132,6 @@ export class WebSocketPeer {
         running.input = undefined;
         resolve(line);
       };
-      running.abort.signal.addEventListener("abort", () => running.input?.(null), { once: true });
       this.send({ type: "input_request", id, prompt });
     });
   }

@@ -10,8 +10,11 @@ import { WebSocketPeer } from "./websocket-peer.ts";
 /** What Bun keeps for a client at most; a client is left long before (`websocket-peer.ts`). */
 const BACKPRESSURE_BYTES = 1 << 30;
 
-/** A connection on which nothing came, not even the answer to a ping, for so long is closed. */
-const IDLE_SECONDS = 60;
+/**
+ * A connection on which nothing came, not even the answer to a ping, for so long is closed. A command that waits for the
+ * reader of its own output hears no pings.
+ */
+const IDLE_SECONDS = 300;
 
 /** How long an unused connection that has not said what it wants stays open. */
 const HANDSHAKE_SECONDS = 10;
