@@ -3,6 +3,7 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import { type ErrorJson, errorFromJson, type SpellError } from "../../core/errors.ts";
 import { currentTasks, type Task, withTasks } from "../../core/task.ts";
 import type { ScriptFunction, ScriptValue } from "../../core/values.ts";
+import { Abandoned } from "./abandoned.ts";
 
 /** A script function that the VM was asked to run. */
 interface Callback {
@@ -39,9 +40,16 @@ export class Frames {
   private readonly running = new Map<number, Callback>();
   /** In order of arrival. */
   private readonly waiting = new Map<number, Callback>();
+  private readonly abandoned: Abandoned;
   private nextId = 1;
 
-  constructor(private readonly start: (id: number, fn: ScriptFunction, args: ScriptValue[]) => void) {}
+  /** @param stop told the callback that must end now, because nobody waits for it; 0 for none any more */
+  constructor(
+    private readonly start: (id: number, fn: ScriptFunction, args: ScriptValue[]) => void,
+    stop: (callback: number) => void,
+  ) {
+    this.abandoned = new Abandoned(stop);
+  }
 
   open(id: number): void {
     this.calls.push({ id, abort: new AbortController() });
@@ -93,6 +101,7 @@ export class Frames {
     this.running.set(callback.id, callback);
     try {
       this.start(callback.id, callback.fn, callback.args);
+      this.abandoned.watch(callback.id, callback.tasks);
     } catch (error) {
       this.running.delete(callback.id);
       callback.reject(error);
@@ -103,6 +112,7 @@ export class Frames {
     const callback = this.running.get(id);
     if (callback === undefined) return;
     this.running.delete(id);
+    this.abandoned.ended(id);
     if (ok) callback.resolve(value as ScriptValue);
     else callback.reject(errorFromJson(value as ErrorJson));
     this.beginWaiting();
@@ -130,6 +140,7 @@ export class Frames {
   /** Fails whatever is open. */
   endAll(error: SpellError): void {
     for (const { abort } of this.calls.splice(0)) abort.abort(error);
+    for (const id of this.running.keys()) this.abandoned.ended(id);
     const open = [...this.running.values(), ...this.waiting.values()];
     this.running.clear();
     this.waiting.clear();

@@ -30,7 +30,7 @@ export const ToScript = {
   run: 3,
   /** Function references no longer held: count, then (id, crossings) pairs. */
   releaseFunctions: 4,
-  /** Nothing to do but look at the `stop` word. */
+  /** Nothing to do but look at the `stop` words. */
   stop: 5,
 } as const;
 
@@ -42,6 +42,7 @@ const CONTROL_BYTES = 16;
 const STOP = 0;
 const RUNG = 1;
 const WANTS_ROOM = 2;
+const STOPPED_CALLBACK = 3;
 
 /** The memory shared by both threads: a few control words and one pipe each way. */
 export class SharedChannel {
@@ -63,6 +64,15 @@ export class SharedChannel {
 
   set stop(reason: number) {
     Atomics.store(this.control, STOP, reason);
+  }
+
+  /** The callback that must end while the run goes on; 0 for none. */
+  get stoppedCallback(): number {
+    return Atomics.load(this.control, STOPPED_CALLBACK);
+  }
+
+  set stoppedCallback(id: number) {
+    Atomics.store(this.control, STOPPED_CALLBACK, id);
   }
 
   /** True when the kernel has to be rung: it has not been since it last looked. */

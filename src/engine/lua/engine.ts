@@ -103,10 +103,13 @@ class ScriptThread {
     });
     this.writer = new Writer(this.references);
     this.frames = new FrameReader(this.channel.toKernel);
-    this.calls = new Frames((id, fn, args) => {
-      this.writer.start(ToScript.run).uint32(id).uint32(this.references.idOf(fn)).value(args);
-      this.send();
-    });
+    this.calls = new Frames(
+      (id, fn, args) => {
+        this.writer.start(ToScript.run).uint32(id).uint32(this.references.idOf(fn)).value(args);
+        this.send();
+      },
+      (callback) => this.stopCallback(callback),
+    );
     this.worker = options.worker === undefined ? takeScriptThread() : new Worker(options.worker);
     this.worker.onmessage = ({ data }: MessageEvent<WorkerMessage>) => {
       if (data === RING) this.answer();
@@ -165,7 +168,20 @@ class ScriptThread {
     this.goOn(); // the script may wait in its output
   }
 
-  /** Makes a script that computes look at the `stop` word, until it has. */
+  /** Ends a callback while the run goes on; 0: none any more. */
+  private stopCallback(callback: number): void {
+    this.channel.stoppedCallback = callback;
+    if (this.ended || (this.run !== undefined && this.run.reason !== Stop.none)) return;
+    if (callback === 0) {
+      clearInterval(this.pressing);
+      return;
+    }
+    this.writer.start(ToScript.stop);
+    this.send();
+    this.press();
+  }
+
+  /** Makes a script that computes look at the `stop` words, until it has. */
   private press(): void {
     const install = () => {
       if (this.vm !== undefined) installStopHook(this.vm);

@@ -37,9 +37,8 @@ export class KernelLink {
   private readonly replies = new Map<number, Reply>();
   private readonly waiting = new Set<number>();
   private nextId = 1;
-  private depth = 0;
-  /** The innermost callback that runs, or 0. */
-  private callback = 0;
+  /** Callbacks within each other, the innermost last. */
+  private readonly running: number[] = [];
   /** Handles to give back, by id: how often each had crossed. */
   private readonly released = new Map<number, number>();
 
@@ -51,6 +50,15 @@ export class KernelLink {
     this.frames = new FrameReader(channel.toScript);
     this.special = { write: (value, w) => this.writeSpecial(value, w), read: readSpecial };
     this.writer = new Writer(this.special);
+  }
+
+  isRunning(callback: number): boolean {
+    return callback !== 0 && this.running.includes(callback);
+  }
+
+  /** The innermost callback that runs, or 0. */
+  private get callback(): number {
+    return this.running.at(-1) ?? 0;
   }
 
   /** A wait call. */
@@ -180,19 +188,16 @@ export class KernelLink {
     let value: unknown;
     let error: unknown;
     let failed = false;
-    const outer = this.callback;
-    this.callback = id;
-    this.depth++;
+    this.running.push(id);
     try {
-      if (this.depth > MAX_CALLBACK_DEPTH) throw tooDeep();
+      if (this.running.length > MAX_CALLBACK_DEPTH) throw tooDeep();
       value = this.script.runFunction(fn, reader.value() as unknown[]);
       this.writer.start(FromScript.result).uint32(id).byte(1).value(value);
     } catch (thrown) {
       failed = true;
       error = thrown;
     } finally {
-      this.depth--;
-      this.callback = outer;
+      this.running.pop();
     }
     if (failed) this.writer.start(FromScript.result).uint32(id).byte(0).value(errorToJson(error));
     this.send();

@@ -47,6 +47,7 @@ function serve(globals: readonly GlobalDecl[], { memory, policy }: WorkerStart):
     policy,
     files,
     stop: () => channel.stop,
+    mustEndCallback: () => link.isRunning(channel.stoppedCallback),
     handleCollected: (id, crossings) => link.releaseHandle(id, crossings),
     makeObject: (L, object) => bindings.pushObjectTable(L, object),
   });

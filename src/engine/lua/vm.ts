@@ -22,6 +22,8 @@ export interface VmOptions extends ObjectOptions {
   files: FileSystem;
   /** Why the run must stop, from shared memory. */
   stop: () => number;
+  /** Whether a callback that runs must end, and nothing else. */
+  mustEndCallback: () => boolean;
 }
 
 export class LuaVm {
@@ -175,6 +177,8 @@ export class LuaVm {
     if (this.exitCode !== undefined)
       this.stopped ??= new SpellError("interrupted", "Script left through os.exit");
     if (this.stopped !== undefined) throw this.stopped;
+    if (this.options.mustEndCallback())
+      throw new SpellError("interrupted", "Script function stopped: nobody waits for it any more");
   }
 
   /** Begins a run: limits count from here. */

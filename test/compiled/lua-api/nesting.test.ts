@@ -120,6 +120,35 @@ luaTable("A call that nobody waits for any more", {
   ],
 });
 
+luaTable("A tool of the script that only computes ends at its time limit, and the script goes on", {
+  config: CONFIG,
+  setup: `local never = Agent.create{name = "never", model = "ci/never"}
+    local function timesOut(execute)
+      Tool.register{name = "busy", timeout_ms = 50, execute = execute}
+      local ok, err = pcall(Tool.execute, "busy", {})
+      local sum = 0
+      for i = 1, 100000 do sum = sum + i end
+      Tool.register("after", function() return "served" end)
+      return ok, tostring(err):match("timed out: timeout of 50 ms"), sum, Tool.execute("after", {}).text
+    end`,
+  cases: [
+    ["in a loop", `return timesOut(function() while true do end end)`],
+    [
+      "in a loop that catches every error",
+      `return timesOut(function() while true do pcall(function() while true do end end) end end)`,
+    ],
+    ["in a coroutine", `return timesOut(function() coroutine.wrap(function() while true do end end)() end)`],
+    [
+      "within another tool",
+      `Tool.register("inner", function() while true do end end) return timesOut(function() return Tool.execute("inner", {}) end)`,
+    ],
+    [
+      "after it caught that a call of its own has ended",
+      `return timesOut(function() pcall(never.complete, never, "x") while true do end end)`,
+    ],
+  ].map(([name, code]) => [name!, code!, `false "timed out: timeout of 50 ms" 5000050000 "served"`] as const),
+});
+
 luaTable("Waiting calls in every place of Lua", {
   config: CONFIG,
   setup: `${AGENTS}
