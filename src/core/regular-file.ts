@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync, statSync } from "node:fs";
+import { closeSync, fstatSync, openSync, readFileSync, statSync } from "node:fs";
 import { errnoOf, ioError } from "./io-error.ts";
 
 /**
@@ -9,12 +9,12 @@ import { errnoOf, ioError } from "./io-error.ts";
 export function withRegularFile<T>(
   path: string,
   action: string,
-  refused: () => Error,
+  refused: (rule: string) => Error,
   use: (descriptor: number, sizeBytes: number) => T,
 ): T {
   let descriptor: number | undefined;
   try {
-    if (!statSync(path).isFile()) throw refused();
+    if (!statSync(path).isFile()) throw refused("it is not a file");
     descriptor = openSync(path, "r");
     return use(descriptor, fstatSync(descriptor).size);
   } catch (error) {
@@ -22,4 +22,17 @@ export function withRegularFile<T>(
   } finally {
     if (descriptor !== undefined) closeSync(descriptor);
   }
+}
+
+/** The whole of a small file. @throws as `withRegularFile`; what `refused` makes where it is longer */
+export function readRegularFile(
+  path: string,
+  action: string,
+  refused: (rule: string) => Error,
+  longestBytes: number,
+): Buffer {
+  return withRegularFile(path, action, refused, (descriptor, sizeBytes) => {
+    if (sizeBytes > longestBytes) throw refused(`a file of ${sizeBytes} bytes is above ${longestBytes}`);
+    return readFileSync(descriptor);
+  });
 }

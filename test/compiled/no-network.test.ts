@@ -52,9 +52,9 @@ describe.skipIf(!canBeApart)("Without a network", () => {
     ["pull", "tinyllama"],
     ["available", "qwen"],
     ["available", "acme/tiny"],
-  ])("model %s %s fails and says how a model gets here", async (...args) => {
+  ])("model %s %s fails and says how a model gets here", async (command, model) => {
     using box = new Sandbox();
-    const { code, stdout, stderr } = await run(box, APART, ["model", ...args]);
+    const { code, stdout, stderr } = await run(box, APART, ["model", command, model]);
     expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
     expect(stderr).toContain("Cannot resolve the name of the host");
     expect(stderr).toContain("llmspell model import FILE");

@@ -27,7 +27,7 @@ const MOST_TENSORS = 65_536;
 
 /** @throws SpellError not_found, io, model_invalid (missing parts, truncated, corrupt: the text says which) */
 export function readGgufFile(path: string): GgufFile {
-  const refused = () => invalidModel(path, "it is not a file");
+  const refused = (rule: string) => invalidModel(path, rule);
   return withRegularFile(path, "Cannot open the model", refused, (descriptor, sizeBytes) =>
     parse(path, descriptor, sizeBytes),
   );

@@ -1,10 +1,10 @@
 /** Downloads that are not complete: a directory each below the store's root, from which a later pull goes on. */
-import { mkdir, readdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { mkdir, readdir, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { type Static, Type } from "typebox";
-import { Value } from "typebox/value";
 import type { FileLock } from "../../core/file-lock.ts";
 import { errnoOf, ioError } from "../../core/io-error.ts";
+import { readChecked } from "./checked-json.ts";
 import { formatId, idOfSegments, type ModelId, segmentsOf } from "./layout.ts";
 import { tryLock } from "./locks.ts";
 import { writeDurable } from "./place.ts";
@@ -50,7 +50,7 @@ export function lockDownload(root: string, id: ModelId): Promise<FileLock | unde
  * @param wanted what shall be downloaded
  */
 export async function openDownload(directory: string, wanted: DownloadState): Promise<DownloadState> {
-  const there = await readState(directory);
+  const there = readState(directory);
   const fits =
     there?.files.length === wanted.files.length &&
     wanted.files.every(
@@ -74,14 +74,8 @@ export function forgetState(directory: string): Promise<void> {
   return rm(join(directory, STATE), { force: true });
 }
 
-async function readState(directory: string): Promise<DownloadState | undefined> {
-  try {
-    const value: unknown = JSON.parse(await readFile(join(directory, STATE), "utf8"));
-    return Value.Check(DownloadState, value) ? value : undefined;
-  } catch (error) {
-    if (error instanceof SyntaxError || errnoOf(error) === "ENOENT") return undefined;
-    throw ioError("Cannot read", join(directory, STATE), error);
-  }
+function readState(directory: string): DownloadState | undefined {
+  return readChecked(DownloadState, join(directory, STATE));
 }
 
 /** What was begun and not finished, running or not. */
@@ -89,7 +83,7 @@ export async function listDownloads(root: string): Promise<PartialDownload[]> {
   const downloads: PartialDownload[] = [];
   for (const name of await namesBelow(root)) {
     const directory = join(root, name);
-    const { id, files } = (await readState(directory)) ?? {
+    const { id, files } = readState(directory) ?? {
       id: idOfSegments(name.slice(PREFIX.length).split("@")), // killed as it began or was removed
       files: [],
     };

@@ -1,8 +1,6 @@
 /** `model.json` beside a stored model: what it is made of and where it came from. */
-import { readFile } from "node:fs/promises";
 import { type Static, Type } from "typebox";
-import { Value } from "typebox/value";
-import { ioError } from "../../core/io-error.ts";
+import { readChecked } from "./checked-json.ts";
 
 export const StoredFile = Type.Object({
   /** Without a directory. */
@@ -57,13 +55,5 @@ export function makeManifest(files: readonly StoredFile[], sourceName: string, o
   };
 }
 
-/** Undefined for a model that was put there by hand, and for a file that is no manifest. */
-export async function readManifest(path: string): Promise<Manifest | undefined> {
-  try {
-    const value: unknown = JSON.parse(await readFile(path, "utf8"));
-    return Value.Check(Manifest, value) ? value : undefined;
-  } catch (error) {
-    if (error instanceof SyntaxError || (error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw ioError("Cannot read", path, error);
-  }
-}
+/** Undefined for a model that was put there by hand, and for what is no manifest. */
+export const readManifest = (path: string): Manifest | undefined => readChecked(Manifest, path);

@@ -4,6 +4,7 @@ import { join, sep } from "node:path";
 import { SpellError } from "../../core/errors.ts";
 import { errnoOf, ioError } from "../../core/io-error.ts";
 import { didYouMean } from "../../core/nearest.ts";
+import { readRegularFile } from "../../core/regular-file.ts";
 import { extraLayers, type Layer, layersOf, modelLayer } from "../hub/ollama-layers.ts";
 import { ggufSource } from "./gguf-source.ts";
 import { formatId, type ModelId, parseNewId } from "./layout.ts";
@@ -32,14 +33,23 @@ export async function ollamaSource(directory: string, wanted: string | undefined
   const layers = await readLayers(path);
   const blobOf = ({ sha256 }: Layer) => join(directory, "blobs", `sha256-${sha256}`);
   const model = modelLayer(layers, formatId(id));
-  const texts = await Promise.all(
-    extraLayers(layers).map(async (layer) => [layer.kind, await readFile(blobOf(layer), "utf8")] as const),
-  );
+  const texts = extraLayers(layers).map((layer) => {
+    const refused = (rule: string) => damagedLayer(layer, rule, directory);
+    const bytes = readRegularFile(blobOf(layer), "Cannot import the model", refused, layer.sizeBytes);
+    return [layer.kind, bytes.toString()] as const;
+  });
   return ggufSource(blobOf(model), {
     suggestedId: id,
     name: formatId(id),
     origin: originOf(`ollama:${formatId(id)}`, texts),
     sha256: model.sha256,
+  });
+}
+
+function damagedLayer({ kind }: Layer, rule: string, directory: string): SpellError {
+  return new SpellError("model_invalid", `Cannot import the model: its ${kind}: ${rule}: ${directory}`, {
+    data: { path: directory, rule },
+    hint: "Pull the model again with Ollama",
   });
 }
 

