@@ -9,6 +9,7 @@ import { publishedModels } from "./published-models.ts";
 import { schemas } from "./schemas.ts";
 import { scripts } from "./scripts.ts";
 import type { Soak } from "./soak.ts";
+import { sockets } from "./sockets.ts";
 import { start } from "./start.ts";
 
 export const soaks: readonly Soak[] = [
@@ -23,4 +24,5 @@ export const soaks: readonly Soak[] = [
   scripts,
   schemas,
   openai,
+  sockets,
 ];
