@@ -23,7 +23,7 @@ import type { ServerSettings } from "./server-settings.ts";
 import { shutDown } from "./shutdown.ts";
 import { handleSignals } from "./signals.ts";
 import { connectionOf, type StartedDocument, startedDocument } from "./started.ts";
-import { type DumpContent, writeDump, writeWhole } from "./state-dump.ts";
+import { StateDumper, writeWhole } from "./state-dump.ts";
 import { createTransports } from "./transports.ts";
 import { watchIdle, watchParent } from "./watch.ts";
 
@@ -59,7 +59,7 @@ export class KernelServer {
   private readonly monitor: HealthMonitor;
   private readonly reloader: Reloader;
   private readonly forced = new AbortController();
-  private readonly dumps = { attempts: 0, successes: 0, lastAt: null as string | null };
+  private readonly dumper: StateDumper;
   private readonly data: string;
   /** What was begun, to be ended in the reverse order. */
   private readonly closing: (() => Promise<void> | void)[] = [];
@@ -115,6 +115,14 @@ export class KernelServer {
     });
     this.closing.push(() => this.monitor[Symbol.dispose]());
     const onReloaded = () => this.applyOverrides();
+    this.dumper = new StateDumper({
+      directory: this.data,
+      log: this.logs,
+      monitor: this.monitor,
+      hub: () => this.hub.status(),
+      config: () => config.current,
+      reloads: () => this.reloader,
+    });
     this.reloader = new Reloader(loaded, { config, load, dataDirectory: this.data, log, onReloaded });
   }
 
@@ -184,7 +192,7 @@ export class KernelServer {
         },
         interrupt: () => this.hub.interrupt(),
         reload: () => void this.reloader.reload(),
-        dump: () => this.dump(),
+        dump: () => this.dumper.dump(),
         isEnding: () => this.ending !== undefined,
       },
       () => this.kernel.config.current.signals,
@@ -204,47 +212,6 @@ export class KernelServer {
       execution_state: state,
       engine,
       last_activity: new Date(this.hub.status().lastActivityMs).toISOString(),
-    };
-  }
-
-  private dump(): void {
-    this.dumps.attempts++;
-    const { log } = this.logs;
-    try {
-      const path = writeDump(this.data, this.dumpContent());
-      this.dumps.successes++;
-      this.dumps.lastAt = new Date().toISOString();
-      log.info("kernel", "state dumped", { path });
-    } catch (error) {
-      log.write("error", "kernel", "state not dumped", { error: messageOf(error) });
-    }
-  }
-
-  private dumpContent(): DumpContent {
-    const { system, performance, kernel_info } = this.monitor.report();
-    const { health, kernel } = this.kernel.config.current;
-    const { state, clients, executionCount } = this.hub.status();
-    return {
-      kernel: { version: kernel_info.version, name: kernel_info.name, id: kernel_info.kernel_id },
-      config: {
-        log_level: this.logs.level(),
-        max_connections: health.max_connections,
-        timeout_secs: kernel.max_execution_time_secs,
-      },
-      metrics: {
-        config_reloads: this.reloader.attempts,
-        successful_reloads: this.reloader.successes,
-        state_dumps: this.dumps.attempts,
-        successful_dumps: this.dumps.successes,
-        last_reload_at: this.reloader.lastAt,
-        last_dump_at: this.dumps.lastAt,
-      },
-      system: {
-        uptime_secs: system.uptime_secs,
-        memory_usage_mb: system.memory_usage_mb,
-        cpu_usage_percent: system.cpu_usage_percent,
-      },
-      kernel_state: { execution_count: executionCount, status: state, clients, performance },
     };
   }
 

@@ -1,9 +1,14 @@
 /** The state dump of SIGUSR2: spec/kernel.md section 10.3. */
 import { mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import type { Config } from "../config/schema.ts";
+import { messageOf } from "../core/errors.ts";
+import type { HealthMonitor } from "./health/monitor.ts";
 import type { PerformanceFigures } from "./health/report.ts";
+import type { HubStatus } from "./hub.ts";
+import type { KernelLog } from "./logs/kernel-log.ts";
 
-export interface DumpContent {
+interface DumpContent {
   kernel: { version: string; name: string; id: string };
   config: { log_level: string; max_connections: number; timeout_secs: number };
   metrics: {
@@ -25,8 +30,69 @@ export interface DumpContent {
 
 const LONGEST_BYTES = 100 * 1024 * 1024;
 
+interface DumperOptions {
+  directory: string;
+  log: KernelLog;
+  monitor: HealthMonitor;
+  hub: () => HubStatus;
+  config: () => Config;
+  reloads: () => { attempts: number; successes: number; lastAt: string | null };
+}
+
+export class StateDumper {
+  private attempts = 0;
+  private successes = 0;
+  private lastAt: string | null = null;
+
+  constructor(private readonly options: DumperOptions) {}
+
+  /** A failure is logged. */
+  dump(): void {
+    this.attempts++;
+    const { log } = this.options.log;
+    try {
+      const path = writeDump(this.options.directory, this.content());
+      this.successes++;
+      this.lastAt = new Date().toISOString();
+      log.info("kernel", "state dumped", { path });
+    } catch (error) {
+      log.write("error", "kernel", "state not dumped", { error: messageOf(error) });
+    }
+  }
+
+  private content(): DumpContent {
+    const { monitor, config, hub, reloads, log } = this.options;
+    const { system, performance, kernel_info } = monitor.report();
+    const { health, kernel } = config();
+    const { state, clients, executionCount } = hub();
+    const { attempts, successes, lastAt } = reloads();
+    return {
+      kernel: { version: kernel_info.version, name: kernel_info.name, id: kernel_info.kernel_id },
+      config: {
+        log_level: log.level(),
+        max_connections: health.max_connections,
+        timeout_secs: kernel.max_execution_time_secs,
+      },
+      metrics: {
+        config_reloads: attempts,
+        successful_reloads: successes,
+        state_dumps: this.attempts,
+        successful_dumps: this.successes,
+        last_reload_at: lastAt,
+        last_dump_at: this.lastAt,
+      },
+      system: {
+        uptime_secs: system.uptime_secs,
+        memory_usage_mb: system.memory_usage_mb,
+        cpu_usage_percent: system.cpu_usage_percent,
+      },
+      kernel_state: { execution_count: executionCount, status: state, clients, performance },
+    };
+  }
+}
+
 /** @returns the path, readable by its owner only */
-export function writeDump(dataDirectory: string, content: DumpContent, now = new Date()): string {
+function writeDump(dataDirectory: string, content: DumpContent, now = new Date()): string {
   const time = now.toISOString().replaceAll(/[:.]/g, "-");
   const path = join(dataDirectory, "dumps", `${content.kernel.id}-${time}.json`);
   const { kernel_state, ...rest } = content;

@@ -103,7 +103,7 @@ export const Health = section("When the kernel calls itself unwell.", {
   max_memory_mb: integer(1024, "Memory, in MB"),
   max_cpu_percent: integer(80, "Processor time, in percent of all processors"),
   max_connections: integer(100, "Connections"),
-  max_avg_latency_us: integer(5000, "Mean time until a request's turn, in microseconds"),
+  max_avg_latency_us: integer(5000, "Mean delay of the kernel's thread, in microseconds"),
   max_error_rate_per_minute: integer(10, "Errors a minute"),
   check_interval_secs: integer(30, "Time between checks, in seconds", POSITIVE),
 });

@@ -3,6 +3,7 @@ import type { Config } from "../../config/schema.ts";
 import type { Log } from "../../core/log.ts";
 import type { HubStatus } from "../hub.ts";
 import type { Operations } from "../operations.ts";
+import { LoopDelay } from "./loop-delay.ts";
 import { prometheusText } from "./prometheus.ts";
 import { type HealthReport, healthReport } from "./report.ts";
 import type { RequestMetrics } from "./request-metrics.ts";
@@ -20,6 +21,7 @@ export interface MonitorOptions {
 
 export class HealthMonitor implements Disposable {
   private readonly probe = new SystemProbe();
+  private readonly delay = new LoopDelay();
   private level: HealthReport["status"] = "Healthy";
   private timer: Timer | undefined;
 
@@ -36,6 +38,7 @@ export class HealthMonitor implements Disposable {
         errors: metrics.errors,
         error_rate_per_minute: metrics.errorsPerMinute(),
         active_operations: operations.active,
+        loop_delay_us: this.delay.figures(),
         wait_us: metrics.latency("waitMs"),
         duration_us: metrics.latency("durationMs"),
       },
@@ -71,5 +74,6 @@ export class HealthMonitor implements Disposable {
 
   [Symbol.dispose](): void {
     clearTimeout(this.timer);
+    this.delay[Symbol.dispose]();
   }
 }

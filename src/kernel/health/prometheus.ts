@@ -45,10 +45,11 @@ export function prometheusText(report: HealthReport, requests: ReturnType<Reques
     ...requests.map(([type, sum]) => [{ type }, sum.seconds] as const),
   ]);
   for (const [name, help, { p50, p95, p99 }] of [
-    ["wait", "Time from a request's arrival until its turn.", performance.wait_us],
-    ["duration", "Time from a request's turn until its reply.", performance.duration_us],
+    ["loop_delay", "How late the kernel's thread comes to what is due.", performance.loop_delay_us],
+    ["request_wait", "Time from a request's arrival until its turn.", performance.wait_us],
+    ["request_duration", "Time from a request's turn until its reply.", performance.duration_us],
   ] as const)
-    metric(`request_${name}_microseconds`, "gauge", help, [
+    metric(`${name}_microseconds`, "gauge", help, [
       [{ quantile: "0.5" }, p50],
       [{ quantile: "0.95" }, p95],
       [{ quantile: "0.99" }, p99],

@@ -9,7 +9,9 @@ export interface PerformanceFigures {
   errors: number;
   error_rate_per_minute: number;
   active_operations: number;
-  /** From a request's arrival until its turn. */
+  /** How late the kernel's thread comes to what is due, in the last minute. */
+  loop_delay_us: LatencyFigures;
+  /** From a request's arrival until its turn: executions wait for those before them. */
   wait_us: LatencyFigures;
   /** From its turn until its reply: the script's, model's or tool's own time. */
   duration_us: LatencyFigures;
@@ -54,7 +56,7 @@ export function healthReport({ system, performance, hub, limits, version }: Heal
   hold("Memory", system.memory_usage_mb, limits.max_memory_mb, " MB");
   hold("Processor time", system.cpu_usage_percent, limits.max_cpu_percent, " %");
   watch("The number of clients", hub.clients.length, limits.max_connections, "");
-  watch("The mean wait of a request", performance.wait_us.mean, limits.max_avg_latency_us, " µs");
+  watch("The mean delay of the kernel", performance.loop_delay_us.mean, limits.max_avg_latency_us, " µs");
   watch(
     "The number of errors",
     performance.error_rate_per_minute,

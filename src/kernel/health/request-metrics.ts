@@ -44,14 +44,19 @@ export class RequestMetrics {
   }
 
   latency(of: "waitMs" | "durationMs"): LatencyFigures {
-    const sorted = this.recent.map((r) => r[of] * 1000).sort((a, b) => a - b);
-    if (sorted.length === 0) return { mean: null, p50: null, p95: null, p99: null };
-    const at = (share: number) => Math.round(sorted[Math.ceil(share * sorted.length) - 1]!);
-    const mean = Math.round(sorted.reduce((sum, value) => sum + value, 0) / sorted.length);
-    return { mean, p50: at(0.5), p95: at(0.95), p99: at(0.99) };
+    return latencyOf(this.recent.map((r) => r[of]));
   }
 
   types(): [type: string, sum: { requests: number; errors: number; seconds: number }][] {
     return [...this.byType];
   }
+}
+
+/** Percentiles by nearest rank. */
+export function latencyOf(timesMs: readonly number[]): LatencyFigures {
+  const sorted = timesMs.map((ms) => ms * 1000).sort((a, b) => a - b);
+  if (sorted.length === 0) return { mean: null, p50: null, p95: null, p99: null };
+  const at = (share: number) => Math.round(sorted[Math.ceil(share * sorted.length) - 1]!);
+  const mean = Math.round(sorted.reduce((sum, value) => sum + value, 0) / sorted.length);
+  return { mean, p50: at(0.5), p95: at(0.95), p99: at(0.99) };
 }

@@ -12,8 +12,8 @@ const LIMITS = {
   check_interval_secs: 30,
 };
 
-function reportOf(given: { mb?: number; cpu?: number; clients?: number; waitUs?: number; errors?: number }) {
-  const latency = { mean: given.waitUs ?? 1, p50: 1, p95: 1, p99: 1 };
+function reportOf(given: { mb?: number; cpu?: number; clients?: number; delayUs?: number; errors?: number }) {
+  const latency = { mean: 1, p50: 1, p95: 1, p99: 1 };
   return healthReport({
     system: {
       pid: 1,
@@ -31,6 +31,7 @@ function reportOf(given: { mb?: number; cpu?: number; clients?: number; waitUs?:
       errors: given.errors ?? 0,
       error_rate_per_minute: given.errors ?? 0,
       active_operations: 0,
+      loop_delay_us: { ...latency, mean: given.delayUs ?? 1 },
       wait_us: latency,
       duration_us: latency,
     },
@@ -59,7 +60,7 @@ describe("healthReport: the rules of spec/kernel.md section 12.1", () => {
     ["processor time above the limit", { cpu: 81 }, "Unhealthy", 1],
     ["clients at the limit", { clients: 2 }, "Healthy", 0],
     ["clients above it", { clients: 3 }, "Degraded", 1],
-    ["waiting above it", { waitUs: 5001 }, "Degraded", 1],
+    ["delay above it", { delayUs: 5001 }, "Degraded", 1],
     ["errors above it", { errors: 4 }, "Degraded", 1],
     ["a warning and a critical one", { errors: 4, mb: 2000 }, "Unhealthy", 2],
   ] as const)("%s", (_, given, status, issues) => {
