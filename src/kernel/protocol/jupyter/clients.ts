@@ -6,6 +6,8 @@ import type { Message } from "./message.ts";
 export class JupyterClient {
   /** Executions that have not begun, to be given up after one that fails. */
   readonly waiting = new Set<AbortController>();
+  /** Its executions are answered in the order in which they came. */
+  answered: Promise<void> = Promise.resolve();
   /** The connections its messages came from. */
   readonly connections = new Set<string>();
   private running = 0;

@@ -37,7 +37,7 @@ export class JupyterKernel {
   private readonly inputs = new Inputs();
   private readonly distrusted = new Set<string>();
   /** Requests of ours that run, by `msg_id`: what they do is told to their client with its own header. */
-  private readonly running = new Set<string>();
+  private readonly running = new Map<string, Exchange>();
   /** Executions of other transports' clients. */
   private readonly foreign = new Map<string, ForeignExecution>();
   private readonly stopListening: () => void;
@@ -97,7 +97,7 @@ export class JupyterKernel {
     const handler = Object.hasOwn(handlers, type) ? handlers[type]! : customHandler(channel, message);
     const waits = handler !== undefined && type === "execute_request";
     if (!waits) exchange.busy();
-    this.running.add(id);
+    this.running.set(id, exchange);
     try {
       if (handler === undefined) exchange.reply(unknownMessage(type, channel));
       else exchange.reply(await handler(exchange));
@@ -141,7 +141,11 @@ export class JupyterKernel {
   /** What clients of other transports execute is seen by all who listen, under a header of theirs. */
   private hear(broadcast: Broadcast): void {
     const { request } = broadcast;
-    if (this.running.has(request)) return;
+    const own = this.running.get(request);
+    if (own !== undefined) {
+      if (broadcast.type === "ended") own.ended?.(broadcast.reply);
+      return;
+    }
     if (broadcast.type === "started") {
       const parent = jsonBytes({
         msg_id: request,

@@ -30,6 +30,8 @@ export interface Exchange {
   /** A line from the client's user, its end included. */
   ask(prompt: string): Promise<Uint8Array>;
   history(): Promise<ExecutionHistory>;
+  /** Called when the execution has ended and no other has begun. */
+  ended?: (reply: KernelReply) => void;
 }
 
 type Handler = (exchange: Exchange) => Promise<Fields> | Fields;
