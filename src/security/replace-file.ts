@@ -63,10 +63,12 @@ async function syncDirectory(anchor: Anchor): Promise<void> {
 
 const createFlags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | (constants.O_NOFOLLOW ?? 0);
 
-export async function writeAll(file: FileHandle, data: Uint8Array): Promise<number> {
+/** @param position in the file; undefined: where the last write ended */
+export async function writeAll(file: FileHandle, data: Uint8Array, position?: number): Promise<number> {
   let done = 0;
   while (done < data.length) {
-    const { bytesWritten } = await file.write(data, done, data.length - done);
+    const at = position === undefined ? null : position + done;
+    const { bytesWritten } = await file.write(data, done, data.length - done, at);
     done += bytesWritten;
   }
   return done;

@@ -2,6 +2,7 @@
 import { constants } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { SpellError } from "../../core/errors.ts";
+import { writeAll } from "../../security/replace-file.ts";
 
 export interface CopyOptions {
   /** Bytes of this file so far. */
@@ -73,13 +74,6 @@ export async function hashFile(path: string, signal?: AbortSignal): Promise<stri
   const hasher = new Bun.CryptoHasher("sha256");
   for await (const piece of piecesOf(file, 0, (await file.stat()).size, signal)) hasher.update(piece);
   return hasher.digest("hex");
-}
-
-export async function writeAll(target: FileHandle, bytes: Uint8Array, position?: number): Promise<void> {
-  for (let written = 0; written < bytes.length; ) {
-    const at = position === undefined ? null : position + written;
-    written += (await target.write(bytes, written, bytes.length - written, at)).bytesWritten;
-  }
 }
 
 function changed(path: string): SpellError {
