@@ -1,6 +1,7 @@
 import { bridge } from "./bridge.ts";
 import { callbacks } from "./callbacks.ts";
 import { cancel } from "./cancel.ts";
+import { clients } from "./clients.ts";
 import { disk } from "./disk.ts";
 import { interrupt } from "./interrupt.ts";
 import { modelFiles } from "./model-files.ts";
@@ -25,4 +26,5 @@ export const soaks: readonly Soak[] = [
   schemas,
   openai,
   sockets,
+  clients,
 ];
