@@ -22,8 +22,14 @@ export class Staging implements AsyncDisposable {
   static async make(root: string): Promise<Staging> {
     const name = PREFIX + randomUUID();
     const lock = (await tryLock(root, name))!; // a name that no other has
-    await mkdir(join(root, name), { mode: 0o700 });
-    return new Staging(join(root, name), root, lock);
+    const directory = join(root, name);
+    try {
+      await mkdir(directory, { mode: 0o700 });
+      return new Staging(directory, root, lock);
+    } catch (error) {
+      await release(lock, directory);
+      throw error;
+    }
   }
 
   /** Where a stored model is put that another shall replace: it comes back unless its place is taken. */
