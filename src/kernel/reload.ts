@@ -6,6 +6,7 @@ import { redact } from "../config/redact.ts";
 import { parseToml } from "../config/toml.ts";
 import { isTree, joinPath, setPath, splitPath, type Tree } from "../config/tree.ts";
 import { SpellError } from "../core/errors.ts";
+import { errnoOf, ioError } from "../core/io-error.ts";
 import type { ConfigService } from "./services.ts";
 
 export interface ConfigChange {
@@ -69,8 +70,8 @@ export function applyKernelFile(config: ConfigService, dataDirectory: string): v
   try {
     text = readFileSync(path, "utf8");
   } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === "ENOENT") return;
-    throw new SpellError("io", `Cannot read ${path}: ${(cause as Error).message}`, { cause });
+    if (errnoOf(cause) === "ENOENT") return;
+    throw ioError("Cannot read", path, cause);
   }
   const tree = parseToml(text, path);
   const unknown = Object.keys(tree).find((key) => !Object.hasOwn(KERNEL_FILE_KEYS, key));

@@ -1,6 +1,7 @@
 /** A kernel that listens: makes a kernel, lets clients reach it, and ends it in order. */
 import { join } from "node:path";
 import type { LoadedConfig } from "../config/load.ts";
+import { followCorrelation } from "../core/correlation.ts";
 import { messageOf } from "../core/errors.ts";
 import type { LogLevel, LogSink } from "../core/log.ts";
 import { dataDirectory } from "../core/paths.ts";
@@ -70,6 +71,7 @@ export class KernelServer {
 
   /** @throws SpellError already_exists, permission_denied, io, config */
   static async start(options: ServerOptions): Promise<{ server: KernelServer; document: StartedDocument }> {
+    await followCorrelation();
     const server = new KernelServer(options);
     try {
       return { server, document: await server.listen() };

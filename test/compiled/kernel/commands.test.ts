@@ -170,6 +170,23 @@ describe("files of other users", () => {
   });
 });
 
+describe("correlation ids", () => {
+  test("run from a client's request to the tool that its script calls", async () => {
+    using box = new KernelSandbox();
+    const started = await box.daemon(["--trace", "debug"]);
+    const client = await box.connect(started);
+    const call = (input: string) => client.request(code(`Tool.execute("calculator", {input = "${input}"})`));
+    await Promise.all([call("1 + 1"), call("2 + 2")]);
+    const idOf = (line: string) => /id=(\S+)$/.exec(line)?.[1];
+    const lines = box.logOf(started).split("\n");
+    const ids = (what: RegExp) => lines.filter((line) => what.test(line)).map(idOf);
+    const requests = ids(/request answered type=execute/);
+    expect(new Set(requests).size).toBe(2);
+    expect(ids(/tool call completed/).sort()).toEqual([...requests].sort());
+    await client.shutdown();
+  });
+});
+
 describe("llmspell kernel logs", () => {
   test("shows the last lines, of a kernel that runs or ran", async () => {
     using box = new KernelSandbox();
