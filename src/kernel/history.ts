@@ -5,6 +5,7 @@ import { join } from "node:path";
 
 /** Older entries are forgotten. */
 const MAX_ENTRIES = 10_000;
+const FORGET_EVERY = 100;
 
 export interface HistoryEntry {
   /** Counts the kernels that have run, from 1. */
@@ -57,11 +58,11 @@ export class ExecutionHistory {
   }
 
   add(line: number, input: string, output: string | null): void {
-    const { lastInsertRowid } = this.db.run(
-      "INSERT INTO entry (session, line, input, output) VALUES (?, ?, ?, ?)",
-      [this.session, line, input, output],
-    );
-    this.db.run("DELETE FROM entry WHERE id <= ?", [Number(lastInsertRowid) - MAX_ENTRIES]);
+    const { lastInsertRowid } = this.db
+      .query("INSERT INTO entry (session, line, input, output) VALUES (?, ?, ?, ?)")
+      .run(this.session, line, input, output);
+    const id = Number(lastInsertRowid);
+    if (id % FORGET_EVERY === 0) this.db.query("DELETE FROM entry WHERE id <= ?").run(id - MAX_ENTRIES);
   }
 
   /** Oldest first. */

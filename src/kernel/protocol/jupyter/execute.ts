@@ -46,6 +46,10 @@ async function runCell(exchange: Exchange, client: JupyterClient, content: Conte
     if (status === "error" && content.stop_on_error)
       for (const other of client.waiting) other.abort(new Error("a cell before it failed"));
   };
+  const onInput = (prompt: string) => {
+    output.flush();
+    return exchange.ask(prompt);
+  };
   const reply = await client.request(cell(code), {
     id: message.header.msg_id,
     silent,
@@ -57,7 +61,7 @@ async function runCell(exchange: Exchange, client: JupyterClient, content: Conte
       if (!silent) output.started(code, executionCount);
     },
     onEvent: (event) => output.event(event),
-    ...(content.allow_stdin ? { onInput: (prompt: string) => exchange.ask(prompt) } : {}),
+    ...(content.allow_stdin ? { onInput } : {}),
   });
   client.waiting.delete(givenUp);
   const line = count ?? exchange.hub.status().executionCount;

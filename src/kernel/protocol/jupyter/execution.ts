@@ -4,9 +4,15 @@ import type { ExecuteReply, KernelEvent, KernelReply } from "../../api.ts";
 import { displayData, errorFields } from "./display.ts";
 import type { Fields } from "./message.ts";
 
+/** Output that comes in quick succession is told in one message, so late at most. */
+const GATHER_MS = 5;
+const GATHER_CHARACTERS = 8192;
+
 export type Publish = (type: string, content: Fields, metadata?: Fields) => void;
 
 export class ExecutionOutput {
+  private gathered: { name: "stdout" | "stderr"; text: string } | undefined;
+  private timer: Timer | undefined;
   private readonly decoders = { stdout: new TextDecoder(), stderr: new TextDecoder() };
 
   /** @param showsAll also what only our own clients understand: tokens and progress */
@@ -23,17 +29,31 @@ export class ExecutionOutput {
     if (event.type === "stream") this.stream(event.stream, event.text);
     else if (this.showsAll && event.type !== "input") {
       const { type, ...content } = event;
+      this.flush();
       this.publish(type, content);
     }
   }
 
   private stream(name: "stdout" | "stderr", text: string | Uint8Array): void {
     const shown = typeof text === "string" ? text : this.decoders[name].decode(text, { stream: true });
-    if (shown !== "") this.publish("stream", { name, text: shown });
+    if (shown === "") return;
+    if (this.gathered?.name !== name) this.flush();
+    this.gathered = { name, text: (this.gathered?.text ?? "") + shown };
+    if (this.gathered.text.length >= GATHER_CHARACTERS) this.flush();
+    else this.timer ??= setTimeout(() => this.flush(), GATHER_MS);
+  }
+
+  /** Publishes the output that was gathered: before anything that comes after it. */
+  flush(): void {
+    clearTimeout(this.timer);
+    this.timer = undefined;
+    if (this.gathered !== undefined) this.publish("stream", this.gathered);
+    this.gathered = undefined;
   }
 
   /** Publishes how it ended and gives the content of the reply. */
   ended(reply: KernelReply, executionCount: number, silent: boolean): Fields {
+    this.flush();
     if (reply.status === "error") {
       const error = (reply as { error: ErrorJson }).error;
       const fields = errorFields(error, error.code === "interrupted" ? "Interrupted" : "ExecutionError");
