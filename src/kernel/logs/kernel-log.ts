@@ -38,8 +38,13 @@ export function kernelLog(
   const file = RotatingFile.open(path, limits, (error) =>
     log.warn("kernel", "old log file not compressed", { error: String(error) }),
   );
-  const write: LogSink = (record) =>
-    file.write(config().logging.json_format ? jsonLine(record) : textLine(record));
+  const write: LogSink = (record) => {
+    try {
+      file.write(config().logging.json_format ? jsonLine(record) : textLine(record));
+    } catch {
+      sink(record); // a full disk or a directory that is gone must not stop the kernel
+    }
+  };
   const log = new Log(write, threshold);
   return { log, ...common, close: () => file.close() };
 }

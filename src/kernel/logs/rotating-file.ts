@@ -100,8 +100,9 @@ export class RotatingFile {
   }
 
   private reopen(): void {
+    const opened = openSync(this.path, "a", MODE); // may fail: then the old one stays
     closeSync(this.fd);
-    this.fd = openSync(this.path, "a", MODE);
+    this.fd = opened;
   }
 
   private rotate(): void {

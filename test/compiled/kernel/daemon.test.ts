@@ -1,5 +1,13 @@
 import { describe, expect, test } from "bun:test";
-import { existsSync, readdirSync, readFileSync, readlinkSync, statSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { isRunning, KernelSandbox, until } from "../../support/kernel.ts";
 
@@ -27,6 +35,14 @@ describe("llmspell kernel start --daemon", () => {
     expect(started.log_file).toBe(join(box.data, "logs", "kernel-d1.log"));
     expect(statSync(started.connection_file).mode & 0o777).toBe(0o600);
     expect(box.connection(started)).toMatchObject({ kernel_id: "d1", pid, signature_scheme: "hmac-sha256" });
+  });
+
+  test("ends when it is told to, although its log's directory is gone", async () => {
+    using box = new KernelSandbox();
+    const { pid } = await box.daemon(["--id", "homeless"]);
+    rmSync(box.data, { recursive: true });
+    process.kill(pid, "SIGTERM");
+    await until(() => !isRunning(pid));
   });
 
   test("tells the starter why it could not start", async () => {
