@@ -6,7 +6,7 @@ import type { Log } from "../core/log.ts";
 import type { ExecuteRequest, KernelClient, KernelReply, KernelRequest } from "./api.ts";
 import type { RequestMetrics } from "./health/request-metrics.ts";
 import type { Broadcast, ClientName, ClientSession, HubRequestOptions, HubStatus, KernelHub } from "./hub.ts";
-import type { Operations } from "./operations.ts";
+import type { OperationGuard, Operations } from "./operations.ts";
 
 /** A client that said nothing for so long makes room for another. */
 const INACTIVE_AFTER_MS = 60_000;
@@ -31,13 +31,14 @@ export interface HubOptions {
 }
 
 /** A request that was let in. */
-type Begun = HubRequestOptions & { id: string; signal: AbortSignal };
+type Begun = HubRequestOptions & { id: string; operation: OperationGuard };
 
 interface Client {
   readonly name: ClientName;
-  readonly abort: AbortController;
+  /** Its requests that are being answered. */
+  readonly operations: Set<OperationGuard>;
   lastSeenMs: number;
-  requests: number;
+  hasLeft: boolean;
 }
 
 export class ClientHub implements KernelHub {
@@ -45,7 +46,7 @@ export class ClientHub implements KernelHub {
   private readonly listeners = new Set<(broadcast: Broadcast) => void>();
   private readonly startedAtMs = Date.now();
   private turn: Promise<unknown> = Promise.resolve();
-  private current: AbortController | undefined;
+  private current: OperationGuard | undefined;
   private executions = 0;
   private running = 0;
   private lastActivityMs = Date.now();
@@ -85,7 +86,7 @@ export class ClientHub implements KernelHub {
   }
 
   open(name: ClientName): ClientSession {
-    const client: Client = { name, abort: new AbortController(), lastSeenMs: Date.now(), requests: 0 };
+    const client: Client = { name, operations: new Set(), lastSeenMs: Date.now(), hasLeft: false };
     return {
       request: (request, options = {}) => this.answer(client, request, options),
       interrupt: () => this.interrupt(),
@@ -93,8 +94,9 @@ export class ClientHub implements KernelHub {
         client.lastSeenMs = Date.now();
       },
       close: () => {
-        client.abort.abort(new SpellError("interrupted", "The client has left"));
+        client.hasLeft = true;
         this.clients.delete(client);
+        for (const operation of client.operations) operation.abort(hasLeft());
       },
     };
   }
@@ -107,7 +109,7 @@ export class ClientHub implements KernelHub {
     if (this.clients.size >= maxClients) {
       const oldest = Date.now() - INACTIVE_AFTER_MS;
       for (const other of this.clients)
-        if (other.requests === 0 && other.lastSeenMs < oldest) this.clients.delete(other);
+        if (other.operations.size === 0 && other.lastSeenMs < oldest) this.clients.delete(other);
     }
     if (this.clients.size >= maxClients)
       throw new SpellError("limit", `Cannot take another client: kernel.max_clients is ${maxClients}`, {
@@ -125,21 +127,33 @@ export class ClientHub implements KernelHub {
     const id = options.id ?? randomUUID();
     try {
       if (request.type === "kernel_status") return this.options.report();
+      if (client.hasLeft) throw hasLeft();
       this.register(client);
       using operation = this.options.operations.begin();
-      const signals = [operation.signal, client.abort.signal];
-      if (options.signal !== undefined) signals.push(options.signal);
-      const measured = { ...options, id, signal: AbortSignal.any(signals) };
-      return await correlated(id, () => this.measure(client, request, measured));
+      const { signal } = options;
+      const stop = () => operation.abort(signal?.reason);
+      signal?.addEventListener("abort", stop, { once: true });
+      if (signal?.aborted) stop();
+      client.operations.add(operation);
+      try {
+        return await correlated(id, () => this.measure(client, request, { ...options, id, operation }));
+      } finally {
+        client.operations.delete(operation);
+        signal?.removeEventListener("abort", stop);
+      }
     } catch (error) {
       return { status: "error", error: errorToJson(error) };
     }
   }
 
-  private async measure(client: Client, request: KernelRequest, options: Begun): Promise<KernelReply> {
+  private async measure(
+    client: Client,
+    request: KernelRequest,
+    { operation, ...asked }: Begun,
+  ): Promise<KernelReply> {
+    const options = { ...asked, signal: operation.signal };
     const arrivedMs = performance.now();
     let begunMs = arrivedMs;
-    client.requests++;
     this.running++;
     try {
       const onBegin = () => {
@@ -147,14 +161,15 @@ export class ClientHub implements KernelHub {
       };
       const reply =
         request.type === "execute"
-          ? await this.inTurn(options.signal, () => this.execute(client, request, options, onBegin))
+          ? await this.inTurn(options.signal, () =>
+              this.execute(client, request, { ...options, operation }, onBegin),
+            )
           : request.type === "reset"
             ? await this.inTurn(options.signal, () => this.options.kernel.request(request, options))
             : await this.options.kernel.request(request, options);
       this.record(client, request, reply, begunMs - arrivedMs, performance.now() - begunMs);
       return reply;
     } finally {
-      client.requests--;
       this.running--;
       client.lastSeenMs = this.lastActivityMs = Date.now();
     }
@@ -193,31 +208,29 @@ export class ClientHub implements KernelHub {
   private async execute(
     client: Client,
     request: ExecuteRequest,
-    { silent = false, onStart, ...options }: Begun,
+    { silent = false, onStart, operation, ...options }: Begun,
     onBegin: () => void,
   ): Promise<KernelReply> {
     const { executionMs } = this.options.limits();
-    const abort = new AbortController();
-    const timer = setTimeout(() => abort.abort(timedOut(executionMs)), executionMs);
+    const timer = setTimeout(() => operation.abort(timedOut(executionMs)), executionMs);
     const of = { client: client.name, request: options.id };
     const tell = (broadcast: Broadcast) => {
       if (!silent) for (const listener of this.listeners) listener(broadcast);
     };
     const count = silent ? this.executions : ++this.executions;
-    this.current = abort;
+    this.current = operation;
     onBegin();
     try {
       onStart?.(count);
       tell({ ...of, type: "started", execution: { code: request.code, count } });
       let reply: KernelReply = await this.options.kernel.request(request, {
         ...options,
-        signal: AbortSignal.any([options.signal, abort.signal]),
         onEvent: (event) => {
           options.onEvent?.(event);
           tell({ ...of, type: "event", event });
         },
       });
-      const { reason } = abort.signal;
+      const { reason } = operation.signal;
       if (reply.status === "error" && reason instanceof SpellError && reason.code === "timeout")
         reply = { status: "error", error: errorToJson(reason) };
       tell({ ...of, type: "ended", reply });
@@ -227,6 +240,10 @@ export class ClientHub implements KernelHub {
       this.current = undefined;
     }
   }
+}
+
+function hasLeft(): SpellError {
+  return new SpellError("interrupted", "The client has left");
 }
 
 function timedOut(limitMs: number): SpellError {

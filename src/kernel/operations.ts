@@ -2,8 +2,9 @@
 import { SpellError } from "../core/errors.ts";
 
 export interface OperationGuard extends Disposable {
-  /** Aborted when the kernel ends and the operation does not. */
+  /** Aborted by `abort`, and when the kernel ends and the operation does not. */
   readonly signal: AbortSignal;
+  abort(reason: unknown): void;
 }
 
 export class Operations {
@@ -28,9 +29,10 @@ export class Operations {
     this.running.add(abort);
     return {
       signal: abort.signal,
+      abort: (reason) => abort.abort(reason),
       [Symbol.dispose]: () => {
         if (!this.running.delete(abort)) return;
-        if (abort.signal.aborted) this.cancelled++;
+        if (this.refusing && abort.signal.aborted) this.cancelled++;
         else this.completed++;
         if (this.running.size === 0) this.onEmpty?.();
       },
