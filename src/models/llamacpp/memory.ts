@@ -23,6 +23,9 @@ export interface MemoryNeed {
 
 export type MemorySpec = Pick<ModelSpec, "contextTokens" | "ubatchTokens" | "flashAttention" | "sequences">;
 
+/** Tokens of a batch whose logits have room at least, as native/llama_shim.c asks for. */
+const LEAST_OUTPUTS = 128;
+
 /** llama.cpp's context sizes are multiples of it. */
 const CELLS = 256;
 
@@ -37,8 +40,13 @@ export function memoryNeeded(header: GgufHeader, spec: MemorySpec): MemoryNeed {
   // a batch holds as many tokens of each sequence
   const tokens = Math.ceil(Math.min(spec.ubatchTokens, cells) / sequences) * sequences;
   const cacheBytes = cells * cache.bytesPerToken + sequences * cache.bytesPerSequence;
-  const computeBytes =
-    graphBytes(header, cells, tokens, spec.flashAttention !== false) + logitsBytes(header, sequences);
+  const outputs = Math.min(Math.max(sequences, LEAST_OUTPUTS), tokens);
+  const isFlash = spec.flashAttention !== false;
+  // the logits take the place of what the layers no longer need
+  const computeBytes = Math.max(
+    graphBytes(header, cells, tokens, isFlash),
+    logitsBytes(header, outputs) + lastBytes(header, cells, tokens, isFlash),
+  );
   return needOf(header, cacheBytes, computeBytes, cache.isBound);
 }
 
@@ -79,6 +87,11 @@ function graphBytes(header: GgufHeader, cells: number, tokens: number, isFlash: 
   if (isFlash) return tokens * (2 * cells + Math.max(feeding, 4 * (4 * width + q + kv)));
   const attending = 4 * (heads * cells + 4 * width + q + kv);
   return tokens * (4 * cells + Math.max(feeding, attending));
+}
+
+/** The masks, and the last layer's result. */
+function lastBytes(header: GgufHeader, cells: number, tokens: number, isFlash: boolean): number {
+  return tokens * ((isFlash ? 2 : 4) * cells + 4 * (hyperparameter(header, "embedding_length") ?? 0));
 }
 
 function logitsBytes(header: GgufHeader, rows: number): number {
