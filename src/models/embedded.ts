@@ -15,7 +15,7 @@ export const EMBEDDED_INFO: Readonly<Omit<LocalModelInfo, "loaded" | "path">> = 
   contextLength: 1024,
   licence: "MIT",
   hasChatTemplate: true,
-  memoryBytes: 28_079_616,
+  memoryBytes: 27_935_232,
 };
 
 type Environment = Record<string, string | undefined>;

@@ -180,7 +180,7 @@ describe("a model file that goes wrong", () => {
       /llama\.cpp ends the process on it \(SIGABRT\): GGML_ASSERT\(.*hostile\.gguf\n/,
     );
     expect(readdirSync(box.cwd)).toEqual(["hostile.gguf"]);
-    expect(readdirSync(join(box.home, ".llmspell/models/llamacpp"))).toEqual([]);
+    expect(readdirSync(join(box.home, ".llmspell/models/llamacpp"))).toEqual([".locks"]);
   });
 
   test("a missing one is named", async () => {

@@ -1,5 +1,6 @@
 /** Expected shapes: spec/lua-api.md section 18. */
 import { describe, expect, test } from "bun:test";
+import { mkdirSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import type { ScriptTable } from "../../../src/core/values.ts";
 import { LocalLLMGlobal } from "../../../src/globals/local-llm.ts";
@@ -70,11 +71,8 @@ describe("LocalLLM", () => {
 
   test("neither status nor list raises when the store cannot be read", async () => {
     using home = temporaryHome();
-    await Bun.write(join(home.data, "models/llamacpp/broken/x/model.gguf"), "x");
-    await Bun.write(
-      join(home.data, "models/llamacpp/broken/x/model.json/file"),
-      "a directory where a file should be",
-    );
+    mkdirSync(join(home.data, "models"), { recursive: true });
+    symlinkSync("llamacpp", join(home.data, "models/llamacpp")); // leads to itself
     const call = caller(LocalLLMGlobal, (await modelService(home)).services);
     expect(await call("list")).toEqual([]);
     expect(await call("status")).toMatchObject({
