@@ -1,10 +1,13 @@
-import { describe, expect, test } from "bun:test";
-import { appendFileSync, mkdtempSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { afterAll, describe, expect, test } from "bun:test";
+import { appendFileSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { HistoryFile, MAX_FILE_ENTRIES } from "../../../../src/cli/repl/history.ts";
 
-const place = () => join(mkdtempSync(join(tmpdir(), "llmspell-history-")), "deep", "history");
+const directory = mkdtempSync(join(tmpdir(), "llmspell-history-"));
+afterAll(() => rmSync(directory, { recursive: true, force: true }));
+let places = 0;
+const place = () => join(directory, String(++places), "deep", "history");
 
 describe("the history file", () => {
   test("gives back inputs as they were typed, the oldest first", async () => {
