@@ -200,7 +200,7 @@ static struct llama_batch batch_view(struct spell_batch *batch, int32_t count, l
 EXPORT int spell_batch_decode(struct llama_context *context, struct spell_batch *batch, int32_t count,
                               llama_token *tokens, llama_pos *positions, int8_t *outputs) {
     if (count <= 0 || count > batch->capacity) return -1;
-    return llama_decode(context, batch_view(batch, count, tokens, positions, outputs));
+    return spell_decode_guarded(context, batch_view(batch, count, tokens, positions, outputs));
 }
 
 // --- embeddings
