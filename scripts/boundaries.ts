@@ -19,15 +19,16 @@ const FORBIDDEN: readonly (readonly [RegExp, RegExp, string])[] = [
   [/^src\/ffi\//, /^src\/(?!ffi\/|core\/)/, "ffi stands below the services"],
   [/^src\/security\//, /^src\/(?!security\/|core\/|config\/)/, "security stands below the services"],
   [/^src\/config\//, /^src\/(?!config\/|core\/|kernel\/services)/, "config stands below the services"],
+  [/^src\/storage\//, /^src\/(?!storage\/|core\/)/, "storage stands below the services"],
   [
-    /^src\/(tools|models|agents|debug)\//,
+    /^src\/(tools|models|agents|debug|events|hooks|state|sessions|metrics)\//,
     /^src\/(cli|engine|globals)\//,
     "services know nothing of scripts and front ends",
   ],
   [/^src\/(?!cli\/|main)/, /^src\/cli\//, "nothing below imports the command line"],
   [
     /^src\/cli\//,
-    /^src\/(tools|models|agents|engine|globals|ffi|security)\//,
+    /^src\/(tools|models|agents|engine|globals|ffi|security|storage|events|hooks|state|sessions|metrics)\//,
     "the command line talks to the kernel API and the configuration only",
   ],
   [/^src\/globals\//, /^src\/(cli|engine\/lua|ffi)\//, "globals translate for services"],

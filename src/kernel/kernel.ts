@@ -56,6 +56,9 @@ class Kernel implements LocalKernel, Services {
   private readonly modelService;
   private readonly agentService;
   private readonly debugService;
+  private readonly storageService;
+  private readonly eventService;
+  private readonly hookService;
   private session: ScriptSession | undefined;
   private ended: Promise<void> | undefined;
 
@@ -84,6 +87,18 @@ class Kernel implements LocalKernel, Services {
       const { createDebugService } = await import("../debug/create.ts");
       return createDebugService({ config: this.config, log, env });
     });
+    this.storageService = once(async () => {
+      const { openStorage } = await import("../storage/storage.ts");
+      return openStorage(dataDirectory(env));
+    });
+    this.eventService = once(async () => {
+      const { createEventService } = await import("../events/create.ts");
+      return createEventService();
+    });
+    this.hookService = once(async () => {
+      const { createHookService } = await import("../hooks/create.ts");
+      return createHookService();
+    });
   }
 
   tools() {
@@ -100,6 +115,18 @@ class Kernel implements LocalKernel, Services {
 
   debug() {
     return this.debugService.get();
+  }
+
+  storage() {
+    return this.storageService.get();
+  }
+
+  events() {
+    return this.eventService.get();
+  }
+
+  hooks() {
+    return this.hookService.get();
   }
 
   request(request: ExecuteRequest, options?: RequestOptions): Promise<ExecuteReply | Failure>;
@@ -183,5 +210,7 @@ class Kernel implements LocalKernel, Services {
     await models?.dispose();
     const debug = await this.debugService.made();
     debug?.dispose();
+    const storage = await this.storageService.made();
+    storage?.close();
   }
 }

@@ -4,7 +4,10 @@ import type { Config } from "../config/schema.ts";
 import type { Log } from "../core/log.ts";
 import type { Task } from "../core/task.ts";
 import type { DebugService } from "../debug/service.ts";
+import type { EventService } from "../events/service.ts";
+import type { HookService } from "../hooks/service.ts";
 import type { ModelService } from "../models/service.ts";
+import type { Storage } from "../storage/storage.ts";
 import type { ToolService } from "../tools/service.ts";
 import type { KernelEvent, ScriptArguments } from "./api.ts";
 
@@ -16,6 +19,10 @@ export interface Services {
   models(): Promise<ModelService>;
   agents(): Promise<AgentService>;
   debug(): Promise<DebugService>;
+  /** The database of the data directory, opened at its first use. */
+  storage(): Promise<Storage>;
+  events(): Promise<EventService>;
+  hooks(): Promise<HookService>;
 }
 
 /** The effective configuration and how it may change while scripts run. */

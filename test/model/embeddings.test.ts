@@ -126,7 +126,7 @@ describe("a batch", () => {
     expect(together).toHaveLength(many.length);
     for (const i of [0, 1, 77, 299]) {
       const [alone] = rowsOf(await embedExactly(path, [many[i]!]));
-      expect(distance(together[i]!, alone!)).toBeLessThan(1e-5);
+      expect(distance(together[i]!, alone!)).toBeLessThan(5e-5);
     }
   });
 
@@ -135,7 +135,7 @@ describe("a batch", () => {
     const expected = rowsOf(await embedExactly(path, many));
     const results = await Promise.all(many.slice(0, 40).map((text) => embedExactly(path, [text])));
     for (const [i, result] of results.entries())
-      expect(distance(rowsOf(result)[0]!, expected[i]!)).toBeLessThan(1e-5);
+      expect(distance(rowsOf(result)[0]!, expected[i]!)).toBeLessThan(5e-5);
   });
 
   test("of nothing is nothing", async () => {
@@ -156,8 +156,8 @@ describe("a batch", () => {
     const bystander = embedExactly(path, [TEXTS[0]!]);
     setTimeout(() => abort.abort(new Error("no longer wanted")), 50);
     expect((await failureOf(cancelled)).message).toBe("no longer wanted");
-    expect(distance(rowsOf(await bystander)[0]!, expected!)).toBeLessThan(1e-5);
-    expect(distance(rowsOf(await embedExactly(path, [TEXTS[0]!]))[0]!, expected!)).toBeLessThan(1e-5);
+    expect(distance(rowsOf(await bystander)[0]!, expected!)).toBeLessThan(5e-5);
+    expect(distance(rowsOf(await embedExactly(path, [TEXTS[0]!]))[0]!, expected!)).toBeLessThan(5e-5);
   });
 });
 

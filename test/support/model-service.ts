@@ -9,6 +9,7 @@ import { silentLog } from "../../src/core/log.ts";
 import type { ConfigService, RunContext, Services } from "../../src/kernel/services.ts";
 import { createModelService } from "../../src/models/create.ts";
 import type { ModelService } from "../../src/models/service.ts";
+import { onlyServices } from "./services.ts";
 
 export interface TestHome {
   directory: string;
@@ -44,17 +45,7 @@ export async function modelService(
 ): Promise<{ models: ModelService; config: ConfigService; services: Services }> {
   const config = await configService(home, toml);
   const models = createModelService({ config, log: silentLog, env: home.env, dataDirectory: home.data });
-  const absent = (what: string) => async (): Promise<never> => {
-    throw new Error(`this test has no ${what}`);
-  };
-  const services: Services = {
-    config,
-    log: silentLog,
-    models: async () => models,
-    tools: absent("tools"),
-    agents: absent("agents"),
-    debug: absent("debug"),
-  };
+  const services = onlyServices(config, { models: async () => models });
   return { models, config, services };
 }
 

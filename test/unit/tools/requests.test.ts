@@ -3,18 +3,14 @@ import { afterAll, describe, expect, test } from "bun:test";
 import type { CommandDecl, CommandIo, OptionValues, OutputMode } from "../../../src/cli/command.ts";
 import { command } from "../../../src/cli/commands/tool.ts";
 import { errorToJson } from "../../../src/core/errors.ts";
-import { silentLog } from "../../../src/core/log.ts";
 import type { KernelClient, KernelReply, ToolRequest } from "../../../src/kernel/api.ts";
 import { answerToolRequest } from "../../../src/kernel/requests/tool.ts";
-import type { Services } from "../../../src/kernel/services.ts";
+import { onlyServices } from "../../support/services.ts";
 import { type Bench, bench, failure, removeDirectories } from "./support.ts";
 
 afterAll(removeDirectories);
 
-function services({ tools, config }: Bench): Services {
-  const none = () => Promise.reject(new Error("not part of this test"));
-  return { config, log: silentLog, tools: async () => tools, models: none, agents: none, debug: none };
-}
+const services = ({ tools, config }: Bench) => onlyServices(config, { tools: async () => tools });
 
 const ask = (request: Omit<ToolRequest, "type">, world = bench()) =>
   answerToolRequest({ type: "tool", ...request } as ToolRequest, services(world), {});

@@ -1,12 +1,12 @@
 /** Expected behaviour: spec/lua-api.md sections 0.3 and 2, spec/tools.md sections 2 to 4. Handlers are called without a VM. */
 import { afterAll, describe, expect, test } from "bun:test";
 import { SpellError } from "../../../src/core/errors.ts";
-import { silentLog } from "../../../src/core/log.ts";
 import { Handle, type ScriptFunction, type ScriptTable, type ScriptValue } from "../../../src/core/values.ts";
 import { Dispatcher, INDEX } from "../../../src/globals/dispatch.ts";
 import { ToolGlobal } from "../../../src/globals/tool.ts";
-import type { RunContext, Services } from "../../../src/kernel/services.ts";
+import type { RunContext } from "../../../src/kernel/services.ts";
 import type { ToolDefinition } from "../../../src/tools/tool.ts";
+import { onlyServices } from "../../support/services.ts";
 import { bench, failure, removeDirectories } from "./support.ts";
 
 afterAll(removeDirectories);
@@ -15,15 +15,7 @@ type Table = Record<string, ScriptValue>;
 
 function script() {
   const { tools, config, home } = bench();
-  const none = () => Promise.reject(new Error("not part of this test"));
-  const services: Services = {
-    config,
-    log: silentLog,
-    tools: async () => tools,
-    models: none,
-    agents: none,
-    debug: none,
-  };
+  const services = onlyServices(config, { tools: async () => tools });
   const run: RunContext = {
     id: "run-1",
     signal: new AbortController().signal,

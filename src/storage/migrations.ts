@@ -1,0 +1,11 @@
+/**
+ * The steps that made the database what it is, in order. Append only: a released step is never changed, removed or moved.
+ * A step's name is recorded in the database with it.
+ */
+export interface Migration {
+  /** `0001_state`, and so on: the number is the place in the list. */
+  name: string;
+  sql: string;
+}
+
+export const MIGRATIONS: readonly Migration[] = [];

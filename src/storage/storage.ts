@@ -1,0 +1,175 @@
+/**
+ * The one database of a data directory (SQLite, WAL). Several processes may have it open; writers take turns. What a
+ * write has acknowledged survives the end of the process at any moment.
+ */
+import { Database, SQLiteError } from "bun:sqlite";
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { SpellError } from "../core/errors.ts";
+import { ioError } from "../core/io-error.ts";
+import { MIGRATIONS, type Migration } from "./migrations.ts";
+
+export const DATABASE_FILE = "llmspell.db";
+
+/** How long a writer waits within SQLite, where it blocks this thread, before it waits beside it. */
+const BUSY_BLOCK_MS = 20;
+/** After this a writer that never had its turn gives up. */
+const BUSY_LIMIT_MS = 60_000;
+
+export interface Storage {
+  /** The file, or `:memory:`. */
+  readonly path: string;
+  /** Reads a consistent state; never waits for writers. */
+  read<T>(work: (db: Database) => T): T;
+  /**
+   * One transaction: all of it is stored when the promise resolves, nothing when it rejects. `work` is synchronous and
+   * may run again when another process was in the way before anything was stored.
+   * @throws SpellError io (full disk, read-only, damaged), limit when other processes never give way
+   */
+  write<T>(work: (db: Database) => T): Promise<T>;
+  close(): void;
+}
+
+/**
+ * Opens the database of a data directory, makes it where there is none and brings it up to date.
+ * @param place a data directory, or `:memory:`
+ * @throws SpellError io, config (made by a newer version)
+ */
+export async function openStorage(
+  place: string,
+  migrations: readonly Migration[] = MIGRATIONS,
+): Promise<Storage> {
+  const path = place === ":memory:" ? place : join(place, DATABASE_FILE);
+  const storage = new SqliteStorage(path, open(place, path));
+  try {
+    await migrate(storage, migrations);
+  } catch (error) {
+    storage.close();
+    throw error;
+  }
+  return storage;
+}
+
+function open(place: string, path: string): Database {
+  // What is stored is its owner's alone.
+  const umask = process.umask(0o077);
+  try {
+    if (place !== ":memory:") mkdirSync(place, { recursive: true });
+    const db = new Database(path, { create: true, strict: true });
+    db.run(`PRAGMA busy_timeout = ${BUSY_LIMIT_MS}`);
+    db.run("PRAGMA journal_mode = WAL");
+    db.run("PRAGMA synchronous = NORMAL");
+    db.run("PRAGMA foreign_keys = ON");
+    db.run(`PRAGMA busy_timeout = ${BUSY_BLOCK_MS}`);
+    return db;
+  } catch (error) {
+    throw storageError("Cannot open the database", path, error);
+  } finally {
+    process.umask(umask);
+  }
+}
+
+class SqliteStorage implements Storage {
+  constructor(
+    readonly path: string,
+    private readonly db: Database,
+  ) {}
+
+  read<T>(work: (db: Database) => T): T {
+    try {
+      return work(this.db);
+    } catch (error) {
+      throw storageError("Cannot read the database", this.path, error);
+    }
+  }
+
+  async write<T>(work: (db: Database) => T): Promise<T> {
+    const deadlineMs = performance.now() + BUSY_LIMIT_MS;
+    for (let attempt = 0; ; attempt++) {
+      try {
+        return this.db.transaction(work).immediate(this.db);
+      } catch (error) {
+        if (!isBusy(error)) throw storageError("Cannot write the database", this.path, error);
+        if (performance.now() > deadlineMs)
+          throw new SpellError(
+            "limit",
+            `Cannot write the database: other processes keep it busy: ${this.path}`,
+            {
+              hint: "See which programs have the file open, and try again",
+            },
+          );
+        await Bun.sleep(Math.random() * Math.min(5 * 2 ** attempt, 200));
+      }
+    }
+  }
+
+  close(): void {
+    this.db.close();
+  }
+}
+
+async function migrate(storage: Storage, migrations: readonly Migration[]): Promise<void> {
+  const isCurrent = storage.read((db) => {
+    const table = db.query("SELECT 1 FROM sqlite_schema WHERE name = 'migration'").get();
+    return table !== null && applied(db).length === migrations.length;
+  });
+  if (isCurrent) return checkKnown(storage.path, storage.read(applied), migrations);
+  await storage.write((db) => {
+    db.run(
+      "CREATE TABLE IF NOT EXISTS migration (place INTEGER PRIMARY KEY, name TEXT NOT NULL, applied_at TEXT NOT NULL)",
+    );
+    const done = applied(db);
+    checkKnown(storage.path, done, migrations);
+    for (const [i, { name, sql }] of migrations.entries()) {
+      if (i < done.length) continue;
+      db.run(sql);
+      db.query("INSERT INTO migration VALUES (?, ?, ?)").run(i + 1, name, new Date().toISOString());
+    }
+  });
+}
+
+const applied = (db: Database): string[] =>
+  (db.query("SELECT name FROM migration ORDER BY place").all() as { name: string }[]).map(({ name }) => name);
+
+/** @throws SpellError config for a database that has steps which this version does not know */
+function checkKnown(path: string, done: readonly string[], migrations: readonly Migration[]): void {
+  const strange = done.find((name, i) => migrations[i]?.name !== name);
+  if (strange === undefined) return;
+  throw new SpellError(
+    "config",
+    `Cannot open the database: it was made by a newer version of llmspell (${strange}): ${path}`,
+    { hint: "Use that version, or another data directory (LLMSPELL_HOME)" },
+  );
+}
+
+const isBusy = (error: unknown): boolean =>
+  error instanceof SQLiteError && (error.code?.startsWith("SQLITE_BUSY") ?? false);
+
+const REASONS: Record<string, readonly [string, string?]> = {
+  SQLITE_FULL: ["the disk is full", "Free some space and try again"],
+  SQLITE_READONLY: ["it is read-only", "Check the owner and the mode of the file and its directory"],
+  SQLITE_CANTOPEN: [
+    "it cannot be opened",
+    "Check the owner and the mode of the directory, or set LLMSPELL_HOME",
+  ],
+  SQLITE_PERM: ["the operating system refuses access"],
+  SQLITE_CORRUPT: ["it is damaged"],
+  SQLITE_NOTADB: ["it is no database"],
+  SQLITE_IOERR: ["the disk reports an error"],
+};
+
+function storageError(action: string, path: string, error: unknown): unknown {
+  if (!(error instanceof SQLiteError))
+    return error instanceof SpellError ? error : asIoError(action, path, error);
+  const kind = Object.keys(REASONS).find((code) => error.code?.startsWith(code));
+  const [reason, hint] = (kind === undefined ? undefined : REASONS[kind]) ?? [error.message];
+  return new SpellError("io", `${action}: ${reason}: ${path}`, {
+    data: { path, sqlite: error.code },
+    ...(hint === undefined ? {} : { hint }),
+    cause: error,
+  });
+}
+
+/** Errors of the caller's own work pass as they are. */
+const asIoError = (action: string, path: string, error: unknown): unknown =>
+  typeof (error as { errno?: unknown } | null)?.errno === "number" ? ioError(action, path, error) : error;

@@ -1,0 +1,21 @@
+/** The services of a kernel in which only those exist that a test gives. */
+import { silentLog } from "../../src/core/log.ts";
+import type { ConfigService, Services } from "../../src/kernel/services.ts";
+
+export function onlyServices(config: ConfigService, given: Partial<Services> = {}): Services {
+  const absent = (name: string) => async (): Promise<never> => {
+    throw new Error(`This test has no ${name}`);
+  };
+  return {
+    config,
+    log: silentLog,
+    tools: absent("tools"),
+    models: absent("models"),
+    agents: absent("agents"),
+    debug: absent("debug"),
+    storage: absent("storage"),
+    events: absent("events"),
+    hooks: absent("hooks"),
+    ...given,
+  };
+}
