@@ -21,6 +21,7 @@ const SHIMS = [
   "llama_shim.c",
   "chat_shim.cpp",
   "sampler_shim.cpp",
+  "steps_shim.cpp",
   "devices_shim.cpp",
   "tokenizer_shim.cpp",
   "trial_shim.cpp",

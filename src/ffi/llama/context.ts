@@ -92,6 +92,21 @@ export class Context extends NativeHandle {
     fn.spell_batch_free(this.batch);
   }
 
+  /** Where native code finds the batch and the words of `abortOn`. */
+  get addresses() {
+    return {
+      batch: this.batch,
+      tokens: this.tokensPointer,
+      positions: this.positionsPointer,
+      outputs: this.outputsPointer,
+      abortList: ptr(this.abortList),
+    };
+  }
+
+  get library() {
+    return this.model.library;
+  }
+
   /** A running `decode` ends with "aborted" once all of these shared words are nonzero. Kept until replaced. */
   abortOn(...words: readonly Int32Array[]): void {
     this.abortList[0] = BigInt(words.length);
@@ -113,6 +128,11 @@ export class Context extends NativeHandle {
       this.positionsPointer,
       this.outputsPointer,
     );
+    return this.outcome(status);
+  }
+
+  /** What a status of llama_decode means. @throws SpellError provider with what llama.cpp logged */
+  outcome(status: number): DecodeOutcome {
     if (status === 0) return "done";
     if (status === 1) return "full";
     if (status === 2) return "aborted";

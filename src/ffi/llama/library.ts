@@ -93,6 +93,7 @@ const SYMBOLS = {
   spell_sampler_seen: { args: [pointer, pointer, i32], returns: nothing },
   spell_sampler_next: { args: [pointer, pointer, i32, pointer, i32, pointer], returns: i32 },
   spell_grammar_forget: { args: [pointer], returns: nothing },
+  spell_generate: { args: [pointer, i32, i32, pointer], returns: i32 },
   spell_sampler_error: { args: [pointer], returns: pointer },
 } as const;
 

@@ -29,7 +29,8 @@ export interface SamplerOptions {
   grammar?: string;
 }
 
-const PIECE_BYTES = 65536;
+/** Longest text of a token. */
+export const PIECE_BYTES = 65536;
 
 /** Chooses tokens. Owns the native chain, grammar state included; goes before its model. */
 export class Sampler extends NativeHandle {
@@ -85,9 +86,13 @@ export class Sampler extends NativeHandle {
       PIECE_BYTES,
       this.outPointer,
     );
-    if (status === 0) return;
-    const reason = new CString(fn.spell_sampler_error(this.pointer) as Pointer).toString();
-    throw new SpellError("provider", `Cannot choose a token: ${reason}`);
+    if (status !== 0) throw this.failure();
+  }
+
+  /** Why the last choice failed. */
+  failure(): SpellError {
+    const reason = new CString(this.model.library.fn.spell_sampler_error(this.pointer) as Pointer).toString();
+    return new SpellError("provider", `Cannot choose a token: ${reason}`);
   }
 
   get token(): number {

@@ -1,6 +1,7 @@
 import { SpellError } from "../../core/errors.ts";
 import type { Context } from "../../ffi/llama/context.ts";
 import { Sampler } from "../../ffi/llama/sampler.ts";
+import type { Choice } from "../../ffi/llama/steps.ts";
 import { AnswerStream } from "./answer.ts";
 import type { GenerateHooks } from "./generator.ts";
 import type { ModelParts, Prompt } from "./model-parts.ts";
@@ -105,22 +106,48 @@ export class Answering {
     this.fed = 0;
   }
 
+  /** What chooses its tokens, from its beginning on. */
+  get chooser(): Sampler {
+    return this.sampler!;
+  }
+
+  /** Tokens that may still be chosen. */
+  get remaining(): number {
+    return this.maxTokens - this.chosen.length;
+  }
+
+  /** Whether its text may end it, at a token that is not known before its text is read. */
+  get hasStops(): boolean {
+    return this.stops.isActive;
+  }
+
+  /** Whether somebody reads its text while it is made. */
+  get isRead(): boolean {
+    return this.hooks.emit !== undefined;
+  }
+
   /** Chooses the next token from the logits of a batch entry, and sets `end` where it was the last one. */
   choose(context: Context, index: number): void {
-    const sampler = this.sampler!;
-    if (this.readMs === undefined) this.promptWasRead();
-    if (this.maxTokens <= 0) {
+    if (this.remaining <= 0) {
+      if (this.readMs === undefined) this.promptWasRead();
       this.finish("limit");
       return;
     }
-    sampler.next(context, index);
-    this.chosen.push(sampler.token);
-    this.feed = [sampler.token];
+    this.chooser.next(context, index);
+    this.take(this.chooser);
+  }
+
+  /** Takes note of a token that was chosen. @throws SpellError provider where choosing it failed */
+  take({ token, isEnd, piece }: Choice): void {
+    if (this.readMs === undefined) this.promptWasRead();
+    if (token < 0) throw this.chooser.failure();
+    this.chosen.push(token);
+    this.feed = [token];
     this.fed = 0;
-    this.answer!.push(this.stops.push(this.decoder.decode(sampler.piece, { stream: true })));
-    if (sampler.isEnd) this.finish("end");
+    this.answer!.push(this.stops.push(this.decoder.decode(piece, { stream: true })));
+    if (isEnd) this.finish("end");
     else if (this.stops.stopped) this.end = "stop";
-    else if (this.chosen.length >= this.maxTokens) this.finish("limit");
+    else if (this.remaining <= 0) this.finish("limit");
   }
 
   /** Ends the answer with all the text that was held back. */

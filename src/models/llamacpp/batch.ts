@@ -1,4 +1,4 @@
-import type { Context, DecodeOutcome } from "../../ffi/llama/context.ts";
+import type { Context } from "../../ffi/llama/context.ts";
 import type { Answering } from "./answering.ts";
 
 /** Prompt tokens of a step in which others generate: more would make these wait long for their next token. */
@@ -54,8 +54,7 @@ export function fillBatch(context: Context, shares: ReadonlyMap<Answering, numbe
   return parts;
 }
 
-/** Decodes the batch of these parts; a request's cancel stops it only where all are cancelled. */
-export function decodeBatch(context: Context, parts: readonly Part[]): DecodeOutcome {
+/** A request's cancel stops the decoding of these parts only where all are cancelled. */
+export function watchCancels(context: Context, parts: readonly Part[]): void {
   context.abortOn(...parts.map(({ answering }) => answering.words));
-  return context.decode(parts.at(-1)!.entriesEnd);
 }

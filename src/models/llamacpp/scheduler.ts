@@ -1,7 +1,8 @@
 import { SpellError } from "../../core/errors.ts";
-import { Context } from "../../ffi/llama/context.ts";
+import { Context, type DecodeOutcome } from "../../ffi/llama/context.ts";
+import { Steps } from "../../ffi/llama/steps.ts";
 import { Answering } from "./answering.ts";
-import { decodeBatch, fillBatch, type Part, shareOut } from "./batch.ts";
+import { fillBatch, type Part, shareOut, watchCancels } from "./batch.ts";
 import type { GenerateHooks, Generator } from "./generator.ts";
 import type { ModelParts } from "./model-parts.ts";
 import type { GenerateRequest, GenerateResult, ModelStats } from "./protocol.ts";
@@ -15,6 +16,10 @@ const LOOK_AHEAD = 8;
 const ADMISSION_MARGIN = 64;
 /** A prompt waits for another with so many more first tokens in common, rather than to be read beside it. */
 const WORTH_WAITING_TOKENS = 32;
+/** How long steps go on without looking up while somebody reads: below what an eye tells apart. */
+const READ_MS = 16;
+/** And while nobody does. A message or a cancel ends them at once. */
+const UNREAD_MS = 100;
 
 /**
  * Answers the requests to one model side by side, in one context with a sequence for each. A step decodes one token for
@@ -25,6 +30,7 @@ const WORTH_WAITING_TOKENS = 32;
 export class Scheduler implements Generator {
   readonly room: SequenceRoom;
   private readonly context: Context;
+  private readonly steps: Steps;
   private readonly sequences: number;
   private readonly queue: Answering[] = [];
   /** In the order of admission. */
@@ -45,6 +51,7 @@ export class Scheduler implements Generator {
       threads,
       flashAttention: spec.flashAttention,
     });
+    this.steps = new Steps(this.context, running);
     this.room = new SequenceRoom(this.context, size, ids, model.forgetsParts);
   }
 
@@ -99,7 +106,9 @@ export class Scheduler implements Generator {
     if (this.running.length > 0) {
       const shares = shareOut(this.running, this.context.batchTokens);
       const parts = fillBatch(this.context, shares);
-      if (this.decode(parts)) this.choose(parts);
+      if (this.running.every(({ left, remaining }) => left === 1 && remaining > 0))
+        this.generateTogether(parts);
+      else if (this.decode(parts)) this.choose(parts);
     }
     return this.queue.length + this.running.length < before;
   }
@@ -165,23 +174,71 @@ export class Scheduler implements Generator {
     this.queue.unshift(answering);
   }
 
+  /** Steps in which every request has one token decoded and the next one chosen, as many as can be made without looking up. */
+  private generateTogether(parts: readonly Part[]): void {
+    const steps = this.stepsAhead();
+    this.room.makeRoom(parts.length * steps);
+    watchCancels(this.context, parts);
+    const { done, failure } = this.steps.generate(
+      parts.map(({ answering }) => answering.chooser),
+      {
+        steps,
+        timeMs: this.parts.turns.isShared
+          ? 0
+          : this.running.some(({ isRead }) => isRead)
+            ? READ_MS
+            : UNREAD_MS,
+        messages: this.parts.turns.messages,
+      },
+    );
+    for (const choices of done) {
+      for (const [i, { answering }] of parts.entries()) {
+        if (answering.sequence === undefined) continue; // it ended at a stop text; the tokens behind it count for nothing
+        this.room.append(answering.sequence, answering.feed, 0, 1);
+        answering.fed = 1;
+        this.conclude(answering, () => answering.take(choices[i]!));
+      }
+    }
+    this.settleOutcome(
+      parts.filter(({ answering }) => answering.sequence !== undefined),
+      failure,
+    );
+  }
+
+  /** Steps that all running requests have room for, and can take back where a text ends one of them. */
+  private stepsAhead(): number {
+    if (!this.room.sharesPrefixes && this.running.some(({ hasStops }) => hasStops)) return 1;
+    const ahead = this.running.map(({ remaining, sequence }) =>
+      Math.min(remaining, this.parts.contextTokens - sequence!.tokens.length),
+    );
+    const room = Math.floor(
+      (this.room.size - this.room.busyTokens - this.room.cachedTokens) / this.running.length,
+    );
+    return Math.max(1, Math.min(...ahead, room));
+  }
+
   /** False where the batch was not decoded; those of its requests that go on have their places as before it. */
   private decode(parts: readonly Part[]): boolean {
-    let outcome: string;
+    this.room.makeRoom(parts.at(-1)!.entriesEnd);
+    watchCancels(this.context, parts);
+    if (!this.settleOutcome(parts, () => this.context.decode(parts.at(-1)!.entriesEnd))) return false;
+    for (const { answering, start, end } of parts) {
+      this.room.append(answering.sequence!, answering.feed, start, end);
+      answering.fed = end;
+    }
+    return true;
+  }
+
+  /** False where these were not decoded; those that go on have their places as before. */
+  private settleOutcome(parts: readonly Part[], decode: () => DecodeOutcome): boolean {
+    let outcome: DecodeOutcome;
     try {
-      this.room.makeRoom(parts.at(-1)!.entriesEnd);
-      outcome = decodeBatch(this.context, parts);
+      outcome = decode();
     } catch (error) {
       for (const { answering } of parts) this.settle(answering, error);
       return false;
     }
-    if (outcome === "done") {
-      for (const { answering, start, end } of parts) {
-        this.room.append(answering.sequence!, answering.feed, start, end);
-        answering.fed = end;
-      }
-      return true;
-    }
+    if (outcome === "done") return true;
     // a part of the batch may be in the context
     for (const { answering } of parts) {
       const { length } = answering.sequence!.tokens;
@@ -203,13 +260,18 @@ export class Scheduler implements Generator {
   private choose(parts: readonly Part[]): void {
     for (const { answering, entriesEnd } of parts) {
       if (answering.left > 0) continue;
-      try {
-        answering.choose(this.context, entriesEnd - 1);
-        if (answering.end === undefined && this.isFull(answering)) this.shiftOrEnd(answering);
-        if (answering.end !== undefined) this.settle(answering);
-      } catch (error) {
-        this.settle(answering, error);
-      }
+      this.conclude(answering, () => answering.choose(this.context, entriesEnd - 1));
+    }
+  }
+
+  /** Has the next token chosen, and ends the request where that was the last one. */
+  private conclude(answering: Answering, choose: () => void): void {
+    try {
+      choose();
+      if (answering.end === undefined && this.isFull(answering)) this.shiftOrEnd(answering);
+      if (answering.end !== undefined) this.settle(answering);
+    } catch (error) {
+      this.settle(answering, error);
     }
   }
 

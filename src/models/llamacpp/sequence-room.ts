@@ -144,7 +144,8 @@ export class SequenceRoom {
 
   /** Ends a request's use of a sequence. @param keep for later requests that begin alike */
   release(sequence: Sequence, keep: boolean): void {
-    if (!keep || sequence.tokens.length === 0) {
+    // the context may hold tokens beyond the answer's end
+    if (!keep || this.truncate(sequence, sequence.tokens.length) === 0) {
       this.drop(sequence);
       return;
     }

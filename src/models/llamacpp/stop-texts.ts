@@ -8,6 +8,10 @@ export class StopTexts {
     this.stops = stops.filter((stop) => stop !== "");
   }
 
+  get isActive(): boolean {
+    return this.stops.length > 0;
+  }
+
   /** What can be passed on for certain after `text` has arrived. Nothing after a stop text was found. */
   push(text: string): string {
     if (this.stopped) return "";

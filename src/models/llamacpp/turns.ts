@@ -26,6 +26,11 @@ export class Turns {
     return this.loops > 1;
   }
 
+  /** A word that native code can look at: it is no longer `count` when a message waits. Undefined: none is counted. */
+  get messages(): { word: Int32Array; count: number } | undefined {
+    return this.sent && { word: this.sent, count: this.received };
+  }
+
   /** Gives way where a message waits or another loop runs; else it returns undefined. */
   pass(): Promise<void> | undefined {
     const waits = this.sent !== undefined && Atomics.load(this.sent, 0) !== this.received;

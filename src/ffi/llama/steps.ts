@@ -1,0 +1,100 @@
+import { ptr } from "bun:ffi";
+import type { Context, DecodeOutcome } from "./context.ts";
+import { PIECE_BYTES, type Sampler } from "./sampler.ts";
+
+/** Most steps of one run. */
+export const MOST_STEPS = 64;
+const CHOICE_WORDS = 3;
+/** Room for texts beyond what one step can need. */
+const SPARE_PIECE_BYTES = 64 * 1024;
+
+/** A token that was chosen, its text in UTF-8, perhaps a part of a character. */
+export interface Choice {
+  /** -1: its sampler failed. */
+  token: number;
+  /** It ends the answer. */
+  isEnd: boolean;
+  piece: Uint8Array;
+}
+
+export interface StepLimits {
+  steps: number;
+  /** No step but the first begins later. */
+  timeMs: number;
+  /** The run ends when this word is no longer `count`. */
+  messages: { word: Int32Array; count: number } | undefined;
+}
+
+/**
+ * Steps of requests that all generate, one after another in native code (`native/steps_shim.cpp`): each decodes a token for
+ * every request and chooses the next. Owns the arrays that native code writes to.
+ */
+export class Steps {
+  private readonly run = new BigUint64Array(new ArrayBuffer(8 * 14));
+  private readonly samplers: BigUint64Array;
+  private readonly choices: Int32Array;
+  private readonly pieces: Uint8Array;
+  private readonly status = new Int32Array(new ArrayBuffer(4));
+
+  /** @param requests most of one run */
+  constructor(
+    private readonly context: Context,
+    requests: number,
+  ) {
+    this.samplers = new BigUint64Array(new ArrayBuffer(8 * requests));
+    this.choices = new Int32Array(new ArrayBuffer(4 * CHOICE_WORDS * requests * MOST_STEPS));
+    this.pieces = new Uint8Array(new ArrayBuffer(requests * PIECE_BYTES + SPARE_PIECE_BYTES));
+  }
+
+  /**
+   * Decodes the first entries of the context's batch arrays, one for each sampler, and goes on with what these choose.
+   * `done[step][i]` is the choice for entry `i`; texts are valid until the next call. `failure` is how the decode after these
+   * steps ended, where one was tried and did not succeed.
+   */
+  generate(
+    samplers: readonly Sampler[],
+    limits: StepLimits,
+  ): { done: Choice[][]; failure: () => DecodeOutcome } {
+    const { addresses, library } = this.context;
+    for (const [i, { pointer }] of samplers.entries()) this.samplers[i] = BigInt(pointer);
+    const { messages } = limits;
+    const words = [
+      this.context.pointer,
+      addresses.batch,
+      addresses.tokens,
+      addresses.positions,
+      addresses.outputs,
+      ptr(this.samplers),
+      ptr(this.choices),
+      ptr(this.pieces),
+      this.pieces.length,
+      PIECE_BYTES,
+      addresses.abortList,
+      messages === undefined ? 0 : ptr(messages.word),
+      messages?.count ?? 0,
+      Math.round(limits.timeMs * 1000),
+    ];
+    for (const [i, word] of words.entries()) this.run[i] = BigInt(word);
+    this.status[0] = 0;
+    const steps = Math.min(limits.steps, MOST_STEPS);
+    const done = library.fn.spell_generate(ptr(this.run), samplers.length, steps, ptr(this.status));
+    const status = this.status[0];
+    return { done: this.read(done, samplers.length), failure: () => this.context.outcome(status) };
+  }
+
+  private read(steps: number, requests: number): Choice[][] {
+    let word = 0;
+    let byte = 0;
+    const choice = (): Choice => {
+      const [token, isEnd, bytes] = this.choices.subarray(word, word + CHOICE_WORDS) as unknown as [
+        number,
+        number,
+        number,
+      ];
+      word += CHOICE_WORDS;
+      byte += bytes;
+      return { token, isEnd: isEnd !== 0, piece: this.pieces.subarray(byte - bytes, byte) };
+    };
+    return Array.from({ length: steps }, () => Array.from({ length: requests }, choice));
+  }
+}
