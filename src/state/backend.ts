@@ -49,6 +49,8 @@ export interface StateBackend {
   keys(prefix: string): Awaitable<string[]>;
   /** All changes in their order or none. When it resolves they survive the end of this process at any moment. */
   apply(changes: readonly StateChange[]): Promise<Applied>;
+  /** What is wrong with the storage itself, in words; values are not looked into. */
+  problems(): Awaitable<string[]>;
   close(): Promise<void>;
 }
 

@@ -27,6 +27,8 @@ export interface StateService {
   save(scope: string, key: string, value: unknown, options?: StateCallOptions): Promise<void>;
   /** Whether there was one. */
   delete(scope: string, key: string, options?: StateCallOptions): Promise<boolean>;
+  /** Scope and key of a key that is written with its scope (`user:ID:x`, `global:x`); any other is of `global`. */
+  split(key: string): { scope: string; key: string };
   exists(scope: string, key: string): Promise<boolean>;
   /** Keys of a scope without the scope, sorted. */
   keys(scope: string): Promise<string[]>;
@@ -45,7 +47,7 @@ export interface StateService {
     options?: StateCallOptions,
   ): Promise<unknown>;
   /** Many values at once, all or none; with `replace`, everything else goes. No hooks run. */
-  import(entries: readonly { storageKey: string; value: unknown }[], replace: boolean): Promise<void>;
+  import(entries: readonly { scope: string; key: string; value: unknown }[], replace: boolean): Promise<void>;
   readonly raw: RawState;
   figures(): StateFigures;
   dispose(): Promise<void>;
