@@ -5,6 +5,7 @@ import { createConfigService } from "../config/service.ts";
 import { type ErrorJson, errorToJson, SpellError } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
 import { dataDirectory } from "../core/paths.ts";
+import { NO_STATE_FIGURES, type StateFigures } from "../state/service.ts";
 import type {
   ExecuteReply,
   ExecuteRequest,
@@ -28,21 +29,29 @@ type Failure = { status: "error"; error: ErrorJson };
 /** A kernel of this process. */
 export interface LocalKernel extends KernelClient {
   readonly config: ConfigService;
+  /** What was done with state until now. */
+  stateFigures(): StateFigures;
 }
 
 export function createKernel(options: KernelOptions): LocalKernel {
   return new Kernel(options);
 }
 
-/** Remembers the promise of the first call, so that a service is made once. */
-function once<T>(make: () => Promise<T>): { get: () => Promise<T>; made: () => Promise<T> | undefined } {
+/**
+ * Remembers the promise of the first call, so that a service is made once. One that could not be made is tried again.
+ * `made`: the service where there is one.
+ */
+function once<T>(make: () => Promise<T>): { get: () => Promise<T>; made: () => Promise<T | undefined> } {
   let made: Promise<T> | undefined;
   return {
     get: () => {
-      made ??= make();
+      made ??= make().catch((error: unknown) => {
+        made = undefined;
+        throw error;
+      });
       return made;
     },
-    made: () => made,
+    made: async () => made?.catch(() => undefined), // told to those who asked for it
   };
 }
 
@@ -57,8 +66,10 @@ class Kernel implements LocalKernel, Services {
   private readonly agentService;
   private readonly debugService;
   private readonly storageService;
+  private readonly stateService;
   private readonly eventService;
   private readonly hookService;
+  stateFigures = (): StateFigures => NO_STATE_FIGURES;
   private session: ScriptSession | undefined;
   private ended: Promise<void> | undefined;
 
@@ -91,6 +102,19 @@ class Kernel implements LocalKernel, Services {
       const { openStorage } = await import("../storage/storage.ts");
       return openStorage(dataDirectory(env));
     });
+    this.stateService = once(async () => {
+      const { createStateService } = await import("../state/create.ts");
+      const state = await createStateService({
+        config: this.config,
+        log,
+        env,
+        storage: () => this.storage(),
+        hooks: () => this.hooks(),
+        events: () => this.events(),
+      });
+      this.stateFigures = () => state.figures();
+      return state;
+    });
     this.eventService = once(async () => {
       const { createEventService } = await import("../events/create.ts");
       return createEventService();
@@ -119,6 +143,10 @@ class Kernel implements LocalKernel, Services {
 
   storage() {
     return this.storageService.get();
+  }
+
+  state() {
+    return this.stateService.get();
   }
 
   events() {
@@ -178,6 +206,10 @@ class Kernel implements LocalKernel, Services {
         const { answerModelRequest } = await import("./requests/model.ts");
         return answerModelRequest(request, this, options);
       }
+      case "state": {
+        const { answerStateRequest } = await import("./requests/state.ts");
+        return answerStateRequest(request, this, dataDirectory(this.env));
+      }
       case "doctor": {
         const { answerDoctorRequest } = await import("./requests/doctor.ts");
         return answerDoctorRequest(this, options);
@@ -210,6 +242,8 @@ class Kernel implements LocalKernel, Services {
     await models?.dispose();
     const debug = await this.debugService.made();
     debug?.dispose();
+    const state = await this.stateService.made();
+    await state?.dispose();
     const storage = await this.storageService.made();
     storage?.close();
   }

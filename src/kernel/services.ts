@@ -7,6 +7,7 @@ import type { DebugService } from "../debug/service.ts";
 import type { EventService } from "../events/service.ts";
 import type { HookService } from "../hooks/service.ts";
 import type { ModelService } from "../models/service.ts";
+import type { StateService } from "../state/service.ts";
 import type { Storage } from "../storage/storage.ts";
 import type { ToolService } from "../tools/service.ts";
 import type { KernelEvent, ScriptArguments } from "./api.ts";
@@ -21,6 +22,7 @@ export interface Services {
   debug(): Promise<DebugService>;
   /** The database of the data directory, opened at its first use. */
   storage(): Promise<Storage>;
+  state(): Promise<StateService>;
   events(): Promise<EventService>;
   hooks(): Promise<HookService>;
 }
