@@ -81,6 +81,23 @@ export type ModelRequest =
   | { type: "providers"; command: "list" }
   | { type: "providers"; command: "info" | "test"; name: string };
 
+/** Keys of the user who asks: never sent to a kernel of another process. */
+export type KeysRequest =
+  | {
+      type: "keys";
+      command: "add" | "rotate";
+      provider: string;
+      key: string;
+      expiresInDays?: number;
+      /** Somebody is there who can unlock a keychain. */
+      interactive: boolean;
+    }
+  | { type: "keys"; command: "list" }
+  | { type: "keys"; command: "remove"; provider: string }
+  | { type: "keys"; command: "audit"; limit: number }
+  /** Stores the variables `<prefix><PROVIDER>`. */
+  | { type: "keys"; command: "load_env"; prefix: string; interactive: boolean };
+
 /** Offers the local models over HTTP until it is interrupted; then replies `ok`. */
 export interface ServeRequest {
   type: "serve";
@@ -168,6 +185,7 @@ export type KernelRequest =
   | ExecuteRequest
   | ToolRequest
   | ModelRequest
+  | KeysRequest
   | ServeRequest
   | DoctorRequest
   | IsCompleteRequest

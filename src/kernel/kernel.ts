@@ -59,6 +59,7 @@ class Kernel implements LocalKernel, Services {
   private readonly storageService;
   private readonly eventService;
   private readonly hookService;
+  private readonly keyService;
   private session: ScriptSession | undefined;
   private ended: Promise<void> | undefined;
 
@@ -73,7 +74,13 @@ class Kernel implements LocalKernel, Services {
     });
     this.modelService = once(async () => {
       const { createModelService } = await import("../models/create.ts");
-      return createModelService({ config: this.config, log, env, dataDirectory: dataDirectory(env) });
+      return createModelService({
+        config: this.config,
+        log,
+        env,
+        dataDirectory: dataDirectory(env),
+        keys: await this.keys(),
+      });
     });
     this.agentService = once(async () => {
       const { createAgentService } = await import("../agents/create.ts");
@@ -98,6 +105,10 @@ class Kernel implements LocalKernel, Services {
     this.hookService = once(async () => {
       const { createHookService } = await import("../hooks/create.ts");
       return createHookService();
+    });
+    this.keyService = once(async () => {
+      const { openKeyStore } = await import("../security/keys/store.ts");
+      return openKeyStore({ dataDirectory: dataDirectory(env), env, log });
     });
   }
 
@@ -127,6 +138,10 @@ class Kernel implements LocalKernel, Services {
 
   hooks() {
     return this.hookService.get();
+  }
+
+  keys() {
+    return this.keyService.get();
   }
 
   request(request: ExecuteRequest, options?: RequestOptions): Promise<ExecuteReply | Failure>;
@@ -185,6 +200,10 @@ class Kernel implements LocalKernel, Services {
       case "providers": {
         const { answerProvidersRequest } = await import("./requests/model.ts");
         return answerProvidersRequest(request, this, options);
+      }
+      case "keys": {
+        const { answerKeysRequest } = await import("./requests/keys.ts");
+        return answerKeysRequest(request, await this.keys(), this.env);
       }
       case "serve": {
         const { answerServeRequest } = await import("./serve/serve.ts");
