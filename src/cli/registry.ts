@@ -32,6 +32,11 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./commands/model.ts")).command,
   },
   {
+    name: "state",
+    summary: "Show, change, move, check and repair stored state",
+    load: async () => (await import("./commands/state.ts")).command,
+  },
+  {
     name: "serve",
     summary: "Offer the local models over an OpenAI-compatible HTTP API",
     load: async () => (await import("./commands/serve.ts")).command,

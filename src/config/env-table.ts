@@ -53,6 +53,7 @@ const runtime = group(
   STATE_BACKUP_ON_MIGRATION state_persistence.backup_on_migration
   STATE_BACKUP_DIR state_persistence.backup.backup_dir
   STATE_MAX_SIZE_BYTES state_persistence.max_state_size_bytes
+  STATE_DATABASE_URL state_persistence.database_url
   STATE_AUTO_SAVE state_persistence.auto_save
   STATE_AUTO_LOAD state_persistence.auto_load
   SESSIONS_ENABLED sessions.enabled
@@ -257,6 +258,14 @@ export const OTHER_VARIABLES: readonly { name: string; doc: string }[] = [
   {
     name: "LLMSPELL_KERNEL_TOKEN",
     doc: "Token for `--connect HOST:PORT` to a kernel whose connection file is on another machine",
+  },
+  {
+    name: "LLMSPELL_STATE_KEY",
+    doc: "Key of encrypted state: 32 bytes in base64 or hexadecimal",
+  },
+  {
+    name: "DATABASE_URL",
+    doc: "PostgreSQL database of state, where `runtime.state_persistence.database_url` is not set",
   },
   { name: "LLMSPELL_LOG", doc: "Log filter; wins over RUST_LOG and `--trace`" },
   { name: "RUST_LOG", doc: "Log filter; wins over `--trace`" },

@@ -7,12 +7,14 @@ import { LoggerGlobal, UtilsGlobal } from "./empty.ts";
 import { JSONGlobal } from "./json.ts";
 import { LocalLLMGlobal } from "./local-llm.ts";
 import { ProviderGlobal } from "./provider.ts";
+import { StateGlobal } from "./state.ts";
 import { StreamingGlobal } from "./streaming.ts";
 import { ToolGlobal } from "./tool.ts";
 
 export const globals: readonly GlobalDecl[] = [
   AgentGlobal,
   ToolGlobal,
+  StateGlobal,
   ConfigGlobal,
   ProviderGlobal,
   DebugGlobal,

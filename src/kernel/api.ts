@@ -98,6 +98,29 @@ export type KeysRequest =
   /** Stores the variables `<prefix><PROVIDER>`. */
   | { type: "keys"; command: "load_env"; prefix: string; interactive: boolean };
 
+/**
+ * State of this kernel (spec/kernel.md section 3.3). Without a scope, a key may name its own (`user:bob:theme`); else it
+ * is of `global`. The scope `component` means all of agents, tools and hooks.
+ */
+export type StateRequest =
+  /** Replies `{found, value}`. */
+  | { type: "state"; command: "get"; scope?: string; key: string }
+  | { type: "state"; command: "set"; scope?: string; key: string; value: unknown }
+  | { type: "state"; command: "delete"; scope?: string; key: string }
+  /** Replies `{keys, count}`: with a scope its keys, else storage keys. */
+  | { type: "state"; command: "list"; scope?: string }
+  /** Replies `{state}` by key as `list` gives them, without secrets; with a key `{found, value}`. */
+  | { type: "state"; command: "show"; scope?: string; key?: string }
+  | { type: "state"; command: "clear"; scope?: string; key?: string }
+  /** Replies `{state}` by storage key, with secrets. */
+  | { type: "state"; command: "export"; scope?: string }
+  /** Without `merge` everything else goes. */
+  | { type: "state"; command: "import"; state: Record<string, unknown>; merge: boolean }
+  /** Replies `{status, backend, records, problems}`. */
+  | { type: "state"; command: "check" }
+  /** Keeps what can be read of a damaged database, in a process of its own. */
+  | { type: "state"; command: "repair" };
+
 /** Offers the local models over HTTP until it is interrupted; then replies `ok`. */
 export interface ServeRequest {
   type: "serve";
@@ -186,6 +209,7 @@ export type KernelRequest =
   | ToolRequest
   | ModelRequest
   | KeysRequest
+  | StateRequest
   | ServeRequest
   | DoctorRequest
   | IsCompleteRequest

@@ -57,6 +57,7 @@ class Kernel implements LocalKernel, Services {
   private readonly agentService;
   private readonly debugService;
   private readonly storageService;
+  private readonly stateService;
   private readonly eventService;
   private readonly hookService;
   private readonly keyService;
@@ -98,6 +99,17 @@ class Kernel implements LocalKernel, Services {
       const { openStorage } = await import("../storage/storage.ts");
       return openStorage(dataDirectory(env));
     });
+    this.stateService = once(async () => {
+      const { createStateService } = await import("../state/create.ts");
+      return createStateService({
+        config: this.config,
+        log,
+        env,
+        storage: () => this.storage(),
+        hooks: () => this.hooks(),
+        events: () => this.events(),
+      });
+    });
     this.eventService = once(async () => {
       const { createEventService } = await import("../events/create.ts");
       return createEventService();
@@ -130,6 +142,10 @@ class Kernel implements LocalKernel, Services {
 
   storage() {
     return this.storageService.get();
+  }
+
+  state() {
+    return this.stateService.get();
   }
 
   events() {
@@ -193,6 +209,10 @@ class Kernel implements LocalKernel, Services {
         const { answerModelRequest } = await import("./requests/model.ts");
         return answerModelRequest(request, this, options);
       }
+      case "state": {
+        const { answerStateRequest } = await import("./requests/state.ts");
+        return answerStateRequest(request, this, dataDirectory(this.env));
+      }
       case "doctor": {
         const { answerDoctorRequest } = await import("./requests/doctor.ts");
         return answerDoctorRequest(this, options);
@@ -229,6 +249,8 @@ class Kernel implements LocalKernel, Services {
     await models?.dispose();
     const debug = await this.debugService.made();
     debug?.dispose();
+    const state = await this.stateService.made();
+    await state?.dispose();
     const storage = await this.storageService.made();
     storage?.close();
   }

@@ -8,6 +8,7 @@ import type { EventService } from "../events/service.ts";
 import type { HookService } from "../hooks/service.ts";
 import type { ModelService } from "../models/service.ts";
 import type { KeyStore } from "../security/keys/store.ts";
+import type { StateService } from "../state/service.ts";
 import type { Storage } from "../storage/storage.ts";
 import type { ToolService } from "../tools/service.ts";
 import type { KernelEvent, ScriptArguments } from "./api.ts";
@@ -22,6 +23,7 @@ export interface Services {
   debug(): Promise<DebugService>;
   /** The database of the data directory, opened at its first use. */
   storage(): Promise<Storage>;
+  state(): Promise<StateService>;
   events(): Promise<EventService>;
   hooks(): Promise<HookService>;
   /** Stored API keys. */

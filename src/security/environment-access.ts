@@ -22,7 +22,7 @@ const ALLOWED = [
 /** These win over every allow list: a secret is never shown. */
 const BLOCKED = [
   ...["*PASSWORD*", "*SECRET*", "*KEY*", "*TOKEN*", "*CREDENTIAL*", "*AUTH*", "*_PRIVATE_*"],
-  ...["AWS_*", "AZURE_*", "GCP_*", "SSH_*", "GITHUB_TOKEN", "API_*"],
+  ...["*DATABASE_URL*", "AWS_*", "AZURE_*", "GCP_*", "SSH_*", "GITHUB_TOKEN", "API_*"],
 ];
 
 export interface EnvironmentOptions {

@@ -8,4 +8,19 @@ export interface Migration {
   sql: string;
 }
 
-export const MIGRATIONS: readonly Migration[] = [];
+export const MIGRATIONS: readonly Migration[] = [
+  {
+    name: "0001_state",
+    sql: `
+      CREATE TABLE state (
+        id INTEGER PRIMARY KEY,
+        key TEXT NOT NULL UNIQUE,
+        value BLOB NOT NULL,
+        version INTEGER NOT NULL,
+        timestamp_ms INTEGER NOT NULL,
+        schema_version TEXT NOT NULL
+      );
+      CREATE TABLE state_version (only_row INTEGER PRIMARY KEY CHECK (only_row = 1), last INTEGER NOT NULL);
+      INSERT INTO state_version VALUES (1, 0);`,
+  },
+];

@@ -145,6 +145,7 @@ function checkKnown(path: string, done: readonly string[], migrations: readonly 
 const isBusy = (error: unknown): boolean =>
   error instanceof SQLiteError && (error.code?.startsWith("SQLITE_BUSY") ?? false);
 
+const REPAIR = "`llmspell state repair` keeps what can be read of it, and the damaged files";
 const REASONS: Record<string, readonly [string, string?]> = {
   SQLITE_FULL: ["the disk is full", "Free some space and try again"],
   SQLITE_READONLY: ["it is read-only", "Check the owner and the mode of the file and its directory"],
@@ -153,8 +154,8 @@ const REASONS: Record<string, readonly [string, string?]> = {
     "Check the owner and the mode of the directory, or set LLMSPELL_HOME",
   ],
   SQLITE_PERM: ["the operating system refuses access"],
-  SQLITE_CORRUPT: ["it is damaged"],
-  SQLITE_NOTADB: ["it is no database"],
+  SQLITE_CORRUPT: ["it is damaged", REPAIR],
+  SQLITE_NOTADB: ["it is no database", REPAIR],
   SQLITE_IOERR: ["the disk reports an error"],
 };
 

@@ -14,6 +14,7 @@ export function onlyServices(config: ConfigService, given: Partial<Services> = {
     agents: absent("agents"),
     debug: absent("debug"),
     storage: absent("storage"),
+    state: absent("state"),
     events: absent("events"),
     hooks: absent("hooks"),
     keys: absent("keys"),

@@ -1,4 +1,18 @@
-import { choice, flag, integer, NOT_RAISED, PATH, POSITIVE, section, text, unset } from "../fields.ts";
+import {
+  choice,
+  flag,
+  integer,
+  list,
+  NOT_LOWERED,
+  NOT_RAISED,
+  PATH,
+  POSITIVE,
+  SECRET,
+  section,
+  TRUSTED,
+  text,
+  unset,
+} from "../fields.ts";
 
 const Security = section("What scripts may do. Denied unless allowed here.", {
   allow_file_access: flag(
@@ -38,8 +52,8 @@ const StatePersistence = section("The State global.", {
   enabled: flag(true, "Offer the State global"),
   backend_type: choice(
     ["memory", "file", "sqlite", "postgres"],
-    "memory",
-    "Where state is kept; sled and rocksdb mean sqlite",
+    "sqlite",
+    "Where state is kept; file, sled and rocksdb mean sqlite, memory forgets it at the end",
   ),
   schema_directory: unset.text("Path of the database; in the data directory when absent", PATH),
   migration_enabled: flag(false, "Allow schema migrations"),
@@ -48,6 +62,20 @@ const StatePersistence = section("The State global.", {
   max_state_size_bytes: integer(10_000_000, "Largest value, in bytes", POSITIVE),
   auto_save: flag(true, "Save changes without being told"),
   auto_load: flag(true, "Load stored state at start"),
+  database_url: unset.text(
+    "Address of the PostgreSQL database: postgres://user:password@host:5432/name; DATABASE_URL when absent",
+    SECRET,
+  ),
+  encryption: section("Encryption of stored values (AES-256-GCM).", {
+    enabled: flag(false, "Encrypt what is saved from now on", NOT_LOWERED),
+    scopes: list(["*"], "Scopes (`user:bob`), kinds of scope (`agent`), or `*` for all"),
+    key_file: unset.text("File with the key: 32 bytes, in base64 or hexadecimal or as they are", PATH),
+    keychain: flag(
+      false,
+      "Keep the key in the keychain of the operating system; LLMSPELL_STATE_KEY and key_file come first",
+      TRUSTED,
+    ),
+  }),
   backup: section("Backups of state.", {
     backup_dir: text("./backups", "Directory of backups", PATH),
     compression_enabled: flag(true, "Compress backups"),

@@ -3,10 +3,10 @@
  * flat content. Keys are those of the specification (`show_schema`), which clients of the reference send.
  */
 import { SpellError } from "../../core/errors.ts";
+import { fromWire, toWire } from "../../core/wire-values.ts";
 import type { KernelReply, KernelRequest } from "../api.ts";
 import { badRequest } from "./openai/read.ts";
 import { checkRequest } from "./requests.ts";
-import { fromWire, toWire } from "./wire-values.ts";
 
 type Content = Readonly<Record<string, unknown>>;
 
@@ -38,14 +38,26 @@ const MODEL: Commands = {
   available: ({ backend, recommended = false, query }) => ({ backend, recommended, query }),
 };
 
+const STATE: Commands = {
+  get: ({ scope, key }) => ({ scope, key }),
+  set: ({ scope, key, value = null }) => ({ scope, key, value }),
+  delete: ({ scope, key }) => ({ scope, key }),
+  list: ({ scope }) => ({ scope }),
+  show: ({ scope, key }) => ({ scope, key }),
+  clear: ({ scope, key }) => ({ scope, key }),
+  export: ({ scope }) => ({ scope }),
+  import: ({ state, value, merge = false }) => ({ state: state ?? value, merge }),
+  check: () => ({}),
+};
+
 const FAMILIES: Readonly<Record<string, { type: string; commands: Commands }>> = {
   tool_request: { type: "tool", commands: TOOL },
   model_request: { type: "model", commands: MODEL },
+  state_request: { type: "state", commands: STATE },
 };
 
 /** Messages of the specification that this kernel cannot answer yet, and what they ask for. */
 const MISSING: Readonly<Record<string, string>> = {
-  state_request: "state",
   session_request: "sessions",
   template_request: "templates",
   memory_request: "memory",
@@ -71,7 +83,9 @@ export function customRequest(messageType: string, content: Content): KernelRequ
   if (fieldsOf === undefined)
     throw badRequest(`Unknown ${type} command: ${command}`, "command", knownCommands(commands));
   const given = fieldsOf(fromWire(content) as Content);
-  const fields = Object.entries(given).filter(([, value]) => value !== undefined && value !== null);
+  const fields = Object.entries(given).filter(
+    ([name, value]) => value !== undefined && (value !== null || name === "value"),
+  );
   return checkRequest({ type, command, ...Object.fromEntries(fields) });
 }
 

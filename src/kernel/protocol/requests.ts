@@ -60,6 +60,18 @@ const SCHEMAS: Readonly<Record<string, TObject>> = {
     remove: { model: text },
     unload: { model: text },
   }),
+  ...commands("state", {
+    get: { scope: maybeText, key: text },
+    set: { scope: maybeText, key: text, value: Type.Unknown() },
+    delete: { scope: maybeText, key: text },
+    list: { scope: maybeText },
+    show: { scope: maybeText, key: maybeText },
+    clear: { scope: maybeText, key: maybeText },
+    export: { scope: maybeText },
+    import: { state: anything, merge: yesOrNo },
+    check: {},
+    repair: {},
+  }),
   ...commands("providers", { list: {}, info: { name: text }, test: { name: text } }),
 };
 

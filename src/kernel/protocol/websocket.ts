@@ -2,9 +2,9 @@
 import { type Static, Type } from "typebox";
 import { messageOf, SpellError } from "../../core/errors.ts";
 import { isPlainObject } from "../../core/values.ts";
+import { fromWire, toWire } from "../../core/wire-values.ts";
 import type { KernelEvent, KernelReply } from "../api.ts";
 import { badRequest, readAs } from "./openai/read.ts";
-import { fromWire, toWire } from "./wire-values.ts";
 
 /** What both sides speak; another number is another language. */
 export const WIRE_VERSION = 1;

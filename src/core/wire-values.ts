@@ -3,8 +3,8 @@
  * `{"$bytes": base64}`, `{"$integer": digits}` beyond 2^53, `{"$number": "NaN" | "Infinity" | "-Infinity" | "-0"}`. An
  * object whose only key begins with `$` is wrapped: `{"$object": {…}}`.
  */
-import { SpellError } from "../../core/errors.ts";
-import { isPlainObject } from "../../core/values.ts";
+import { SpellError } from "./errors.ts";
+import { isPlainObject } from "./values.ts";
 
 /** Deeper than any value of a script and what stands around it. */
 const MAX_NESTING = 256;

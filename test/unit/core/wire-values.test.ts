@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { fromWire, toWire } from "../../../src/kernel/protocol/wire-values.ts";
+import { fromWire, toWire } from "../../../src/core/wire-values.ts";
 
 const throughJson = (value: unknown) => fromWire(JSON.parse(JSON.stringify(toWire(value))));
 

@@ -1,0 +1,158 @@
+/** Reading and writing one value with its hooks around it and its event after it (spec/kernel.md section 13.3). */
+import { SpellError } from "../core/errors.ts";
+import type { EventService } from "../events/service.ts";
+import type { HookComponent, HookService } from "../hooks/service.ts";
+import type { StatePlace } from "./keys.ts";
+import { type StateRecords, VersionConflict } from "./records.ts";
+import { shownValue } from "./redact.ts";
+import type { StateCallOptions } from "./service.ts";
+
+export interface StateSurroundings {
+  hooks: () => Promise<HookService>;
+  events: () => Promise<EventService>;
+  /** As the configuration stands now. */
+  emitsEvents: () => boolean;
+}
+
+const COMPONENT: HookComponent = { type: "System", name: "state" };
+const CONFLICTS_IN_A_ROW = 1000;
+
+/** What becomes of a value: its new value, or undefined where it is removed. */
+interface Written {
+  value: unknown;
+  /** Whether a value was removed. */
+  removed: boolean;
+}
+
+export class StateAccess {
+  constructor(
+    private readonly records: StateRecords,
+    private readonly around: StateSurroundings,
+  ) {}
+
+  /** Undefined where there is none. */
+  async read(place: StatePlace, options: StateCallOptions): Promise<unknown> {
+    const read = async () => {
+      const record = await this.records.find(place);
+      return record && this.records.decode(record);
+    };
+    if (!isHooked(place)) return read();
+    const hooks = await this.around.hooks();
+    if (!hooks.has("BeforeStateRead") && !hooks.has("AfterStateRead")) return read();
+    return hooks.around(
+      {
+        before: "BeforeStateRead",
+        after: "AfterStateRead",
+        component: COMPONENT,
+        data: { operation: "state_get", scope: place.scope, key: place.key },
+        ...options,
+      },
+      read,
+    );
+  }
+
+  /** @param value undefined removes @throws VersionConflict where a version is expected */
+  async write(
+    place: StatePlace,
+    value: unknown,
+    options: StateCallOptions,
+    expected?: number,
+  ): Promise<Written> {
+    const hooks = isHooked(place) ? await this.around.hooks() : undefined;
+    const hooked = hooks !== undefined && (hooks.has("BeforeStateWrite") || hooks.has("AfterStateWrite"));
+    const emits = this.around.emitsEvents();
+    if (!hooked && !emits) return this.store(place, value, expected);
+    const before = await this.records.find(place);
+    const oldValue = before === undefined ? null : this.records.decode(before);
+    let written: Written = { value, removed: false };
+    const work = async (changed: unknown) => {
+      written = await this.store(place, changed, expected);
+      if (emits) await this.emit(place, oldValue, changed ?? null, options);
+      return { success: true, final_value: changed ?? null };
+    };
+    if (!hooked) await work(value);
+    else {
+      const data = {
+        operation: value === undefined ? "state_delete" : "state_set",
+        scope: place.scope,
+        key: place.key,
+        old_value: oldValue,
+        new_value: value ?? null,
+        ...(value === undefined ? {} : { value }),
+      };
+      await hooks.around(
+        { before: "BeforeStateWrite", after: "AfterStateWrite", component: COMPONENT, data, ...options },
+        (changed) => work(value !== undefined && Object.hasOwn(changed, "value") ? changed.value : value),
+      );
+    }
+    return written;
+  }
+
+  /**
+   * Reads, changes and writes again and again until nobody wrote in between.
+   * @throws SpellError limit when others never give way
+   */
+  async update(
+    place: StatePlace,
+    change: (value: unknown) => unknown,
+    options: StateCallOptions,
+  ): Promise<unknown> {
+    for (let attempt = 1; ; attempt++) {
+      const exact = await this.records.at(place.storageKey);
+      const record = exact ?? (await this.records.find(place));
+      const next = await change(record && this.records.decode(record));
+      options.signal?.throwIfAborted();
+      try {
+        return (await this.write(place, next, options, exact?.version ?? 0)).value;
+      } catch (error) {
+        if (!(error instanceof VersionConflict)) throw error;
+        await this.tellConflict(place, error, options);
+        if (attempt === CONFLICTS_IN_A_ROW) throw busy(place);
+        await Bun.sleep(Math.random() * Math.min(attempt, 50));
+      }
+    }
+  }
+
+  private async store(place: StatePlace, value: unknown, expected: number | undefined): Promise<Written> {
+    if (value === undefined) return { value, removed: await this.records.remove(place, expected) };
+    await this.records.set(place, value, expected);
+    return { value, removed: false };
+  }
+
+  private async tellConflict(place: StatePlace, { conflict }: VersionConflict, options: StateCallOptions) {
+    const hooks = await this.around.hooks();
+    if (!hooks.has("StateConflict")) return;
+    const { correlationId } = options;
+    await hooks.run({
+      point: "StateConflict",
+      component: COMPONENT,
+      data: { scope: place.scope, key: place.key, expected: conflict.expected, actual: conflict.actual },
+      ...(correlationId === undefined ? {} : { correlationId }),
+    });
+  }
+
+  /** Events go to logs and to other programs: without secrets. */
+  private async emit(place: StatePlace, oldValue: unknown, newValue: unknown, options: StateCallOptions) {
+    const { correlationId } = options;
+    (await this.around.events()).publish({
+      type: "state.changed",
+      source: "state",
+      data: {
+        scope: place.scope,
+        key: place.key,
+        old_value: shownValue(place.key, oldValue),
+        new_value: shownValue(place.key, newValue),
+      },
+      ...(correlationId === undefined ? {} : { correlationId }),
+    });
+  }
+}
+
+const isHooked = ({ class: kind }: StatePlace): boolean => kind !== "ephemeral" && kind !== "trusted";
+
+function busy({ scope, key }: StatePlace): SpellError {
+  return new SpellError("limit", `Cannot update state: others keep changing it: "${key}" of ${scope}`, {
+    data: { limit: "conflicts" },
+    hint: "Use a key of its own for each writer",
+  });
+}

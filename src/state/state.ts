@@ -1,0 +1,96 @@
+/** The state service over its records. */
+
+import type { StateAccess } from "./access.ts";
+import type { StateRecord } from "./backend.ts";
+import { Meter, stateFigures } from "./figures.ts";
+import { parseStorageKey, placeOf, prefixesOf, splitKey } from "./keys.ts";
+import type { StateRecords } from "./records.ts";
+import type { StateCallOptions, StateEntry, StateFigures, StateService } from "./service.ts";
+
+export class State implements StateService {
+  private readonly reads = new Meter();
+  private readonly writes = new Meter();
+
+  constructor(
+    readonly raw: StateRecords,
+    private readonly access: StateAccess,
+  ) {}
+
+  load(scope: string, key: string, options: StateCallOptions = {}): Promise<unknown> {
+    return this.reads.time(() => this.access.read(placeOf(scope, key), options));
+  }
+
+  /** Nil is a value: it is stored as null. */
+  save(scope: string, key: string, value: unknown, options: StateCallOptions = {}): Promise<void> {
+    return this.writes.time(async () => {
+      await this.access.write(placeOf(scope, key), value ?? null, options);
+    });
+  }
+
+  delete(scope: string, key: string, options: StateCallOptions = {}): Promise<boolean> {
+    return this.writes.time(
+      async () => (await this.access.write(placeOf(scope, key), undefined, options)).removed,
+    );
+  }
+
+  exists(scope: string, key: string): Promise<boolean> {
+    return this.reads.time(async () => (await this.raw.find(placeOf(scope, key))) !== undefined);
+  }
+
+  keys(scope: string): Promise<string[]> {
+    return this.reads.time(async () => this.raw.keys(prefixesOf(scope)));
+  }
+
+  entries({ scope, key }: { scope?: string; key?: string } = {}): Promise<StateEntry[]> {
+    return this.reads.time(async () => {
+      const records = await this.raw.list(scope === undefined ? [""] : prefixesOf(scope));
+      const entries = records.map((record) => this.entryOf(record));
+      return key === undefined ? entries : entries.filter((entry) => entry.key.startsWith(key));
+    });
+  }
+
+  clear(scope?: string): Promise<number> {
+    return this.writes.time(async () => this.raw.clear(scope === undefined ? [""] : prefixesOf(scope)));
+  }
+
+  update(
+    scope: string,
+    key: string,
+    change: (value: unknown) => unknown,
+    options: StateCallOptions = {},
+  ): Promise<unknown> {
+    return this.writes.time(async () => this.access.update(placeOf(scope, key), change, options));
+  }
+
+  import(
+    entries: readonly { scope: string; key: string; value: unknown }[],
+    replace: boolean,
+  ): Promise<void> {
+    return this.writes.time(async () => {
+      const values = entries.map(({ scope, key, value }) => ({
+        storageKey: placeOf(scope, key).storageKey,
+        value,
+      }));
+      await this.raw.import(values, replace);
+    });
+  }
+
+  split(key: string): { scope: string; key: string } {
+    return splitKey(key);
+  }
+
+  figures(): StateFigures {
+    return stateFigures(this.reads, this.writes, this.raw.backend);
+  }
+
+  dispose(): Promise<void> {
+    return this.raw.backend.close();
+  }
+
+  private entryOf(record: StateRecord): StateEntry {
+    const { version, timestampMs, schemaVersion, key: storageKey } = record;
+    const { scope, key } = parseStorageKey(storageKey);
+    const value = this.raw.decode(record);
+    return { storageKey, scope, key, value, version, timestampMs, schemaVersion };
+  }
+}
