@@ -121,6 +121,37 @@ export type StateRequest =
   /** Keeps what can be read of a damaged database, in a process of its own. */
   | { type: "state"; command: "repair" };
 
+/** Backups of this kernel's state. `backup`: an id, or the absolute path of a `.backup` file. */
+export type BackupRequest =
+  | { type: "backup"; command: "create"; incremental: boolean; description?: string; output?: string }
+  | {
+      type: "backup";
+      command: "restore";
+      backup: string;
+      dryRun: boolean;
+      verify: boolean;
+      /** Save the present state first. */
+      safety: boolean;
+      /** Migrate what is restored to this schema version. */
+      targetVersion?: string;
+    }
+  | { type: "backup"; command: "list"; limit?: number }
+  | { type: "backup"; command: "info" | "validate" | "delete"; backup: string }
+  | { type: "backup"; command: "cleanup"; dryRun: boolean };
+
+/** Migrates this kernel's state to another schema version; without one replies how it stands. */
+export type MigrateRequest =
+  | { type: "migrate"; command: "status" }
+  | {
+      type: "migrate";
+      command: "run";
+      version: string;
+      dryRun: boolean;
+      /** Undefined: as configured. */
+      backup?: boolean;
+      level?: "None" | "Basic" | "Strict" | "Paranoid";
+    };
+
 /** Offers the local models over HTTP until it is interrupted; then replies `ok`. */
 export interface ServeRequest {
   type: "serve";
@@ -209,6 +240,8 @@ export type KernelRequest =
   | ToolRequest
   | ModelRequest
   | KeysRequest
+  | BackupRequest
+  | MigrateRequest
   | StateRequest
   | ServeRequest
   | DoctorRequest

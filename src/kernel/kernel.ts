@@ -58,6 +58,8 @@ class Kernel implements LocalKernel, Services {
   private readonly debugService;
   private readonly storageService;
   private readonly stateService;
+  private readonly backupService;
+  private readonly migrationService;
   private readonly eventService;
   private readonly hookService;
   private readonly keyService;
@@ -110,6 +112,29 @@ class Kernel implements LocalKernel, Services {
         events: () => this.events(),
       });
     });
+    this.backupService = once(async () => {
+      const { createBackupService } = await import("../state/backup/backups.ts");
+      return createBackupService({
+        config: this.config,
+        log,
+        env,
+        cwd,
+        state: () => this.state(),
+        events: () => this.events(),
+        migrations: () => this.migrations(),
+      });
+    });
+    this.migrationService = once(async () => {
+      const { createMigrationService } = await import("../state/migration/migrations.ts");
+      return createMigrationService({
+        config: this.config,
+        dataDirectory: dataDirectory(env),
+        state: () => this.state(),
+        backups: () => this.backups(),
+        events: () => this.events(),
+        hooks: () => this.hooks(),
+      });
+    });
     this.eventService = once(async () => {
       const { createEventService } = await import("../events/create.ts");
       return createEventService();
@@ -146,6 +171,14 @@ class Kernel implements LocalKernel, Services {
 
   state() {
     return this.stateService.get();
+  }
+
+  backups() {
+    return this.backupService.get();
+  }
+
+  migrations() {
+    return this.migrationService.get();
   }
 
   events() {
@@ -220,6 +253,14 @@ class Kernel implements LocalKernel, Services {
       case "providers": {
         const { answerProvidersRequest } = await import("./requests/model.ts");
         return answerProvidersRequest(request, this, options);
+      }
+      case "backup": {
+        const { answerBackupRequest } = await import("./requests/backup.ts");
+        return answerBackupRequest(request, await this.backups(), options);
+      }
+      case "migrate": {
+        const { answerMigrateRequest } = await import("./requests/migrate.ts");
+        return answerMigrateRequest(request, await this.migrations(), options);
       }
       case "keys": {
         const { answerKeysRequest } = await import("./requests/keys.ts");
