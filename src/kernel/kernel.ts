@@ -5,6 +5,7 @@ import { createConfigService } from "../config/service.ts";
 import { type ErrorJson, errorToJson, SpellError } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
 import { dataDirectory } from "../core/paths.ts";
+import { NO_STATE_FIGURES, type StateFigures } from "../state/service.ts";
 import type {
   ExecuteReply,
   ExecuteRequest,
@@ -28,6 +29,8 @@ type Failure = { status: "error"; error: ErrorJson };
 /** A kernel of this process. */
 export interface LocalKernel extends KernelClient {
   readonly config: ConfigService;
+  /** What was done with state until now. */
+  stateFigures(): StateFigures;
 }
 
 export function createKernel(options: KernelOptions): LocalKernel {
@@ -63,6 +66,7 @@ class Kernel implements LocalKernel, Services {
   private readonly eventService;
   private readonly hookService;
   private readonly keyService;
+  stateFigures = (): StateFigures => NO_STATE_FIGURES;
   private session: ScriptSession | undefined;
   private ended: Promise<void> | undefined;
 
@@ -103,7 +107,7 @@ class Kernel implements LocalKernel, Services {
     });
     this.stateService = once(async () => {
       const { createStateService } = await import("../state/create.ts");
-      return createStateService({
+      const state = await createStateService({
         config: this.config,
         log,
         env,
@@ -111,6 +115,8 @@ class Kernel implements LocalKernel, Services {
         hooks: () => this.hooks(),
         events: () => this.events(),
       });
+      this.stateFigures = () => state.figures();
+      return state;
     });
     this.backupService = once(async () => {
       const { createBackupService } = await import("../state/backup/backups.ts");

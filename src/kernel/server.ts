@@ -111,6 +111,7 @@ export class KernelServer {
       hub: () => this.hub.status(),
       metrics: this.metrics,
       operations: this.operations,
+      state: () => this.kernel.stateFigures(),
       limits: () => config.current.health,
       version: shortVersion(),
       log,

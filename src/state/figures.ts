@@ -29,18 +29,6 @@ export class Meter {
   }
 }
 
-export const NO_FIGURES: StateFigures = {
-  reads: 0,
-  writes: 0,
-  avg_read_latency_us: 0,
-  avg_write_latency_us: 0,
-  read_errors: 0,
-  write_errors: 0,
-  persistence_ops: 0,
-  persistence_errors: 0,
-  circuit_breaker_trips: 0,
-};
-
 export function stateFigures(reads: Meter, writes: Meter, backend: GuardedBackend): StateFigures {
   return {
     reads: reads.calls,

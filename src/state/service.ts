@@ -75,3 +75,15 @@ export interface StateFigures {
   persistence_errors: number;
   circuit_breaker_trips: number;
 }
+
+export const NO_STATE_FIGURES: StateFigures = {
+  reads: 0,
+  writes: 0,
+  avg_read_latency_us: 0,
+  avg_write_latency_us: 0,
+  read_errors: 0,
+  write_errors: 0,
+  persistence_ops: 0,
+  persistence_errors: 0,
+  circuit_breaker_trips: 0,
+};

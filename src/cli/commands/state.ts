@@ -1,4 +1,5 @@
 import { resolve } from "node:path";
+import { withTextForBytes } from "../../core/bytes-as-text.ts";
 import { SpellError } from "../../core/errors.ts";
 import { documentValue, parseJson, stringifyJson } from "../../core/json.ts";
 import { ask, showObject } from "../ask.ts";
@@ -125,7 +126,8 @@ function withKey(args: ArgValues, options: OptionValues): Named & { key: string 
   return { ...rest, key: name };
 }
 
-const compact = (value: unknown): string => stringifyJson(documentValue(value));
+const compact = (value: unknown): string => stringifyJson(withTextForBytes(value));
+const pretty = (value: unknown): string => stringifyJson(withTextForBytes(value), true);
 
 async function show(io: CommandIo, args: ArgValues, options: OptionValues): Promise<number> {
   const { key: name, ...rest } = named(args, options);
@@ -148,8 +150,6 @@ async function show(io: CommandIo, args: ArgValues, options: OptionValues): Prom
   }
   return EXIT.ok;
 }
-
-const pretty = (value: unknown): string => stringifyJson(documentValue(value), true);
 
 async function get(io: CommandIo, args: ArgValues, options: OptionValues): Promise<number> {
   const request = { type: "state", command: "get", ...withKey(args, options) } as const;

@@ -1,6 +1,7 @@
 /** Watches a kernel's health: figures on demand, and a log line when its level changes. */
 import type { Config } from "../../config/schema.ts";
 import type { Log } from "../../core/log.ts";
+import type { StateFigures } from "../../state/service.ts";
 import type { HubStatus } from "../hub.ts";
 import type { Operations } from "../operations.ts";
 import { LoopDelay } from "./loop-delay.ts";
@@ -13,6 +14,7 @@ export interface MonitorOptions {
   hub: () => HubStatus;
   metrics: RequestMetrics;
   operations: Operations;
+  state: () => StateFigures;
   /** As the configuration stands now. */
   limits: () => Config["health"];
   version: string;
@@ -30,7 +32,7 @@ export class HealthMonitor implements Disposable {
   }
 
   report(): HealthReport {
-    const { hub, metrics, operations, limits, version } = this.options;
+    const { hub, metrics, operations, state, limits, version } = this.options;
     return healthReport({
       system: this.probe.figures(),
       performance: {
@@ -41,6 +43,7 @@ export class HealthMonitor implements Disposable {
         loop_delay_us: this.delay.figures(),
         wait_us: metrics.latency("waitMs"),
         duration_us: metrics.latency("durationMs"),
+        ...state(),
       },
       hub: hub(),
       limits: limits(),

@@ -44,6 +44,24 @@ export function prometheusText(report: HealthReport, requests: ReturnType<Reques
   metric("request_seconds_total", "counter", "Time that answering took.", [
     ...requests.map(([type, sum]) => [{ type }, sum.seconds] as const),
   ]);
+  metric("state_operations_total", "counter", "Times that state was read or written.", [
+    [{ operation: "read" }, performance.reads],
+    [{ operation: "write" }, performance.writes],
+  ]);
+  metric("state_errors_total", "counter", "Reads and writes of state that failed.", [
+    [{ operation: "read" }, performance.read_errors],
+    [{ operation: "write" }, performance.write_errors],
+  ]);
+  metric("state_latency_microseconds", "gauge", "Mean time of reads and writes of state.", [
+    [{ operation: "read" }, performance.avg_read_latency_us],
+    [{ operation: "write" }, performance.avg_write_latency_us],
+  ]);
+  metric(
+    "state_circuit_breaker_trips_total",
+    "counter",
+    "Times that state storage was left alone because it kept failing.",
+    plain(performance.circuit_breaker_trips),
+  );
   for (const [name, help, { p50, p95, p99 }] of [
     ["loop_delay", "How late the kernel's thread comes to what is due.", performance.loop_delay_us],
     ["request_wait", "Time from a request's arrival until its turn.", performance.wait_us],

@@ -1,10 +1,11 @@
 /** The health report: spec/kernel.md section 12.1. Pure: figures and limits in, report out. */
 import type { Config } from "../../config/schema.ts";
+import type { StateFigures } from "../../state/service.ts";
 import type { HubStatus } from "../hub.ts";
 import type { LatencyFigures } from "./request-metrics.ts";
 import type { SystemFigures } from "./system.ts";
 
-export interface PerformanceFigures {
+export interface PerformanceFigures extends StateFigures {
   requests: number;
   errors: number;
   error_rate_per_minute: number;

@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { prometheusText } from "../../../src/kernel/health/prometheus.ts";
 import { healthReport } from "../../../src/kernel/health/report.ts";
 import { RequestMetrics } from "../../../src/kernel/health/request-metrics.ts";
+import { NO_STATE_FIGURES } from "../../../src/state/service.ts";
 
 const LIMITS = {
   max_memory_mb: 1000,
@@ -34,6 +35,9 @@ function reportOf(given: { mb?: number; cpu?: number; clients?: number; delayUs?
       loop_delay_us: { ...latency, mean: given.delayUs ?? 1 },
       wait_us: latency,
       duration_us: latency,
+      ...NO_STATE_FIGURES,
+      reads: 12,
+      avg_write_latency_us: 34,
     },
     hub: {
       id: 'k"1',
@@ -102,6 +106,8 @@ test("Prometheus' text names each metric once, escapes labels, leaves out what w
   expect(lines).toContain('llmspell_info{version="1.2.3",kernel_id="k\\"1"} 1');
   expect(lines).toContain('llmspell_requests_total{type="execute"} 3');
   expect(lines).toContain('llmspell_load_average{over="5m"} 0.25');
+  expect(lines).toContain('llmspell_state_operations_total{operation="read"} 12');
+  expect(lines).toContain('llmspell_state_latency_microseconds{operation="write"} 34');
   expect(lines.filter((line) => line.startsWith("llmspell_request_wait_microseconds{"))).toEqual([]);
   const types = lines.filter((line) => line.startsWith("# TYPE")).map((line) => line.split(" ")[2]);
   expect(new Set(types).size).toBe(types.length);
