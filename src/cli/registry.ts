@@ -62,6 +62,16 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./commands/config.ts")).command,
   },
   {
+    name: "backup",
+    summary: "Save state to files, and restore it",
+    load: async () => (await import("./commands/backup.ts")).command,
+  },
+  {
+    name: "keys",
+    summary: "Store API keys of model providers",
+    load: async () => (await import("./commands/keys.ts")).command,
+  },
+  {
     name: "setup",
     summary: "Set up a provider step by step",
     load: async () => (await import("./commands/setup.ts")).command,

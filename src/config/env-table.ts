@@ -250,6 +250,10 @@ export const OTHER_VARIABLES: readonly { name: string; doc: string }[] = [
   { name: "LLMSPELL_CONFIG", doc: "Configuration file, as `--config`" },
   { name: "LLMSPELL_PROFILE", doc: "Built-in profile, as `--profile`" },
   { name: "LLMSPELL_ENGINE", doc: "Script engine, as `--engine`" },
+  {
+    name: "LLMSPELL_KEYS_PASSPHRASE",
+    doc: "Passphrase that seals stored API keys, in place of keychain and key file",
+  },
   { name: "LLMSPELL_SERVE_TOKEN", doc: "Token that clients of `llmspell serve` must send" },
   {
     name: "LLMSPELL_KERNEL_TOKEN",

@@ -13,6 +13,8 @@ import {
   param,
   wait,
 } from "./declare.ts";
+import { backupFunctions } from "./state/backup.ts";
+import { migrationFunctions } from "./state/migration.ts";
 
 const scopeParam = param(
   "scope",
@@ -154,5 +156,7 @@ export const StateGlobal: GlobalDecl = {
         return save(ctx, scope, key, second);
       },
     }),
+    ...migrationFunctions,
+    ...backupFunctions,
   },
 };

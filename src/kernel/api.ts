@@ -81,6 +81,23 @@ export type ModelRequest =
   | { type: "providers"; command: "list" }
   | { type: "providers"; command: "info" | "test"; name: string };
 
+/** Keys of the user who asks: never sent to a kernel of another process. */
+export type KeysRequest =
+  | {
+      type: "keys";
+      command: "add" | "rotate";
+      provider: string;
+      key: string;
+      expiresInDays?: number;
+      /** Somebody is there who can unlock a keychain. */
+      interactive: boolean;
+    }
+  | { type: "keys"; command: "list" }
+  | { type: "keys"; command: "remove"; provider: string }
+  | { type: "keys"; command: "audit"; limit: number }
+  /** Stores the variables `<prefix><PROVIDER>`. */
+  | { type: "keys"; command: "load_env"; prefix: string; interactive: boolean };
+
 /**
  * State of this kernel (spec/kernel.md section 3.3). Without a scope, a key may name its own (`user:bob:theme`); else it
  * is of `global`. The scope `component` means all of agents, tools and hooks.
@@ -103,6 +120,37 @@ export type StateRequest =
   | { type: "state"; command: "check" }
   /** Keeps what can be read of a damaged database, in a process of its own. */
   | { type: "state"; command: "repair" };
+
+/** Backups of this kernel's state. `backup`: an id, or the absolute path of a `.backup` file. */
+export type BackupRequest =
+  | { type: "backup"; command: "create"; incremental: boolean; description?: string; output?: string }
+  | {
+      type: "backup";
+      command: "restore";
+      backup: string;
+      dryRun: boolean;
+      verify: boolean;
+      /** Save the present state first. */
+      safety: boolean;
+      /** Migrate what is restored to this schema version. */
+      targetVersion?: string;
+    }
+  | { type: "backup"; command: "list"; limit?: number }
+  | { type: "backup"; command: "info" | "validate" | "delete"; backup: string }
+  | { type: "backup"; command: "cleanup"; dryRun: boolean };
+
+/** Migrates this kernel's state to another schema version; without one replies how it stands. */
+export type MigrateRequest =
+  | { type: "migrate"; command: "status" }
+  | {
+      type: "migrate";
+      command: "run";
+      version: string;
+      dryRun: boolean;
+      /** Undefined: as configured. */
+      backup?: boolean;
+      level?: "None" | "Basic" | "Strict" | "Paranoid";
+    };
 
 /** Offers the local models over HTTP until it is interrupted; then replies `ok`. */
 export interface ServeRequest {
@@ -191,6 +239,9 @@ export type KernelRequest =
   | ExecuteRequest
   | ToolRequest
   | ModelRequest
+  | KeysRequest
+  | BackupRequest
+  | MigrateRequest
   | StateRequest
   | ServeRequest
   | DoctorRequest

@@ -67,8 +67,11 @@ class Kernel implements LocalKernel, Services {
   private readonly debugService;
   private readonly storageService;
   private readonly stateService;
+  private readonly backupService;
+  private readonly migrationService;
   private readonly eventService;
   private readonly hookService;
+  private readonly keyService;
   stateFigures = (): StateFigures => NO_STATE_FIGURES;
   private session: ScriptSession | undefined;
   private ended: Promise<void> | undefined;
@@ -84,7 +87,13 @@ class Kernel implements LocalKernel, Services {
     });
     this.modelService = once(async () => {
       const { createModelService } = await import("../models/create.ts");
-      return createModelService({ config: this.config, log, env, dataDirectory: dataDirectory(env) });
+      return createModelService({
+        config: this.config,
+        log,
+        env,
+        dataDirectory: dataDirectory(env),
+        keys: await this.keys(),
+      });
     });
     this.agentService = once(async () => {
       const { createAgentService } = await import("../agents/create.ts");
@@ -115,6 +124,29 @@ class Kernel implements LocalKernel, Services {
       this.stateFigures = () => state.figures();
       return state;
     });
+    this.backupService = once(async () => {
+      const { createBackupService } = await import("../state/backup/backups.ts");
+      return createBackupService({
+        config: this.config,
+        log,
+        env,
+        cwd,
+        state: () => this.state(),
+        events: () => this.events(),
+        migrations: () => this.migrations(),
+      });
+    });
+    this.migrationService = once(async () => {
+      const { createMigrationService } = await import("../state/migration/migrations.ts");
+      return createMigrationService({
+        config: this.config,
+        dataDirectory: dataDirectory(env),
+        state: () => this.state(),
+        backups: () => this.backups(),
+        events: () => this.events(),
+        hooks: () => this.hooks(),
+      });
+    });
     this.eventService = once(async () => {
       const { createEventService } = await import("../events/create.ts");
       return createEventService();
@@ -122,6 +154,10 @@ class Kernel implements LocalKernel, Services {
     this.hookService = once(async () => {
       const { createHookService } = await import("../hooks/create.ts");
       return createHookService();
+    });
+    this.keyService = once(async () => {
+      const { openKeyStore } = await import("../security/keys/store.ts");
+      return openKeyStore({ dataDirectory: dataDirectory(env), env, log });
     });
   }
 
@@ -149,12 +185,24 @@ class Kernel implements LocalKernel, Services {
     return this.stateService.get();
   }
 
+  backups() {
+    return this.backupService.get();
+  }
+
+  migrations() {
+    return this.migrationService.get();
+  }
+
   events() {
     return this.eventService.get();
   }
 
   hooks() {
     return this.hookService.get();
+  }
+
+  keys() {
+    return this.keyService.get();
   }
 
   request(request: ExecuteRequest, options?: RequestOptions): Promise<ExecuteReply | Failure>;
@@ -217,6 +265,18 @@ class Kernel implements LocalKernel, Services {
       case "providers": {
         const { answerProvidersRequest } = await import("./requests/model.ts");
         return answerProvidersRequest(request, this, options);
+      }
+      case "backup": {
+        const { answerBackupRequest } = await import("./requests/backup.ts");
+        return answerBackupRequest(request, await this.backups(), options);
+      }
+      case "migrate": {
+        const { answerMigrateRequest } = await import("./requests/migrate.ts");
+        return answerMigrateRequest(request, await this.migrations(), options);
+      }
+      case "keys": {
+        const { answerKeysRequest } = await import("./requests/keys.ts");
+        return answerKeysRequest(request, await this.keys(), this.env);
       }
       case "serve": {
         const { answerServeRequest } = await import("./serve/serve.ts");

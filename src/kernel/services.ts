@@ -7,6 +7,9 @@ import type { DebugService } from "../debug/service.ts";
 import type { EventService } from "../events/service.ts";
 import type { HookService } from "../hooks/service.ts";
 import type { ModelService } from "../models/service.ts";
+import type { KeyStore } from "../security/keys/store.ts";
+import type { BackupService } from "../state/backup/service.ts";
+import type { MigrationService } from "../state/migration/service.ts";
 import type { StateService } from "../state/service.ts";
 import type { Storage } from "../storage/storage.ts";
 import type { ToolService } from "../tools/service.ts";
@@ -23,8 +26,14 @@ export interface Services {
   /** The database of the data directory, opened at its first use. */
   storage(): Promise<Storage>;
   state(): Promise<StateService>;
+  /** Backups of state. */
+  backups(): Promise<BackupService>;
+  /** Migrations of state to other schemas. */
+  migrations(): Promise<MigrationService>;
   events(): Promise<EventService>;
   hooks(): Promise<HookService>;
+  /** Stored API keys. */
+  keys(): Promise<KeyStore>;
 }
 
 /** The effective configuration and how it may change while scripts run. */

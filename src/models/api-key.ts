@@ -1,32 +1,53 @@
 import { providerType } from "../config/provider-types.ts";
 import type { ProviderConfig } from "../config/schema.ts";
+import type { KeyInfo, KeyStore } from "../security/keys/store.ts";
 
 export interface ApiKey {
-  value: string;
-  /** Where it came from, without the key: `config`, or the name of a variable. */
+  /** Where it comes from, without the key: `config`, `key store`, or the name of a variable. */
   source: string;
+  /** The key itself, for the one who sends it. @throws SpellError where the store cannot be opened */
+  reveal(): Promise<string>;
 }
+
+export const KEY_STORE = "key store";
 
 type Environment = Record<string, string | undefined>;
 
+export interface KeyPlaces {
+  env: Environment;
+  store: KeyStore;
+}
+
 /**
- * The key of a provider: `api_key`, then the variable that `api_key_env` names, then `LLMSPELL_PROVIDER_<NAME>_API_KEY`,
- * `LLMSPELL_<NAME>_API_KEY` and the vendor's own variable (spec/config.md section 2.2). Empty values count as unset.
+ * The key of a provider: `api_key`, then the variable that `api_key_env` names, then the key store, then
+ * `LLMSPELL_PROVIDER_<NAME>_API_KEY`, `LLMSPELL_<NAME>_API_KEY` and the vendor's own variable (spec/config.md section
+ * 2.2). Empty values count as unset.
  */
 export function findApiKey(
   name: string,
   settings: ProviderConfig,
   type: string,
-  env: Environment,
+  { env, store }: KeyPlaces,
 ): ApiKey | undefined {
   const variables = keyVariables(name, settings, type);
-  if (settings.api_key) {
-    // The loader puts a variable's value into `api_key`.
-    const source = variables.find((variable) => env[variable] === settings.api_key) ?? "config";
-    return { value: settings.api_key, source };
-  }
-  const source = variables.find((variable) => env[variable]);
-  return source === undefined ? undefined : { value: env[source]!, source };
+  // The loader puts a variable's value into `api_key`.
+  const loadedFrom = settings.api_key ? variables.find((name) => env[name] === settings.api_key) : undefined;
+  if (settings.api_key && (loadedFrom === undefined || loadedFrom === settings.api_key_env))
+    return given(loadedFrom ?? "config", settings.api_key);
+  const first = settings.api_key_env;
+  if (first !== undefined && env[first]) return given(first, env[first]);
+  const stored = storedKey(name, type, store);
+  if (stored?.isActive === true) return { source: KEY_STORE, reveal: () => store.reveal(stored.provider) };
+  const source = loadedFrom ?? variables.find((variable) => env[variable]);
+  return source === undefined ? undefined : given(source, env[source]!);
+}
+
+const given = (source: string, value: string): ApiKey => ({ source, reveal: async () => value });
+
+/** The stored key of a provider: under its own name, else under its type's. Providers that need none have none. */
+export function storedKey(name: string, type: string, store: KeyStore): KeyInfo | undefined {
+  if (providerType(type)?.keyVariables.length === 0) return undefined;
+  return store.find(name) ?? store.find(type);
 }
 
 /** The variables in which a key is looked for, in order. */

@@ -3,6 +3,7 @@ import type { EmbeddingModelV4, RerankingModelV4 } from "@ai-sdk/provider";
 import { SpellError } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
 import type { ConfigService } from "../kernel/services.ts";
+import type { KeyStore } from "../security/keys/store.ts";
 import { LocalModels } from "./local.ts";
 import { LOCAL, type Provider, ProviderTable } from "./provider-table.ts";
 import { TestModels } from "./providers/test/models.ts";
@@ -23,10 +24,17 @@ export interface ModelServiceOptions {
   env: Record<string, string | undefined>;
   /** Where the store lies when the configuration names no `model_directory`. */
   dataDirectory: string;
+  keys: KeyStore;
 }
 
-export function createModelService({ config, log, env, dataDirectory }: ModelServiceOptions): ModelService {
-  const table = new ProviderTable(config, env);
+export function createModelService({
+  config,
+  log,
+  env,
+  dataDirectory,
+  keys,
+}: ModelServiceOptions): ModelService {
+  const table = new ProviderTable(config, { env, store: keys });
   const local = new LocalModels(env, dataDirectory, log);
   const scripted = new TestModels();
   const localSettings = () => table.require(LOCAL).settings;

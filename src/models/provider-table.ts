@@ -4,7 +4,7 @@ import { type ProviderConfig, providerEntries, providerOf } from "../config/sche
 import { SpellError } from "../core/errors.ts";
 import { didYouMean } from "../core/nearest.ts";
 import type { ConfigService } from "../kernel/services.ts";
-import { type ApiKey, findApiKey, keyVariables } from "./api-key.ts";
+import { type ApiKey, findApiKey, type KeyPlaces, keyVariables, storedKey } from "./api-key.ts";
 import { AVAILABLE_TYPES, canonicalType, KNOWN_TYPES, typeFacts } from "./provider-types.ts";
 import { EMBEDDED_MODEL, type ProviderInfo } from "./service.ts";
 
@@ -21,14 +21,15 @@ export interface Provider {
 export class ProviderTable {
   constructor(
     private readonly config: ConfigService,
-    private readonly env: Record<string, string | undefined>,
+    private readonly places: KeyPlaces,
   ) {}
 
-  /** Configured and enabled, the default first, then by name. */
+  /** Configured or with a stored key, and enabled; the default first, then by name. */
   list(): ProviderInfo[] {
-    return providerEntries(this.config.current)
-      .filter(([, settings]) => settings.enabled)
-      .map(([key]) => this.info(this.provider(key)!))
+    return this.keys()
+      .map((key) => this.provider(key)!)
+      .filter(({ settings }) => settings.enabled)
+      .map((provider) => this.info(provider))
       .sort((a, b) => Number(b.isDefault) - Number(a.isDefault) || (a.key < b.key ? -1 : 1));
   }
 
@@ -54,17 +55,19 @@ export class ProviderTable {
   }
 
   apiKey({ key, type, settings }: Provider): ApiKey | undefined {
-    return findApiKey(key, settings, type, this.env);
+    return findApiKey(key, settings, type, this.places);
   }
 
-  /** The provider under exactly this key; `local` and the names of local engines exist without a table. */
+  /** The provider under exactly this key; `local`, local engines and vendors with a stored key need no table. */
   provider(key: string): Provider | undefined {
     const settings = providerOf(this.config.current, key);
     if (settings !== undefined) return { key, type: canonicalType(settings.provider_type || key), settings };
     const type = canonicalType(key);
     if (key === LOCAL || type === "llamacpp")
       return { key, type: "llamacpp", settings: this.localSettings() };
-    return undefined;
+    const model = providerType(type)?.defaultModel;
+    if (model === undefined || this.places.store.find(type) === undefined) return undefined;
+    return { key, type, settings: { provider_type: type, enabled: true, default_model: model } };
   }
 
   /** The settings of local models: those of the first enabled llamacpp provider, else the defaults. */
@@ -138,8 +141,12 @@ export class ProviderTable {
     if (!settings.enabled) return `Provider '${key}' is disabled`;
     const variable = settings.api_key_env ?? providerType(type)?.keyVariables[0];
     if (typeFacts(type) === undefined) return `Unsupported provider type: ${type}`;
-    if (variable !== undefined && this.apiKey({ key, type, settings }) === undefined)
+    if (variable !== undefined && this.apiKey({ key, type, settings }) === undefined) {
+      const stored = storedKey(key, type, this.places.store);
+      if (stored !== undefined)
+        return `Provider '${key}' is not configured: its stored key expired on ${stored.expiresAt}`;
       return `Provider '${key}' is not configured: environment variable ${variable} is not set`;
+    }
     if (!typeFacts(type)!.available)
       return `Provider '${key}' has type ${type}, which this build cannot talk to`;
     return undefined;
@@ -162,12 +169,21 @@ export class ProviderTable {
 
   private missingType(name: string, type: string): string {
     const variable = providerType(type)?.keyVariables[0];
-    if (variable === undefined || this.env[variable]) return `Provider '${name}' is not configured`;
+    if (variable === undefined || this.places.env[variable]) return `Provider '${name}' is not configured`;
     return `Provider '${name}' is not configured: environment variable ${variable} is not set`;
   }
 
   private keys(): string[] {
-    return providerEntries(this.config.current).map(([key]) => key);
+    const configured = providerEntries(this.config.current).map(([key]) => key);
+    const types = new Set(configured.map((key) => this.provider(key)!.type));
+    const stored = this.places.store.list().map(({ provider }) => provider);
+    // A stored key under a vendor's name serves the providers of that type; alone it makes one.
+    return [
+      ...configured,
+      ...stored.filter(
+        (name) => !types.has(name) && !configured.includes(name) && this.provider(name) !== undefined,
+      ),
+    ];
   }
 
   private available(): string {

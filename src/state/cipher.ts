@@ -1,6 +1,7 @@
 /** Encryption of stored state: AES-256-GCM, for the scopes that the configuration names. */
 import { createCipheriv, createDecipheriv, createHash, randomBytes } from "node:crypto";
 import { SpellError } from "../core/errors.ts";
+import { NOTE_PREFIX } from "./backend.ts";
 import { parseStorageKey } from "./keys.ts";
 
 const KEY_ID_BYTES = 4;
@@ -69,6 +70,8 @@ export class AesCipher implements StateCipher {
   }
 
   private covers(storageKey: string): boolean {
+    // The program must read its notes before it has a use for a key.
+    if (storageKey.startsWith(NOTE_PREFIX)) return false;
     if (this.scopes.includes("*")) return true;
     const { scope } = parseStorageKey(storageKey);
     return this.scopes.includes(scope) || this.scopes.includes(scope.split(":", 1)[0]!);

@@ -11,6 +11,8 @@ const PAGES = [
   "docs/connected.md",
   "docs/jupyter.md",
   "docs/test-provider.md",
+  "docs/backup.md",
+  "docs/keys.md",
 ];
 
 interface Block {

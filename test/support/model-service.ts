@@ -9,6 +9,7 @@ import { silentLog } from "../../src/core/log.ts";
 import type { ConfigService, RunContext, Services } from "../../src/kernel/services.ts";
 import { createModelService } from "../../src/models/create.ts";
 import type { ModelService } from "../../src/models/service.ts";
+import { openKeyStore } from "../../src/security/keys/store.ts";
 import { onlyServices } from "./services.ts";
 
 export interface TestHome {
@@ -44,7 +45,13 @@ export async function modelService(
   toml = "",
 ): Promise<{ models: ModelService; config: ConfigService; services: Services }> {
   const config = await configService(home, toml);
-  const models = createModelService({ config, log: silentLog, env: home.env, dataDirectory: home.data });
+  const models = createModelService({
+    config,
+    log: silentLog,
+    env: home.env,
+    dataDirectory: home.data,
+    keys: openKeyStore({ dataDirectory: home.data, env: home.env, log: silentLog }),
+  });
   const services = onlyServices(config, { models: async () => models });
   return { models, config, services };
 }

@@ -15,8 +15,11 @@ export function onlyServices(config: ConfigService, given: Partial<Services> = {
     debug: absent("debug"),
     storage: absent("storage"),
     state: absent("state"),
+    backups: absent("backups"),
+    migrations: absent("migrations"),
     events: absent("events"),
     hooks: absent("hooks"),
+    keys: absent("keys"),
     ...given,
   };
 }

@@ -7,6 +7,7 @@ import type { ArgValues, CommandDecl, CommandIo, OptionDecl, OptionValues } from
 import { connectable } from "../connect-options.ts";
 import { EXIT } from "../exit-codes.ts";
 import { readStateFile, type StateFormat, writeStateFile } from "../state-file.ts";
+import { migrateCommand } from "./state-migrate.ts";
 
 const scope: OptionDecl = {
   flag: "--scope",
@@ -26,6 +27,7 @@ export const command: CommandDecl = {
   options: [],
   subcommands: [
     ...connectable([
+      migrateCommand,
       {
         name: "show",
         summary: "Show values, without secrets",

@@ -72,6 +72,24 @@ const SCHEMAS: Readonly<Record<string, TObject>> = {
     check: {},
     repair: {},
   }),
+  ...commands("backup", {
+    create: { incremental: yesOrNo, description: maybeText, output: maybeText },
+    restore: { backup: text, dryRun: yesOrNo, verify: yesOrNo, safety: yesOrNo, targetVersion: maybeText },
+    list: { limit: Type.Optional(Type.Integer({ minimum: 1 })) },
+    info: { backup: text },
+    validate: { backup: text },
+    delete: { backup: text },
+    cleanup: { dryRun: yesOrNo },
+  }),
+  ...commands("migrate", {
+    status: {},
+    run: {
+      version: text,
+      dryRun: yesOrNo,
+      backup: Type.Optional(yesOrNo),
+      level: Type.Optional(Type.Union(["None", "Basic", "Strict", "Paranoid"].map((l) => Type.Literal(l)))),
+    },
+  }),
   ...commands("providers", { list: {}, info: { name: text }, test: { name: text } }),
 };
 
