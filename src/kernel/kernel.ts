@@ -5,6 +5,8 @@ import { createConfigService } from "../config/service.ts";
 import { type ErrorJson, errorToJson, SpellError } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
 import { dataDirectory } from "../core/paths.ts";
+import { type SpanInput, span } from "../core/span.ts";
+import type { KernelMetrics } from "../metrics/create.ts";
 import type {
   ExecuteReply,
   ExecuteRequest,
@@ -21,6 +23,8 @@ export interface KernelOptions {
   log: Log;
   env: Record<string, string | undefined>;
   cwd: string;
+  /** Of a kernel that counts from its start; otherwise it does from its first service on. */
+  metrics?: KernelMetrics;
 }
 
 type Failure = { status: "error"; error: ErrorJson };
@@ -59,6 +63,8 @@ class Kernel implements LocalKernel, Services {
   private readonly storageService;
   private readonly eventService;
   private readonly hookService;
+  private readonly metricsService;
+  private readonly telemetry;
   private session: ScriptSession | undefined;
   private ended: Promise<void> | undefined;
 
@@ -69,10 +75,12 @@ class Kernel implements LocalKernel, Services {
     this.config = createConfigService(options.loaded);
     this.toolService = once(async () => {
       const { createToolService } = await import("../tools/create.ts");
+      await this.metrics();
       return createToolService({ config: this.config, log, env, cwd });
     });
     this.modelService = once(async () => {
       const { createModelService } = await import("../models/create.ts");
+      await this.metrics();
       return createModelService({ config: this.config, log, env, dataDirectory: dataDirectory(env) });
     });
     this.agentService = once(async () => {
@@ -98,6 +106,15 @@ class Kernel implements LocalKernel, Services {
     this.hookService = once(async () => {
       const { createHookService } = await import("../hooks/create.ts");
       return createHookService();
+    });
+    this.metricsService = once(async () => {
+      if (options.metrics !== undefined) return options.metrics;
+      const { KernelMetrics } = await import("../metrics/create.ts");
+      return new KernelMetrics(log, () => this.config.current.kernel.execution);
+    });
+    this.telemetry = once(async () => {
+      const { startTelemetry } = await import("../tracing/start.ts");
+      return startTelemetry({ env, metrics: await this.metrics(), log });
     });
   }
 
@@ -129,13 +146,23 @@ class Kernel implements LocalKernel, Services {
     return this.hookService.get();
   }
 
+  metrics() {
+    return this.metricsService.get();
+  }
+
   request(request: ExecuteRequest, options?: RequestOptions): Promise<ExecuteReply | Failure>;
   request(request: KernelRequest, options?: RequestOptions): Promise<KernelReply>;
-  async request(request: KernelRequest, options: RequestOptions = {}): Promise<KernelReply> {
+  async request(request: KernelRequest, asked: RequestOptions = {}): Promise<KernelReply> {
+    const options = { ...asked, id: asked.id ?? crypto.randomUUID() };
     try {
       if (this.ended !== undefined)
         throw new SpellError("internal", "Cannot take a request: the kernel has shut down");
-      return await this.answer(request, options);
+      if (this.isWatched()) await this.telemetry.get();
+      return await span(messageSpan(request.type, options.id), async (watched) => {
+        const reply = await this.answer(request, options);
+        if (reply.status === "error") watched.fail(reply.error.code, reply.error.message);
+        return reply;
+      });
     } catch (error) {
       if (!(error instanceof SpellError))
         this.log.debug("kernel", "request failed", {
@@ -145,11 +172,22 @@ class Kernel implements LocalKernel, Services {
     }
   }
 
+  /** Asked before anything is loaded for it: the standard variables name a collector, or steps are to be logged. */
+  private isWatched(): boolean {
+    const { env } = this;
+    const collector =
+      env.OTEL_EXPORTER_OTLP_ENDPOINT ||
+      env.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT ||
+      env.OTEL_EXPORTER_OTLP_METRICS_ENDPOINT;
+    return Boolean(collector) || this.config.current.kernel.execution.enable_tracing;
+  }
+
   private async answer(request: KernelRequest, options: RequestOptions): Promise<KernelReply> {
     switch (request.type) {
       case "execute": {
         this.session ??= new ScriptSession(this, this.env);
-        return this.session.execute(request, options);
+        const { session } = this;
+        return span(executionSpan(request), () => session.execute(request, options));
       }
       case "reset":
         await this.session?.reset();
@@ -212,5 +250,30 @@ class Kernel implements LocalKernel, Services {
     debug?.dispose();
     const storage = await this.storageService.made();
     storage?.close();
+    const telemetry = await this.telemetry.made();
+    await telemetry?.close();
+    const metrics = await this.metricsService.made();
+    metrics?.[Symbol.dispose]();
   }
+}
+
+function executionSpan({ name, path, interactive, language }: ExecuteRequest): SpanInput {
+  return {
+    category: "script_runtime",
+    operation: "execute",
+    attributes: {
+      "llmspell.session.type": interactive ? "repl" : path === undefined ? "exec" : "script",
+      "llmspell.script.name": name,
+      "llmspell.script.path": path,
+      "llmspell.script.engine": language,
+    },
+  };
+}
+
+function messageSpan(type: KernelRequest["type"], id: string): SpanInput {
+  return {
+    category: "transport",
+    operation: `${type}_request`,
+    attributes: { "llmspell.correlation_id": id },
+  };
 }

@@ -6,6 +6,7 @@ import type { Task } from "../core/task.ts";
 import type { DebugService } from "../debug/service.ts";
 import type { EventService } from "../events/service.ts";
 import type { HookService } from "../hooks/service.ts";
+import type { MetricsRegistry } from "../metrics/registry.ts";
 import type { ModelService } from "../models/service.ts";
 import type { Storage } from "../storage/storage.ts";
 import type { ToolService } from "../tools/service.ts";
@@ -23,6 +24,8 @@ export interface Services {
   storage(): Promise<Storage>;
   events(): Promise<EventService>;
   hooks(): Promise<HookService>;
+  /** Figures of this kernel: its own and those of scripts. */
+  metrics(): Promise<MetricsRegistry>;
 }
 
 /** The effective configuration and how it may change while scripts run. */
