@@ -42,6 +42,8 @@ export interface SpanInput {
   name?: string;
   /** Told to something outside this process that does the work. */
   isClient?: boolean;
+  /** Not recorded where it succeeds and nothing belongs to it: of calls by the thousand, those that did something. */
+  isFrame?: boolean;
   attributes?: SpanAttributes;
 }
 

@@ -1,5 +1,6 @@
 /** Figures of what services do, from the spans that they report: calls, errors, durations, tokens. */
 import type { Meter, SpanAttributes } from "../core/span.ts";
+import type { Instrument, MetricOptions } from "./instrument.ts";
 import type { Labels } from "./names.ts";
 import type { MetricsRegistry } from "./registry.ts";
 
@@ -44,6 +45,15 @@ export interface Watching {
 }
 
 export function meterOf(registry: MetricsRegistry, watching: () => Watching): Meter {
+  const known = new Map<string, Figures>();
+  const figuresOf = (of: string, category: string) => {
+    let figures = known.get(of);
+    if (figures === undefined) {
+      figures = makeFigures(registry, RULES[of], category);
+      known.set(of, figures);
+    }
+    return figures;
+  };
   return ({ category, operation, name }, attributes, durationMs, error) => {
     const { monitor_agents, track_performance, enable_tracing } = watching();
     if (enable_tracing)
@@ -55,26 +65,43 @@ export function meterOf(registry: MetricsRegistry, watching: () => Watching): Me
     if (UNCOUNTED.has(category)) return;
     if (!monitor_agents && operation === "invoke_agent") return;
     if (!track_performance && operation === "execute") return;
-    const rule = RULES[`${category}.${operation}`];
-    const prefix = rule?.prefix ?? category;
+    const { rule, calls, duration, errors, tokens } = figuresOf(`${category}.${operation}`, category);
     const labels = rule === undefined ? { operation } : labelsOf(rule, attributes);
-    const figure = (name: string, kind: "counter" | "histogram", description: string, unit = "") =>
-      registry.own(`${prefix}.${name}`, { kind, description, unit });
-    figure("calls", "counter", "How often it was done.").add(1, labels);
-    figure("duration", "histogram", "How long it took.", "ms").record(durationMs, labels);
-    if (error !== undefined)
-      figure("errors", "counter", "How often it failed.").add(1, { ...labels, type: error });
+    calls.add(1, labels);
+    duration.record(durationMs, labels);
+    if (error !== undefined) errors().add(1, { ...labels, type: error });
     if (rule !== MODEL) return;
-    const tokens = registry.own("model.tokens", {
-      kind: "histogram",
-      description: "Tokens of a call.",
-      unit: "{token}",
-      buckets: TOKEN_BUCKETS,
-    });
     for (const type of ["input", "output"] as const) {
       const used = attributes[`gen_ai.usage.${type}_tokens`];
-      if (typeof used === "number") tokens.record(used, { ...labels, type });
+      if (typeof used === "number") tokens().record(used, { ...labels, type });
     }
+  };
+}
+
+/** The metrics of one kind of span; what may never be needed is made when it is. */
+interface Figures {
+  rule: Rule | undefined;
+  calls: Instrument;
+  duration: Instrument;
+  errors: () => Instrument;
+  tokens: () => Instrument;
+}
+
+function makeFigures(registry: MetricsRegistry, rule: Rule | undefined, category: string): Figures {
+  const own = (name: string, options: MetricOptions) =>
+    registry.own(`${rule?.prefix ?? category}.${name}`, options);
+  return {
+    rule,
+    calls: own("calls", { kind: "counter", description: "How often it was done." }),
+    duration: own("duration", { kind: "histogram", description: "How long it took.", unit: "ms" }),
+    errors: () => own("errors", { kind: "counter", description: "How often it failed." }),
+    tokens: () =>
+      own("tokens", {
+        kind: "histogram",
+        description: "Tokens of a call.",
+        unit: "{token}",
+        buckets: TOKEN_BUCKETS,
+      }),
   };
 }
 

@@ -45,11 +45,16 @@ export class RecordingTracer implements Tracer {
   run<T>(input: SpanInput, work: (span: Span) => T): T {
     const { parent, holdsContent, onEnd } = this.options;
     const above = this.context.getStore() ?? parent;
+    if (above instanceof RecordedSpan) above.isEmpty = false;
     const span = new RecordedSpan(input, above, holdsContent);
     return this.context.run(span, () =>
       whenEnded(
         () => work(span),
-        (error) => onEnd(span.end(error)),
+        (error) => {
+          const record = span.end(error);
+          if (input.isFrame && span.isEmpty && record.error === undefined) return;
+          onEnd(record);
+        },
       ),
     );
   }
@@ -68,6 +73,8 @@ class RecordedSpan implements Span, TraceParent {
   readonly spanId = randomHex(8);
   private readonly startNs = nowNs();
   private readonly attributes: Record<string, SpanValue> = {};
+  /** Nothing belongs to it. */
+  isEmpty = true;
   private failure: SpanRecord["error"];
 
   constructor(

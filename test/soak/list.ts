@@ -12,6 +12,7 @@ import { scripts } from "./scripts.ts";
 import type { Soak } from "./soak.ts";
 import { sockets } from "./sockets.ts";
 import { start } from "./start.ts";
+import { telemetry } from "./telemetry.ts";
 
 export const soaks: readonly Soak[] = [
   interrupt,
@@ -27,4 +28,5 @@ export const soaks: readonly Soak[] = [
   openai,
   sockets,
   clients,
+  telemetry,
 ];

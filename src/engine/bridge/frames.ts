@@ -69,7 +69,8 @@ export class Frames {
   }
 
   run(fn: ScriptFunction, args: ScriptValue[]): Promise<ScriptValue> {
-    return span({ category: "script_runtime", operation: "callback" }, () => this.enter(fn, args));
+    const callback = { category: "script_runtime", operation: "callback", isFrame: true } as const;
+    return span(callback, () => this.enter(fn, args));
   }
 
   private enter(fn: ScriptFunction, args: ScriptValue[]): Promise<ScriptValue> {
