@@ -19,10 +19,22 @@ const LONGEST_WAIT_MS = 30_000;
 /** An answer says at most what was refused. */
 const MAX_ANSWER_BYTES = 65_536;
 
-type Attempt = { isDone: true } | { isDone: false; reason: string; retryAfterMs: number | undefined };
+type Attempt = { isDone: true } | Failed;
+
+interface Failed {
+  isDone: false;
+  reason: string;
+  /** At least so long before the next attempt; undefined: there is none. */
+  retryAfterMs: number | undefined;
+  /** The collector is there. */
+  isAnswered: boolean;
+}
 
 export class Sender {
   private hasComplained = false;
+  /** The program ends, and waits for the collector until then. */
+  private endsAtMs = Number.POSITIVE_INFINITY;
+  private readonly ending = new AbortController();
 
   constructor(private readonly options: SenderOptions) {}
 
@@ -33,21 +45,34 @@ export class Sender {
    */
   async send(message: object, signal: AbortSignal): Promise<boolean> {
     const body = this.bodyOf(message);
-    let waitMs = FIRST_WAIT_MS;
     for (let attempt = 1; ; attempt++) {
       const outcome = await this.attempt(body, signal);
       if (outcome.isDone) return true;
-      const { reason, retryAfterMs } = outcome;
-      if (retryAfterMs === undefined || attempt === ATTEMPTS || signal.aborted) {
-        this.complain(reason);
-        return false;
-      }
-      await sleep(Math.max(retryAfterMs, waitMs * (0.5 + Math.random() / 2)), signal);
-      waitMs = Math.min(waitMs * 2, LONGEST_WAIT_MS);
-      if (!signal.aborted) continue;
-      this.complain(reason);
+      if (attempt < ATTEMPTS && (await this.waitFor(outcome, attempt, signal))) continue;
+      this.complain(outcome.reason);
       return false;
     }
+  }
+
+  /** From now on a collector that is not there is not tried again, and no wait is longer than this. */
+  endWithin(ms: number): void {
+    this.endsAtMs = performance.now() + ms;
+    this.ending.abort();
+  }
+
+  /** @returns whether there is a next attempt */
+  private async waitFor(
+    { retryAfterMs, isAnswered }: Failed,
+    attempt: number,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    const isEnding = this.ending.signal.aborted;
+    if (retryAfterMs === undefined || (isEnding && !isAnswered)) return false;
+    const ownMs = Math.min(FIRST_WAIT_MS * 2 ** (attempt - 1), LONGEST_WAIT_MS) * (0.5 + Math.random() / 2);
+    const waitMs = Math.max(retryAfterMs, ownMs);
+    if (performance.now() + waitMs > this.endsAtMs) return false;
+    await sleep(waitMs, isEnding ? signal : AbortSignal.any([signal, this.ending.signal]));
+    return !signal.aborted;
   }
 
   private bodyOf(message: object): string | Uint8Array<ArrayBuffer> {
@@ -76,13 +101,13 @@ export class Sender {
       }
       await response.body?.cancel();
       const retryAfterMs = TEMPORARY.has(response.status) ? retryAfter(response) : undefined;
-      return { isDone: false, reason: `HTTP ${response.status}`, retryAfterMs };
+      return { isDone: false, reason: `HTTP ${response.status}`, retryAfterMs, isAnswered: true };
     } catch (error) {
       // Whatever fails here is the way to the collector; it must not reach what is being watched.
       const isLate = limit.aborted;
       const code = (error as { code?: unknown } | null)?.code;
       const reason = isLate ? "no answer in time" : `no connection (${String(code ?? error)})`;
-      return { isDone: false, reason, retryAfterMs: 0 };
+      return { isDone: false, reason, retryAfterMs: 0, isAnswered: false };
     }
   }
 

@@ -59,6 +59,7 @@ function exportTraces(settings: TracingSettings, origin: Origin, sender: Sender,
   const tracing = traceWith(tracer);
   return async () => {
     tracing[Symbol.dispose]();
+    sender.endWithin(END_MS);
     await queue.close(END_MS);
     if (queue.dropped > 0)
       log.warn("kernel", "Spans were dropped: the collector did not take them", { spans: queue.dropped });
@@ -79,6 +80,7 @@ function exportMetrics(metrics: MetricsRegistry, origin: Origin, sender: Sender)
   timer.unref();
   return async () => {
     clearInterval(timer);
+    sender.endWithin(END_MS);
     const late = setTimeout(() => ended.abort(), END_MS);
     await sending;
     await send();

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { Log, type LogRecord } from "../../../src/core/log.ts";
+import { Log, type LogRecord, silentLog } from "../../../src/core/log.ts";
 import { Sender } from "../../../src/tracing/sender.ts";
 import { type Answer, Collector } from "../../support/collector.ts";
 
@@ -75,5 +75,33 @@ describe("Sender", () => {
     const signal = AbortSignal.timeout(300);
     const { isTaken, received } = await sent(() => status(429, { "retry-after": "3600" }), signal);
     expect([isTaken, received.length]).toEqual([false, 1]);
+  });
+
+  test("a program that ends tries once where nobody listens, and waits no longer than it may", async () => {
+    const senderTo = ({ endpoint }: Collector) =>
+      new Sender({
+        target: { url: `${endpoint}/v1/traces`, headers: {} },
+        what: "traces",
+        timeoutMs: 10_000,
+        isCompressed: false,
+        log: silentLog,
+      });
+    const ended = async (collector: Collector) => {
+      const sender = senderTo(collector);
+      sender.endWithin(60_000);
+      return sender.send({}, new AbortController().signal);
+    };
+    const nobody = new Collector();
+    nobody[Symbol.dispose]();
+    expect(await ended(nobody)).toBe(false);
+    using later = new Collector((n) => (n === 0 ? status(429) : ok()));
+    expect(await ended(later)).toBe(true);
+    using busy = new Collector(() => status(429, { "retry-after": "3600" }));
+    const sender = senderTo(busy);
+    const sending = sender.send({}, new AbortController().signal);
+    while (busy.received.length === 0) await Bun.sleep(1);
+    sender.endWithin(1000);
+    expect(await sending).toBe(false);
+    expect(busy.received.length).toBeLessThanOrEqual(2);
   });
 });
