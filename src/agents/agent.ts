@@ -1,4 +1,5 @@
 import { messageOf, SpellError } from "../core/errors.ts";
+import { span } from "../core/span.ts";
 import { currentTasks, runAsTask, type Task, TaskLock } from "../core/task.ts";
 import type { RunContext } from "../kernel/services.ts";
 import { AgentAlerts, type HealthReport } from "./alerts.ts";
@@ -86,7 +87,9 @@ export class ManagedAgent implements Agent {
     }
     const emit = this.emitter(run, listener);
     try {
-      const output = await runAsTask(`agent "${this.name}"`, (task) => this.locked(task, input, run, emit));
+      const output = await this.watched(() =>
+        runAsTask(`agent "${this.name}"`, (task) => this.locked(task, input, run, emit)),
+      );
       await emit({ type: "end", output });
       return output;
     } catch (error) {
@@ -94,6 +97,27 @@ export class ManagedAgent implements Agent {
       emit({ type: "error", error }).catch(() => undefined);
       throw error;
     }
+  }
+
+  private watched(turn: () => Promise<AgentOutput>): Promise<AgentOutput> {
+    const attributes = {
+      "gen_ai.operation.name": "invoke_agent",
+      "gen_ai.agent.id": this.id,
+      "gen_ai.agent.name": this.name,
+      "gen_ai.agent.description": this.description === "" ? undefined : this.description,
+      "gen_ai.provider.name": this.model?.provider,
+      "gen_ai.request.model": this.model?.modelId,
+    };
+    const name = `invoke_agent ${this.name}`;
+    return span({ category: "agent", operation: "invoke_agent", name, attributes }, async (watched) => {
+      const output = await turn();
+      watched.set({
+        "gen_ai.usage.input_tokens": output.usage.promptTokens,
+        "gen_ai.usage.output_tokens": output.usage.completionTokens,
+        "gen_ai.response.finish_reasons": [output.finishReason],
+      });
+      return output;
+    });
   }
 
   private async locked(task: Task, input: AgentInput, run: RunContext, emit: Emit): Promise<AgentOutput> {

@@ -9,6 +9,7 @@ import type {
   SharedV4ProviderMetadata,
 } from "@ai-sdk/provider";
 import { messageOf, SpellError } from "../core/errors.ts";
+import { observeChat } from "../models/observe.ts";
 import type { SpellModel } from "../models/service.ts";
 import { abortable, abortError } from "./deadline.ts";
 import type { AgentEvent, AgentUsage } from "./service.ts";
@@ -34,7 +35,26 @@ export async function loadModel(
 }
 
 /** @throws SpellError provider, model_invalid, interrupted, timeout: whatever the signal was aborted with */
-export async function callModel(
+export function callModel(
+  model: SpellModel,
+  options: LanguageModelV4CallOptions,
+  signal: AbortSignal,
+  emit: Emit,
+): Promise<ModelAnswer> {
+  return observeChat(model, options, async (tell) => {
+    const answer = await streamAnswer(model, options, signal, emit);
+    const { finishReason, usage, toolCalls } = answer;
+    tell({
+      finishReason: toolCalls.length > 0 ? "tool_calls" : finishReason,
+      inputTokens: usage.promptTokens,
+      outputTokens: usage.completionTokens,
+      answer: () => answer,
+    });
+    return answer;
+  });
+}
+
+async function streamAnswer(
   model: SpellModel,
   options: LanguageModelV4CallOptions,
   signal: AbortSignal,

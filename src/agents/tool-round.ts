@@ -123,7 +123,8 @@ async function runCall(
   const toolName = ctx.tools.find(call.toolName)?.name ?? call.toolName;
   await ctx.emit({ type: "tool-start", callId: call.toolCallId, toolName, args: params });
   const startMs = performance.now();
-  const told = refusal === undefined ? await execute(toolName, params, ctx) : failure(refusal);
+  const told =
+    refusal === undefined ? await execute(toolName, call.toolCallId, params, ctx) : failure(refusal);
   await ctx.emit({
     type: "tool-end",
     callId: call.toolCallId,
@@ -145,6 +146,7 @@ const failure = (error: string): Told => ({ success: false, output: `Error: ${er
 
 async function execute(
   toolName: string,
+  callId: string,
   params: Record<string, unknown>,
   ctx: ToolRoundContext,
 ): Promise<Told> {
@@ -153,6 +155,7 @@ async function execute(
       signal: ctx.signal,
       correlationId: ctx.correlationId,
       timeoutMs: CALL_TIMEOUT_MS,
+      callId,
     });
     if (!result.success) return failure(failureText(result));
     return { success: true, output: modelText(result) };

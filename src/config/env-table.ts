@@ -281,6 +281,33 @@ export const OTHER_VARIABLES: readonly { name: string; doc: string }[] = [
     name: "HTTPS_PROXY",
     doc: "Proxy for downloads; also HTTP_PROXY, ALL_PROXY and the exceptions NO_PROXY, in small letters too",
   },
+  {
+    name: "OTEL_EXPORTER_OTLP_ENDPOINT",
+    doc: "OpenTelemetry collector to which traces and metrics go (OTLP over HTTP, as JSON), for example `http://localhost:4318`; also OTEL_EXPORTER_OTLP_TRACES_ENDPOINT and _METRICS_ENDPOINT, in full",
+  },
+  {
+    name: "OTEL_EXPORTER_OTLP_HEADERS",
+    doc: "Headers for the collector: `name=value,name=value`, percent-encoded; also _TRACES_HEADERS and _METRICS_HEADERS",
+  },
+  {
+    name: "OTEL_SERVICE_NAME",
+    doc: "Name under which traces and metrics appear; `llmspell` where it is not set. Further facts: OTEL_RESOURCE_ATTRIBUTES",
+  },
+  {
+    name: "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT",
+    doc: "`true` puts prompts, answers, arguments and results of tools, and error texts into traces",
+  },
+  { name: "OTEL_SDK_DISABLED", doc: "`true` exports nothing" },
+  { name: "OTEL_TRACES_EXPORTER", doc: "`none` exports no traces; OTEL_METRICS_EXPORTER no metrics" },
+  {
+    name: "OTEL_EXPORTER_OTLP_TIMEOUT",
+    doc: "Milliseconds for one request to the collector; 10000 where it is not set",
+  },
+  { name: "OTEL_EXPORTER_OTLP_COMPRESSION", doc: "`gzip` compresses what is sent to the collector" },
+  {
+    name: "TRACEPARENT",
+    doc: "W3C Trace Context of the program that started this one: its trace is continued",
+  },
   { name: "OLLAMA_BASE_URL", doc: "Address of the Ollama server where the file names none" },
   { name: "OLLAMA_HOST", doc: "The same, as Ollama itself reads it: host, or host and port" },
 ];

@@ -1,4 +1,4 @@
-import { Ring } from "./ring.ts";
+import { Ring } from "../core/ring.ts";
 
 /** Bounds: a script that makes up names without end must not fill memory. */
 const MAX_PATHS = 10_000;

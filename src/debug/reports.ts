@@ -1,12 +1,6 @@
 import { stringifyJson } from "../core/json.ts";
+import { percentile } from "../core/percentile.ts";
 import type { PathTimes, Profiler, Timer } from "./profiler.ts";
-
-/** The value below which `percent` of the samples lie, by nearest rank; samples need not be sorted. */
-export function percentile(samples: readonly number[], percent: number): number {
-  const sorted = [...samples].sort((a, b) => a - b);
-  const rank = Math.max(1, Math.ceil((percent / 100) * sorted.length));
-  return sorted[rank - 1] ?? 0;
-}
 
 function summary(times: PathTimes) {
   const samples = times.samples.last();

@@ -1,10 +1,10 @@
 import type { LogLevel } from "../core/log.ts";
+import { Ring } from "../core/ring.ts";
 import { type DebugEntry, type EntryFormat, entryFields, formatEntry } from "./entry.ts";
 import { type FilterSettings, ModuleFilters } from "./filters.ts";
 import { type DebugLevel, passes } from "./level.ts";
 import { Profiler } from "./profiler.ts";
 import { textReport } from "./reports.ts";
-import { Ring } from "./ring.ts";
 
 /** What the `[debug]` configuration and the process decide for a script. Structured-cloneable. */
 export interface DebugSettings {

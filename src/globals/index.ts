@@ -6,6 +6,7 @@ import type { GlobalDecl } from "./declare.ts";
 import { LoggerGlobal, UtilsGlobal } from "./empty.ts";
 import { JSONGlobal } from "./json.ts";
 import { LocalLLMGlobal } from "./local-llm.ts";
+import { MetricsGlobal } from "./metrics.ts";
 import { ProviderGlobal } from "./provider.ts";
 import { StateGlobal } from "./state.ts";
 import { StreamingGlobal } from "./streaming.ts";
@@ -21,6 +22,7 @@ export const globals: readonly GlobalDecl[] = [
   JSONGlobal,
   StreamingGlobal,
   LocalLLMGlobal,
+  MetricsGlobal,
   LoggerGlobal,
   UtilsGlobal,
 ];

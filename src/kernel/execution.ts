@@ -2,6 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { correlated } from "../core/correlation.ts";
 import { type ErrorJson, errorFromJson, SpellError } from "../core/errors.ts";
+import { currentSpan, type SpanContext, withinSpan } from "../core/span.ts";
 import { taskSignal } from "../core/task.ts";
 import type { EngineHost, ScriptEngine } from "../engine/engine.ts";
 import { createLuaEngine } from "../engine/lua/engine.ts";
@@ -18,6 +19,8 @@ interface Run {
   options: RequestOptions;
   id: string;
   abort: AbortController;
+  /** What calls of the chunk itself belong to in a trace. */
+  span: SpanContext | undefined;
 }
 
 /** One VM. Its globals persist from one execution to the next; executions take turns. */
@@ -76,7 +79,13 @@ export class ScriptSession {
 
   private async runOne(request: ExecuteRequest, options: RequestOptions): Promise<ExecuteReply> {
     const started = performance.now();
-    const run: Run = { request, options, id: options.id ?? randomUUID(), abort: new AbortController() };
+    const run: Run = {
+      request,
+      options,
+      id: options.id ?? randomUUID(),
+      abort: new AbortController(),
+      span: currentSpan(),
+    };
     const interrupt = () => {
       run.abort.abort(options.signal?.reason);
       this.engine.interrupt();
@@ -121,7 +130,9 @@ export class ScriptSession {
           emit: (event) => emit(run, event),
           blockedTasks: blocked,
         };
-        return correlated(run.id, () => this.dispatcher.call(target, args, context));
+        return correlated(run.id, () =>
+          withinSpan(currentSpan() ?? run.span, () => this.dispatcher.call(target, args, context)),
+        );
       },
       environment: (name) => (isSecretName(name) ? undefined : this.env[name]),
       output: (stream, text) => emit(this.running(), { type: "stream", stream, text }),

@@ -5,7 +5,11 @@ import { createConfigService } from "../config/service.ts";
 import { type ErrorJson, errorToJson, SpellError } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
 import { dataDirectory } from "../core/paths.ts";
+import type { BackupService } from "../state/backup/service.ts";
+import type { MigrationService } from "../state/migration/service.ts";
 import { NO_STATE_FIGURES, type StateFigures } from "../state/service.ts";
+import { type SpanInput, span } from "../core/span.ts";
+import type { KernelMetrics } from "../metrics/create.ts";
 import type {
   ExecuteReply,
   ExecuteRequest,
@@ -22,6 +26,8 @@ export interface KernelOptions {
   log: Log;
   env: Record<string, string | undefined>;
   cwd: string;
+  /** Of a kernel that counts from its start; otherwise it does from its first service on. */
+  metrics?: KernelMetrics;
 }
 
 type Failure = { status: "error"; error: ErrorJson };
@@ -73,6 +79,8 @@ class Kernel implements LocalKernel, Services {
   private readonly hookService;
   private readonly keyService;
   stateFigures = (): StateFigures => NO_STATE_FIGURES;
+  private readonly metricsService;
+  private readonly telemetry;
   private session: ScriptSession | undefined;
   private ended: Promise<void> | undefined;
 
@@ -83,10 +91,12 @@ class Kernel implements LocalKernel, Services {
     this.config = createConfigService(options.loaded);
     this.toolService = once(async () => {
       const { createToolService } = await import("../tools/create.ts");
+      await this.metrics();
       return createToolService({ config: this.config, log, env, cwd });
     });
     this.modelService = once(async () => {
       const { createModelService } = await import("../models/create.ts");
+      await this.metrics();
       return createModelService({
         config: this.config,
         log,
@@ -159,6 +169,15 @@ class Kernel implements LocalKernel, Services {
       const { openKeyStore } = await import("../security/keys/store.ts");
       return openKeyStore({ dataDirectory: dataDirectory(env), env, log });
     });
+    this.metricsService = once(async () => {
+      if (options.metrics !== undefined) return options.metrics;
+      const { KernelMetrics } = await import("../metrics/create.ts");
+      return new KernelMetrics(log, () => this.config.current.kernel.execution);
+    });
+    this.telemetry = once(async () => {
+      const { startTelemetry } = await import("../tracing/start.ts");
+      return startTelemetry({ env, metrics: await this.metrics(), log });
+    });
   }
 
   tools() {
@@ -185,11 +204,11 @@ class Kernel implements LocalKernel, Services {
     return this.stateService.get();
   }
 
-  backups() {
+  backups(): Promise<BackupService> {
     return this.backupService.get();
   }
 
-  migrations() {
+  migrations(): Promise<MigrationService> {
     return this.migrationService.get();
   }
 
@@ -205,13 +224,23 @@ class Kernel implements LocalKernel, Services {
     return this.keyService.get();
   }
 
+  metrics() {
+    return this.metricsService.get();
+  }
+
   request(request: ExecuteRequest, options?: RequestOptions): Promise<ExecuteReply | Failure>;
   request(request: KernelRequest, options?: RequestOptions): Promise<KernelReply>;
-  async request(request: KernelRequest, options: RequestOptions = {}): Promise<KernelReply> {
+  async request(request: KernelRequest, asked: RequestOptions = {}): Promise<KernelReply> {
+    const options = { ...asked, id: asked.id ?? crypto.randomUUID() };
     try {
       if (this.ended !== undefined)
         throw new SpellError("internal", "Cannot take a request: the kernel has shut down");
-      return await this.answer(request, options);
+      if (this.isWatched()) await this.telemetry.get();
+      return await span(messageSpan(request.type, options.id), async (watched) => {
+        const reply = await this.answer(request, options);
+        if (reply.status === "error") watched.fail(reply.error.code, reply.error.message);
+        return reply;
+      });
     } catch (error) {
       if (!(error instanceof SpellError))
         this.log.debug("kernel", "request failed", {
@@ -221,11 +250,22 @@ class Kernel implements LocalKernel, Services {
     }
   }
 
+  /** Asked before anything is loaded for it: the standard variables name a collector, or steps are to be logged. */
+  private isWatched(): boolean {
+    const { env } = this;
+    const collector =
+      env.OTEL_EXPORTER_OTLP_ENDPOINT ||
+      env.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT ||
+      env.OTEL_EXPORTER_OTLP_METRICS_ENDPOINT;
+    return Boolean(collector) || this.config.current.kernel.execution.enable_tracing;
+  }
+
   private async answer(request: KernelRequest, options: RequestOptions): Promise<KernelReply> {
     switch (request.type) {
       case "execute": {
         this.session ??= new ScriptSession(this, this.env);
-        return this.session.execute(request, options);
+        const { session } = this;
+        return span(executionSpan(request), () => session.execute(request, options));
       }
       case "reset":
         await this.session?.reset();
@@ -306,5 +346,30 @@ class Kernel implements LocalKernel, Services {
     await state?.dispose();
     const storage = await this.storageService.made();
     storage?.close();
+    const telemetry = await this.telemetry.made();
+    await telemetry?.close();
+    const metrics = await this.metricsService.made();
+    metrics?.[Symbol.dispose]();
   }
+}
+
+function executionSpan({ name, path, interactive, language }: ExecuteRequest): SpanInput {
+  return {
+    category: "script_runtime",
+    operation: "execute",
+    attributes: {
+      "llmspell.session.type": interactive ? "repl" : path === undefined ? "exec" : "script",
+      "llmspell.script.name": name,
+      "llmspell.script.path": path,
+      "llmspell.script.engine": language,
+    },
+  };
+}
+
+function messageSpan(type: KernelRequest["type"], id: string): SpanInput {
+  return {
+    category: "transport",
+    operation: `${type}_request`,
+    attributes: { "llmspell.correlation_id": id },
+  };
 }

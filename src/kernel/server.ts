@@ -6,6 +6,7 @@ import { messageOf } from "../core/errors.ts";
 import type { LogLevel, LogSink } from "../core/log.ts";
 import { dataDirectory } from "../core/paths.ts";
 import { shortVersion } from "../core/version.ts";
+import { KernelMetrics } from "../metrics/create.ts";
 import type { KernelReply } from "./api.ts";
 import { ClientHub } from "./client-hub.ts";
 import { removeConnection, writeConnection } from "./connection-file.ts";
@@ -56,7 +57,8 @@ export class KernelServer {
   private readonly logs: KernelLog;
   private readonly hub: ClientHub;
   private readonly operations = new Operations();
-  private readonly metrics = new RequestMetrics();
+  private readonly metrics: KernelMetrics;
+  private readonly requests: RequestMetrics;
   private readonly monitor: HealthMonitor;
   private readonly reloader: Reloader;
   private readonly forced = new AbortController();
@@ -90,14 +92,19 @@ export class KernelServer {
     this.data = dataDirectory(env);
     this.logs = kernelLog(settings.logFile, sink, () => config.current, "info");
     const { log } = this.logs;
-    this.kernel = createKernel({ loaded, log, env, cwd });
+    this.metrics = new KernelMetrics(log, () => config.current.kernel.execution);
+    this.requests = new RequestMetrics(this.metrics);
+    this.kernel = createKernel({ loaded, log, env, cwd, metrics: this.metrics });
     const { config } = this.kernel;
-    this.closing.push(() => this.kernel.shutdown());
+    this.closing.push(
+      () => this.metrics[Symbol.dispose](),
+      () => this.kernel.shutdown(),
+    );
     this.hub = new ClientHub({
       id: settings.id,
       kernel: this.kernel,
       operations: this.operations,
-      metrics: this.metrics,
+      metrics: this.requests,
       log,
       limits: () => {
         const { max_clients, max_execution_time_secs, execution } = config.current.kernel;
@@ -109,6 +116,7 @@ export class KernelServer {
     });
     this.monitor = new HealthMonitor({
       hub: () => this.hub.status(),
+      requests: this.requests,
       metrics: this.metrics,
       operations: this.operations,
       state: () => this.kernel.stateFigures(),

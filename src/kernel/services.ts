@@ -6,6 +6,7 @@ import type { Task } from "../core/task.ts";
 import type { DebugService } from "../debug/service.ts";
 import type { EventService } from "../events/service.ts";
 import type { HookService } from "../hooks/service.ts";
+import type { MetricsRegistry } from "../metrics/registry.ts";
 import type { ModelService } from "../models/service.ts";
 import type { KeyStore } from "../security/keys/store.ts";
 import type { BackupService } from "../state/backup/service.ts";
@@ -34,6 +35,8 @@ export interface Services {
   hooks(): Promise<HookService>;
   /** Stored API keys. */
   keys(): Promise<KeyStore>;
+  /** Figures of this kernel: its own and those of scripts. */
+  metrics(): Promise<MetricsRegistry>;
 }
 
 /** The effective configuration and how it may change while scripts run. */

@@ -5,6 +5,7 @@ import type { Log } from "../core/log.ts";
 import type { ConfigService } from "../kernel/services.ts";
 import type { KeyStore } from "../security/keys/store.ts";
 import { LocalModels } from "./local.ts";
+import { observedEmbedding, observedReranking } from "./observe.ts";
 import { LOCAL, type Provider, ProviderTable } from "./provider-table.ts";
 import { TestModels } from "./providers/test/models.ts";
 import type {
@@ -82,14 +83,17 @@ export function createModelService({
 
     async resolveEmbedding(specifier, overrides): Promise<EmbeddingModelV4> {
       const { provider, model } = target(specifier, overrides);
-      return provider.type === "test"
-        ? scripted.openEmbedding(provider.key, model)
-        : local.openEmbedding(model, provider.settings);
+      return observedEmbedding(
+        provider.type === "test"
+          ? scripted.openEmbedding(provider.key, model)
+          : await local.openEmbedding(model, provider.settings),
+      );
     },
 
     async resolveReranking(specifier, overrides): Promise<RerankingModelV4> {
       const { provider, model } = target(specifier, overrides);
-      if (provider.type !== "test") return local.openReranking(model, provider.settings);
+      if (provider.type !== "test")
+        return observedReranking(await local.openReranking(model, provider.settings));
       throw new SpellError("config", `Cannot rank with provider '${provider.key}': it has no such models`, {
         hint: "Name a local cross-encoder, for example of the bge-reranker family",
       });

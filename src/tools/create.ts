@@ -1,6 +1,8 @@
 /** The tools service: looks a tool up, checks the call, runs it within its limits and shapes the result. */
 import { SpellError } from "../core/errors.ts";
+import { stringifyJson } from "../core/json.ts";
 import type { Log } from "../core/log.ts";
+import { type Span, span } from "../core/span.ts";
 import type { ConfigService } from "../kernel/services.ts";
 import { createCapabilities } from "../security/create.ts";
 import { checkLevel, grantedLevel } from "../security/levels.ts";
@@ -67,6 +69,29 @@ class Tools implements ToolService {
   ): Promise<ToolResult> {
     const tool = this.catalogue.find(name);
     if (tool === undefined) throw unknownTool(name, this.list());
+    return span(
+      {
+        category: "tool",
+        operation: "execute_tool",
+        name: `execute_tool ${tool.name}`,
+        attributes: {
+          "gen_ai.operation.name": "execute_tool",
+          "gen_ai.tool.name": tool.name,
+          "gen_ai.tool.type": "function",
+          "gen_ai.tool.call.id": call.callId,
+        },
+      },
+      (watched) => this.call(tool, params, call, watched),
+    );
+  }
+
+  private async call(
+    tool: ToolDefinition,
+    params: Record<string, unknown>,
+    call: ToolCallOptions,
+    watched: Span,
+  ): Promise<ToolResult> {
+    if (watched.holdsContent) watched.set({ "gen_ai.tool.call.arguments": stringifyJson(params) });
     this.admit(tool);
     const startMs = performance.now();
     const log =
@@ -75,6 +100,9 @@ class Tools implements ToolService {
         : this.options.log.withCorrelation(call.correlationId);
     try {
       const result = makeResult(tool, await this.run(tool, params, call), performance.now() - startMs);
+      if (!result.success) watched.fail(result.error?.code ?? "tool_failed", result.error?.message);
+      if (watched.holdsContent && typeof result.text === "string")
+        watched.set({ "gen_ai.tool.call.result": result.text });
       log.debug("tool", "tool call completed", {
         tool: tool.name,
         success: result.success,

@@ -17,6 +17,8 @@ export interface ToolCallOptions {
   signal?: AbortSignal;
   correlationId?: string;
   timeoutMs?: number;
+  /** The model's id of the call. */
+  callId?: string;
 }
 
 export interface ToolService {

@@ -47,6 +47,9 @@ const EXPECTED: Record<string, { args?: string[]; lines: (string | RegExp)[] }> 
   "embeddings.lua": {
     lines: ["dimensions:\t256\tvectors:\t3", "nearest:\tWhat is 12 + 30?", "to itself:\t1.000"],
   },
+  "metrics.lua": {
+    lines: ["words:\t11", "beginning with a:\t3", "longest, median:\t6\t4", "hashes:\t3\t0", "timed:\ttrue"],
+  },
   "team.lua": {
     lines: [
       ...["ann", "bob", "cas"].map((name) => `team\t${name}\tThe answer is 42.`),

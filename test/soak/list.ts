@@ -15,6 +15,7 @@ import { start } from "./start.ts";
 import { fault } from "./storage/fault.ts";
 import { kill } from "./storage/kill.ts";
 import { processes } from "./storage/processes.ts";
+import { telemetry } from "./telemetry.ts";
 
 export const soaks: readonly Soak[] = [
   interrupt,
@@ -33,4 +34,5 @@ export const soaks: readonly Soak[] = [
   kill,
   processes,
   fault,
+  telemetry,
 ];

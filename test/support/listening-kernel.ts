@@ -10,6 +10,7 @@ import { createKernel } from "../../src/kernel/kernel.ts";
 import { Operations } from "../../src/kernel/operations.ts";
 import { connectKernel, type KernelAddress } from "../../src/kernel/remote-client.ts";
 import { WebSocketTransport } from "../../src/kernel/transport/websocket.ts";
+import { MetricsRegistry } from "../../src/metrics/registry.ts";
 
 export const TOKEN = "0123456789abcdef0123456789abcdef";
 
@@ -39,7 +40,7 @@ export async function listeningKernel({
     id: "under-test",
     kernel,
     operations: new Operations(),
-    metrics: new RequestMetrics(),
+    metrics: new RequestMetrics(new MetricsRegistry()),
     log: silentLog,
     limits: () => ({ maxClients, executionMs: 60_000 }),
     report: () => ({ status: "ok" }),

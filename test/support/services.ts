@@ -20,6 +20,7 @@ export function onlyServices(config: ConfigService, given: Partial<Services> = {
     events: absent("events"),
     hooks: absent("hooks"),
     keys: absent("keys"),
+    metrics: absent("metrics"),
     ...given,
   };
 }

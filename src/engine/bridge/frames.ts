@@ -1,6 +1,7 @@
 /** The open wait calls and running callbacks of a VM: what waits for what, and who is blocked by whom. */
 import { AsyncLocalStorage } from "node:async_hooks";
 import { type ErrorJson, errorFromJson, type SpellError } from "../../core/errors.ts";
+import { currentSpan, type SpanContext, span, withinSpan } from "../../core/span.ts";
 import { currentTasks, type Task, withTasks } from "../../core/task.ts";
 import type { ScriptFunction, ScriptValue } from "../../core/values.ts";
 import { Abandoned } from "./abandoned.ts";
@@ -13,6 +14,8 @@ interface Callback {
   fn: ScriptFunction;
   args: ScriptValue[];
   tasks: readonly Task[];
+  /** What calls that it makes belong to in a trace. */
+  span: SpanContext | undefined;
   /** It has made a call of its own, so it stands on the VM's stack. */
   started: boolean;
   resolve(value: ScriptValue): void;
@@ -66,6 +69,11 @@ export class Frames {
   }
 
   run(fn: ScriptFunction, args: ScriptValue[]): Promise<ScriptValue> {
+    const callback = { category: "script_runtime", operation: "callback", isFrame: true } as const;
+    return span(callback, () => this.enter(fn, args));
+  }
+
+  private enter(fn: ScriptFunction, args: ScriptValue[]): Promise<ScriptValue> {
     return new Promise((resolve, reject) => {
       const callback = {
         id: this.nextId++,
@@ -73,6 +81,7 @@ export class Frames {
         fn,
         args,
         tasks: currentTasks(),
+        span: currentSpan(),
         started: false,
         resolve,
         reject,
@@ -125,7 +134,9 @@ export class Frames {
   within<T>(call: number, callback: number, body: () => T): T {
     const running = this.running.get(callback);
     if (running !== undefined) running.started = true;
-    return withTasks(running?.tasks ?? NO_CALLBACK, () => callOf.run(call, body));
+    return withTasks(running?.tasks ?? NO_CALLBACK, () =>
+      withinSpan(running?.span, () => callOf.run(call, body)),
+    );
   }
 
   /** All tasks that wait for a callback on the VM's stack, or for one that must wait for the stack to shrink. */

@@ -1,7 +1,8 @@
 /** `/health` and `/metrics` over HTTP, where `[monitoring]` asks for them. */
+
+import { PROMETHEUS_TYPE } from "../../metrics/prometheus.ts";
 import { Guard } from "../transport/http/guard.ts";
 import { type Listener, listen } from "../transport/http/listener.ts";
-import { PROMETHEUS_TYPE } from "./prometheus.ts";
 import type { HealthReport } from "./report.ts";
 
 export interface MonitoringSource {

@@ -2,17 +2,20 @@
 import type { Config } from "../../config/schema.ts";
 import type { Log } from "../../core/log.ts";
 import type { StateFigures } from "../../state/service.ts";
+import { prometheusText } from "../../metrics/prometheus.ts";
+import type { MetricsRegistry } from "../../metrics/registry.ts";
 import type { HubStatus } from "../hub.ts";
 import type { Operations } from "../operations.ts";
+import { healthFigures } from "./figures.ts";
 import { LoopDelay } from "./loop-delay.ts";
-import { prometheusText } from "./prometheus.ts";
 import { type HealthReport, healthReport } from "./report.ts";
 import type { RequestMetrics } from "./request-metrics.ts";
 import { SystemProbe } from "./system.ts";
 
 export interface MonitorOptions {
   hub: () => HubStatus;
-  metrics: RequestMetrics;
+  requests: RequestMetrics;
+  metrics: MetricsRegistry;
   operations: Operations;
   state: () => StateFigures;
   /** As the configuration stands now. */
@@ -27,22 +30,25 @@ export class HealthMonitor implements Disposable {
   private level: HealthReport["status"] = "Healthy";
   private timer: Timer | undefined;
 
+  private readonly figures: Disposable;
+
   constructor(private readonly options: MonitorOptions) {
+    this.figures = options.metrics.addSource(() => healthFigures(this.report()));
     this.schedule();
   }
 
   report(): HealthReport {
-    const { hub, metrics, operations, state, limits, version } = this.options;
+    const { hub, requests, operations, state, limits, version } = this.options;
     return healthReport({
       system: this.probe.figures(),
       performance: {
-        requests: metrics.total,
-        errors: metrics.errors,
-        error_rate_per_minute: metrics.errorsPerMinute(),
+        requests: requests.total,
+        errors: requests.errors,
+        error_rate_per_minute: requests.errorsPerMinute(),
         active_operations: operations.active,
         loop_delay_us: this.delay.figures(),
-        wait_us: metrics.latency("waitMs"),
-        duration_us: metrics.latency("durationMs"),
+        wait_us: requests.latency("waitMs"),
+        duration_us: requests.latency("durationMs"),
         ...state(),
       },
       hub: hub(),
@@ -52,7 +58,7 @@ export class HealthMonitor implements Disposable {
   }
 
   metricsText(): string {
-    return prometheusText(this.report(), this.options.metrics.types());
+    return prometheusText(this.options.metrics.families());
   }
 
   private schedule(): void {
@@ -77,6 +83,7 @@ export class HealthMonitor implements Disposable {
 
   [Symbol.dispose](): void {
     clearTimeout(this.timer);
+    this.figures[Symbol.dispose]();
     this.delay[Symbol.dispose]();
   }
 }

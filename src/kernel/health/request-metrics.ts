@@ -1,4 +1,8 @@
-/** How long requests waited and took, and how many failed: the last thousand, and the last minute's failures. */
+/** How long requests waited and took, and how many failed, in the kernel's metrics. */
+import { percentile } from "../../core/percentile.ts";
+import { Ring } from "../../core/ring.ts";
+import type { Instrument } from "../../metrics/instrument.ts";
+import type { MetricsRegistry } from "../../metrics/registry.ts";
 
 const KEPT = 1024;
 const MINUTE_MS = 60_000;
@@ -21,42 +25,55 @@ export interface LatencyFigures {
 }
 
 export class RequestMetrics {
-  total = 0;
-  errors = 0;
-  private readonly recent: (RequestFigures & { atMs: number })[] = [];
-  private readonly byType = new Map<string, { requests: number; errors: number; seconds: number }>();
+  private readonly requests: Instrument;
+  private readonly failures: Instrument;
+  private readonly waits: Instrument;
+  private readonly durations: Instrument;
+  private readonly recent = new Ring<RequestFigures & { atMs: number }>(KEPT);
 
-  constructor(private readonly now: () => number = () => performance.now()) {}
+  constructor(
+    registry: MetricsRegistry,
+    private readonly now: () => number = () => performance.now(),
+  ) {
+    const own = (name: string, kind: "counter" | "histogram", description: string) =>
+      registry.own(`kernel.${name}`, { kind, description, unit: kind === "histogram" ? "ms" : "" });
+    this.requests = own("requests", "counter", "Requests that were answered.");
+    this.failures = own("request.errors", "counter", "Requests that failed.");
+    this.waits = own("request.wait", "histogram", "Time from a request's arrival until its turn.");
+    this.durations = own("request.duration", "histogram", "Time from a request's turn until its reply.");
+  }
+
+  get total(): number {
+    return this.requests.total;
+  }
+
+  get errors(): number {
+    return this.failures.total;
+  }
 
   record(figures: RequestFigures): void {
-    this.recent[this.total++ % KEPT] = { ...figures, atMs: this.now() };
-    if (figures.failed) this.errors++;
-    const sum = this.byType.get(figures.type) ?? { requests: 0, errors: 0, seconds: 0 };
-    sum.requests++;
-    sum.errors += figures.failed ? 1 : 0;
-    sum.seconds += figures.durationMs / 1000;
-    this.byType.set(figures.type, sum);
+    const labels = { type: figures.type };
+    this.requests.add(1, labels);
+    if (figures.failed) this.failures.add(1, labels);
+    this.waits.record(figures.waitMs, labels);
+    this.durations.record(figures.durationMs, labels);
+    this.recent.push({ ...figures, atMs: this.now() });
   }
 
   errorsPerMinute(): number {
     const since = this.now() - MINUTE_MS;
-    return this.recent.filter(({ atMs, failed }) => failed && atMs >= since).length;
+    return this.recent.last().filter(({ atMs, failed }) => failed && atMs >= since).length;
   }
 
+  /** Of the newest requests. */
   latency(of: "waitMs" | "durationMs"): LatencyFigures {
-    return latencyOf(this.recent.map((r) => r[of]));
-  }
-
-  types(): [type: string, sum: { requests: number; errors: number; seconds: number }][] {
-    return [...this.byType];
+    return latencyOf(this.recent.last().map((r) => r[of]));
   }
 }
 
-/** Percentiles by nearest rank. */
 export function latencyOf(timesMs: readonly number[]): LatencyFigures {
-  const sorted = timesMs.map((ms) => ms * 1000).sort((a, b) => a - b);
-  if (sorted.length === 0) return { mean: null, p50: null, p95: null, p99: null };
-  const at = (share: number) => Math.round(sorted[Math.ceil(share * sorted.length) - 1]!);
-  const mean = Math.round(sorted.reduce((sum, value) => sum + value, 0) / sorted.length);
-  return { mean, p50: at(0.5), p95: at(0.95), p99: at(0.99) };
+  if (timesMs.length === 0) return { mean: null, p50: null, p95: null, p99: null };
+  const at = (percent: number) => Math.round(percentile(timesMs, percent) * 1000);
+  const mean = Math.round((timesMs.reduce((sum, ms) => sum + ms, 0) / timesMs.length) * 1000);
+  return { mean, p50: at(50), p95: at(95), p99: at(99) };
 }

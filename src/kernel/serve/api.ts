@@ -2,6 +2,7 @@
 import type { LanguageModelV4Usage } from "@ai-sdk/provider";
 import { messageOf } from "../../core/errors.ts";
 import type { Log } from "../../core/log.ts";
+import { type SpanInput, span, withinSpan } from "../../core/span.ts";
 import type { Writer } from "../protocol/openai/answer.ts";
 import { ChatWriter } from "../protocol/openai/chat-answer.ts";
 import { chatCall } from "../protocol/openai/chat-request.ts";
@@ -87,7 +88,8 @@ export class Api {
         failure("busy", "The server answers as many requests as it may; try again"),
         headers,
       );
-    return this.answer(pathname, { id, exchange, running, headers, startedMs: performance.now() });
+    const visit = { id, exchange, running, headers, startedMs: performance.now() };
+    return watched(request.method, pathname, id, () => this.answer(pathname, visit));
   }
 
   private health(headers: Record<string, string>): Response {
@@ -251,6 +253,28 @@ export class Api {
       },
     });
   }
+}
+
+/** A request as a trace of its own, and not a part of the kernel's own request to serve. */
+function watched(
+  method: string,
+  path: string,
+  id: string,
+  answer: () => Promise<Response>,
+): Promise<Response> {
+  const input: SpanInput = {
+    category: "transport",
+    operation: "http_request",
+    attributes: { "http.request.method": method, "url.path": path, "llmspell.correlation_id": id },
+  };
+  return withinSpan(undefined, () =>
+    span(input, async (about) => {
+      const response = await answer();
+      about.set({ "http.response.status_code": response.status });
+      if (response.status >= 500) about.fail(String(response.status));
+      return response;
+    }),
+  );
 }
 
 /** @throws SpellError invalid_argument */

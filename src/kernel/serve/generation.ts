@@ -4,6 +4,7 @@ import type {
   LanguageModelV4StreamPart,
   LanguageModelV4Usage,
 } from "@ai-sdk/provider";
+import { observeChat, usageOf } from "../../models/observe.ts";
 import type { SpellModel } from "../../models/service.ts";
 import type { Writer } from "../protocol/openai/answer.ts";
 import type { Call } from "../protocol/openai/settings.ts";
@@ -37,11 +38,21 @@ export async function wholeAnswer(
   writer: Writer,
   signal: AbortSignal,
 ): Promise<{ answer: object; usages: LanguageModelV4Usage[] }> {
-  const results = await together(call, model, signal, async (options) => model.doGenerate(options));
+  const results = await together(call, model, signal, (options) =>
+    observeChat(model, options, async (tell) => {
+      const result = await model.doGenerate(options);
+      tell({ finishReason: result.finishReason.unified, ...usageOf(result.usage) });
+      return result;
+    }),
+  );
   return { answer: writer.whole(results), usages: results.map(({ usage }) => usage) };
 }
 
+type Finish = Extract<LanguageModelV4StreamPart, { type: "finish" }>;
+
 interface Begun {
+  /** Told how it ended. */
+  finish: PromiseWithResolvers<Finish>;
   first: IteratorResult<LanguageModelV4StreamPart>;
   rest: AsyncIterator<LanguageModelV4StreamPart>;
 }
@@ -72,7 +83,19 @@ const PREAMBLE: ReadonlySet<LanguageModelV4StreamPart["type"]> = new Set([
   "response-metadata",
 ]);
 
-async function begin(model: SpellModel, options: LanguageModelV4CallOptions): Promise<Begun> {
+/** The call counts as one until `follow` has seen its end. */
+function begin(model: SpellModel, options: LanguageModelV4CallOptions): Promise<Begun> {
+  const begun = Promise.withResolvers<Begun>();
+  observeChat(model, options, async (tell) => {
+    const finish = Promise.withResolvers<Finish>();
+    begun.resolve({ ...(await open(model, options)), finish });
+    const { finishReason, usage } = await finish.promise;
+    tell({ finishReason: finishReason.unified, ...usageOf(usage) });
+  }).catch(begun.reject);
+  return begun.promise;
+}
+
+async function open(model: SpellModel, options: LanguageModelV4CallOptions): Promise<Omit<Begun, "finish">> {
   const { stream } = await model.doStream(options);
   const rest = stream[Symbol.asyncIterator]();
   let first = await rest.next();
@@ -82,13 +105,20 @@ async function begin(model: SpellModel, options: LanguageModelV4CallOptions): Pr
 }
 
 async function follow(
-  { first, rest }: Begun,
+  { first, rest, finish }: Begun,
   take: (part: LanguageModelV4StreamPart) => void,
 ): Promise<LanguageModelV4Usage> {
-  for (let next = first; !next.done; next = await rest.next()) {
-    if (next.value.type === "error") throw next.value.error;
-    take(next.value);
-    if (next.value.type === "finish") return next.value.usage;
+  try {
+    for (let next = first; !next.done; next = await rest.next()) {
+      if (next.value.type === "error") throw next.value.error;
+      take(next.value);
+      if (next.value.type !== "finish") continue;
+      finish.resolve(next.value);
+      return next.value.usage;
+    }
+    throw new Error("a model's stream ended without saying how");
+  } catch (error) {
+    finish.reject(error);
+    throw error;
   }
-  throw new Error("a model's stream ended without saying how");
 }

@@ -3,6 +3,7 @@ import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { systemdUnit } from "../../../src/kernel/daemon/units.ts";
 import { EXECUTABLE } from "../../support/cli.ts";
+import { readExposition } from "../../support/exposition.ts";
 import { isRunning, KernelSandbox, until } from "../../support/kernel.ts";
 
 const analyze = Bun.which("systemd-analyze");
@@ -176,11 +177,47 @@ describe("[monitoring]", () => {
     });
     const metrics = await fetch(`${base}/metrics`);
     expect(metrics.headers.get("content-type")).toBe("text/plain; version=0.0.4; charset=utf-8");
-    expect(await metrics.text()).toContain('llmspell_info{version="');
+    const families = readExposition(await metrics.text());
+    const [info] = families.get("llmspell_info")!.samples;
+    expect(info).toMatchObject({ labels: { kernel_id: "told" }, value: 1 });
     expect((await fetch(`${base}/`)).status).toBe(404);
     expect((await fetch(`${base}/health`, { method: "POST" })).status).toBe(405);
     expect((await fetch(`${base}/health`, { headers: { host: "evil.example" } })).status).toBe(403);
     expect((await fetch(`${base}/health`, { headers: { origin: "https://evil.example" } })).status).toBe(403);
+  });
+
+  test("shows what scripts count beside what they do", async () => {
+    using box = new KernelSandbox();
+    const file = box.write("k.toml", "[monitoring]\nenabled = true\nport = 0\n");
+    const started = await box.daemon(["--id", "counting", "--config", file]);
+    const script = `
+      Metrics.increment("orders.taken", 3, {kind = "a \\"b\\"\\n"})
+      Metrics.histogram("waits", {unit = "ms", buckets = {100, 1000}}):record(250)
+      pcall(Tool.execute, "calculator", {expression = "1/"})
+      print(Metrics.get("orders.taken"))`;
+    const code = box.write("count.lua", script);
+    for (const total of ["3", "6"]) {
+      const done = await box.run(["run", code, "--kernel", "counting"]);
+      expect([done.stderr, done.stdout]).toEqual(["", `${total}\n`]);
+    }
+    const text = await (await fetch(`http://127.0.0.1:${started.monitoring_port}/metrics`)).text();
+    const families = readExposition(text);
+    const samples = (name: string) =>
+      families.get(`llmspell_${name}`)?.samples.map(({ name: _, ...rest }) => rest);
+    expect(samples("script_orders_taken_total")).toEqual([{ labels: { kind: 'a "b"\n' }, value: 6 }]);
+    expect(samples("script_waits_seconds")).toEqual([
+      { labels: { le: "0.1" }, value: 0 },
+      { labels: { le: "1" }, value: 2 },
+      { labels: { le: "+Inf" }, value: 2 },
+      { labels: {}, value: 0.5 },
+      { labels: {}, value: 2 },
+    ]);
+    expect(samples("tool_errors_total")).toEqual([
+      { labels: { tool: "calculator", type: "invalid_argument" }, value: 2 },
+    ]);
+    expect(samples("execution_calls_total")).toEqual([{ labels: {}, value: 2 }]);
+    expect(samples("requests_total")).toContainEqual({ labels: { type: "execute" }, value: 2 });
+    expect(samples("executions_total")).toEqual([{ labels: {}, value: 2 }]);
   });
 
   test("an unwell kernel is status 503, with the reason", async () => {

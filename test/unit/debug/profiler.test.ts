@@ -1,12 +1,7 @@
 import { describe, expect, test } from "bun:test";
+import { percentile } from "../../../src/core/percentile.ts";
 import { Profiler } from "../../../src/debug/profiler.ts";
-import {
-  foldedStacks,
-  jsonReport,
-  memorySnapshot,
-  percentile,
-  textReport,
-} from "../../../src/debug/reports.ts";
+import { foldedStacks, jsonReport, memorySnapshot, textReport } from "../../../src/debug/reports.ts";
 
 /** A profiler on a clock that the test moves. */
 function profilerAt() {
