@@ -77,7 +77,7 @@ export function createModelService({ config, log, env, dataDirectory }: ModelSer
       const { provider, model } = target(specifier, overrides);
       return observedEmbedding(
         provider.type === "test"
-          ? scripted.openEmbedding(provider.key, model)
+          ? await scripted.openEmbedding(provider.key, model)
           : await local.openEmbedding(model, provider.settings),
       );
     },
