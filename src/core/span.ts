@@ -40,7 +40,7 @@ export interface SpanInput {
   operation: string;
   /** The span's title; by default `category.operation`. */
   name?: string;
-  /** Told to something outside this process that does the work. */
+  /** The work is asked of a model or another service, and done there. */
   isClient?: boolean;
   /** Not recorded where it succeeds and nothing belongs to it: of calls by the thousand, those that did something. */
   isFrame?: boolean;

@@ -85,7 +85,7 @@ export function createModelService({
       const { provider, model } = target(specifier, overrides);
       return observedEmbedding(
         provider.type === "test"
-          ? scripted.openEmbedding(provider.key, model)
+          ? await scripted.openEmbedding(provider.key, model)
           : await local.openEmbedding(model, provider.settings),
       );
     },

@@ -19,9 +19,10 @@ export function readExposition(text: string): Map<string, ExpositionFamily> {
     const help = new RegExp(`^# HELP (${NAME}) (.*)$`).exec(line);
     const type = new RegExp(`^# TYPE (${NAME}) (counter|gauge|histogram)$`).exec(line);
     if (help !== null) {
+      const family = { type: "", help: help[2]!, samples: [] };
       if (families.has(help[1]!)) throw new Error(`twice: ${help[1]}`);
-      current = { name: help[1]!, family: { type: "", help: help[2]!, samples: [] } };
-      families.set(help[1]!, current.family);
+      current = { name: help[1]!, family };
+      families.set(help[1]!, family);
     } else if (type !== null) {
       if (current === undefined || current.name !== type[1] || current.family.samples.length > 0)
         throw new Error(`TYPE comes late: ${line}`);
