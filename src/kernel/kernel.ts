@@ -5,6 +5,7 @@ import { createConfigService } from "../config/service.ts";
 import { type ErrorJson, errorToJson, SpellError } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
 import { dataDirectory } from "../core/paths.ts";
+import type { EventService } from "../events/service.ts";
 import type {
   ExecuteReply,
   ExecuteRequest,
@@ -59,6 +60,7 @@ class Kernel implements LocalKernel, Services {
   private readonly storageService;
   private readonly eventService;
   private readonly hookService;
+  private bus: EventService | undefined;
   private session: ScriptSession | undefined;
   private ended: Promise<void> | undefined;
 
@@ -93,7 +95,14 @@ class Kernel implements LocalKernel, Services {
     });
     this.eventService = once(async () => {
       const { createEventService } = await import("../events/create.ts");
-      return createEventService();
+      this.bus = await createEventService({
+        config: this.config,
+        log,
+        env,
+        cwd,
+        storage: () => this.storage(),
+      });
+      return this.bus;
     });
     this.hookService = once(async () => {
       const { createHookService } = await import("../hooks/create.ts");
@@ -123,6 +132,10 @@ class Kernel implements LocalKernel, Services {
 
   events() {
     return this.eventService.get();
+  }
+
+  activeEvents() {
+    return this.bus;
   }
 
   hooks() {
@@ -210,6 +223,8 @@ class Kernel implements LocalKernel, Services {
     await models?.dispose();
     const debug = await this.debugService.made();
     debug?.dispose();
+    const events = await this.eventService.made();
+    await events?.dispose();
     const storage = await this.storageService.made();
     storage?.close();
   }

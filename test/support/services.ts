@@ -15,6 +15,7 @@ export function onlyServices(config: ConfigService, given: Partial<Services> = {
     debug: absent("debug"),
     storage: absent("storage"),
     events: absent("events"),
+    activeEvents: () => undefined,
     hooks: absent("hooks"),
     ...given,
   };
