@@ -54,6 +54,7 @@ export class EventQueue {
   push(event: BusEvent): void {
     let lane = this.lanes.get(event.priority);
     if (lane === undefined) {
+      if (this.count === 0) this.forgetLanes();
       lane = new Lane();
       this.lanes.set(event.priority, lane);
       this.priorities.push(event.priority);
@@ -62,6 +63,11 @@ export class EventQueue {
     lane.push(event);
     this.count++;
     this.bytes += event.weight;
+  }
+
+  private forgetLanes(): void {
+    this.lanes.clear();
+    this.priorities = [];
   }
 
   /** The oldest of the most urgent. */
@@ -79,7 +85,7 @@ export class EventQueue {
     const priority = this.priorities[at]!;
     const lane = this.lanes.get(priority)!;
     const event = lane.shift()!;
-    // The only lane stays: most queues never have another.
+    // The last lane stays, empty: most queues never have another.
     if (lane.size === 0 && this.priorities.length > 1) {
       this.lanes.delete(priority);
       this.priorities.splice(at, 1);

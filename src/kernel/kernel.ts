@@ -6,6 +6,7 @@ import { type ErrorJson, errorToJson, SpellError } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
 import { dataDirectory } from "../core/paths.ts";
 import type { EventService } from "../events/service.ts";
+import { sendsEvents } from "../events/settings.ts";
 import type {
   ExecuteReply,
   ExecuteRequest,
@@ -16,6 +17,7 @@ import type {
 } from "./api.ts";
 import { ScriptSession } from "./execution.ts";
 import type { ConfigService, Services } from "./services.ts";
+import { ToldExecutions } from "./told-executions.ts";
 
 export interface KernelOptions {
   loaded: LoadedConfig;
@@ -27,7 +29,7 @@ export interface KernelOptions {
 type Failure = { status: "error"; error: ErrorJson };
 
 /** A kernel of this process. */
-export interface LocalKernel extends KernelClient {
+export interface LocalKernel extends KernelClient, Pick<Services, "events" | "activeEvents"> {
   readonly config: ConfigService;
 }
 
@@ -62,6 +64,7 @@ class Kernel implements LocalKernel, Services {
   private readonly hookService;
   private bus: EventService | undefined;
   private session: ScriptSession | undefined;
+  private readonly executions = new ToldExecutions(() => this.bus);
   private ended: Promise<void> | undefined;
 
   constructor(options: KernelOptions) {
@@ -162,7 +165,8 @@ class Kernel implements LocalKernel, Services {
     switch (request.type) {
       case "execute": {
         this.session ??= new ScriptSession(this, this.env);
-        return this.session.execute(request, options);
+        if (sendsEvents(this.config.current)) await this.events();
+        return this.executions.tell(request, options, this.session);
       }
       case "reset":
         await this.session?.reset();
