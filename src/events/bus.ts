@@ -288,7 +288,7 @@ export class EventBus implements EventService {
   }
 
   async replay(query: EventQuery = {}, to?: Subscription): Promise<number> {
-    const wanted = { limit: MAX_REPLAYED, ...query };
+    const wanted = { ...query, limit: query.limit ?? MAX_REPLAYED };
     const events =
       this.store === undefined
         ? this.memory

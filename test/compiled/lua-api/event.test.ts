@@ -106,13 +106,21 @@ luaTable("Event", {
          stats.event_bus_stats.rate_limit_violations, stats.bridge_stats`,
       `7 7 0 {active_subscriptions=1, subscriptions_by_language={lua=1}}`,
     ],
-    ["refuses an empty pattern", `return Event.subscribe("")`, `raises: Cannot call Event.subscribe: "pattern" must not be empty: ""`],
+    [
+      "refuses an empty pattern",
+      `return Event.subscribe("")`,
+      `raises: Cannot call Event.subscribe: "pattern" must not be empty: ""`,
+    ],
     [
       "refuses a function as the second argument and names Event.on",
       `return Event.subscribe("x", function() end)`,
       /^raises: Cannot call Event.subscribe: the second argument must be a table or nil: function/,
     ],
-    ["refuses a type that is no text", `return Event.publish({}, 1)`, `raises: Cannot call Event.publish: "type" must be a string: table`],
+    [
+      "refuses a type that is no text",
+      `return Event.publish({}, 1)`,
+      `raises: Cannot call Event.publish: "type" must be a string: table`,
+    ],
     [
       "refuses functions in a payload, naming the place",
       `return Event.publish("x", {a = {1, print}})`,
@@ -128,7 +136,11 @@ luaTable("Event", {
       `return Event.publish("x", 1, {correlation_id = "mine"})`,
       `raises: Cannot call Event.publish: "opts.correlation_id" must be a UUID: "mine"`,
     ],
-    ["raises for an unknown subscription", `return Event.receive("nope", 1)`, `raises: Subscription not found: nope`],
+    [
+      "raises for an unknown subscription",
+      `return Event.receive("nope", 1)`,
+      `raises: Subscription not found: nope`,
+    ],
     [
       "calls functions while the script waits, in order, until they are taken off",
       `local seen = {}
@@ -231,6 +243,10 @@ luaTable("Event", {
        return #timeline.events, timeline.root_id == id, links, Event.timeline("nothing")`,
       /^3 true \{"CausedBy", .*"ResponseTo".*\} nil$/,
     ],
-    ["also spells its functions in camel case", `return Event.getStats ~= nil, Event.listSubscriptions ~= nil`, `true true`],
+    [
+      "also spells its functions in camel case",
+      `return Event.getStats ~= nil, Event.listSubscriptions ~= nil`,
+      `true true`,
+    ],
   ],
 });
