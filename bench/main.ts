@@ -11,6 +11,7 @@ const SUITES: Record<string, () => Promise<Row[]>> = {
   startup: async () => (await import("./startup.ts")).startup(),
   bridge: async () => (await import("./bridge.ts")).bridge(),
   metrics: async () => (await import("./metrics.ts")).metrics(),
+  events: async () => (await import("./events.ts")).events(),
   lua: async () => (await import("./lua.ts")).lua(),
   inference: async () => (await import("./inference.ts")).inference(),
   grammar: async () => (await import("./grammar.ts")).grammar(),

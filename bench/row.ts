@@ -16,7 +16,7 @@ export interface Row {
   note?: string;
 }
 
-export type Unit = "ms" | "µs" | "MiB" | "s" | "tok/s" | "texts/s";
+export type Unit = "ms" | "µs" | "MiB" | "s" | "tok/s" | "texts/s" | "events/s";
 
 /** A figure that cannot be had on this machine, with the reason shown in the table. Never replaced by a guess. */
 export class Unavailable {

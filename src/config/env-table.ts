@@ -147,7 +147,11 @@ const events = group(
   EXPORT_STDOUT export.stdout
   EXPORT_FILE export.file
   EXPORT_WEBHOOK export.webhook
-  EXPORT_PRETTY_JSON export.pretty_json`,
+  EXPORT_PRETTY_JSON export.pretty_json
+  OVERFLOW overflow
+  PERSISTENCE_ENABLED persistence.enabled
+  REDIS_URL redis.url
+  REDIS_CHANNEL redis.channel`,
 );
 
 const rag = group(

@@ -62,6 +62,11 @@ function checkEvents({ events }: Config, sink: RuleSink): void {
   if (webhook === "") sink.problem("events.export.webhook", "must not be empty");
   else if (webhook !== undefined && !isHttpUrl(webhook))
     sink.problem("events.export.webhook", `must be an http or https URL: ${JSON.stringify(webhook)}`);
+  if (events.low_water >= events.high_water)
+    sink.problem("events.low_water", `must be below events.high_water: ${events.low_water}`);
+  const { url } = events.redis;
+  if (url !== undefined && !/^(rediss?|valkeys?)(\+(tls|unix))?:$/.test(URL.parse(url)?.protocol ?? ""))
+    sink.problem("events.redis.url", "must be a redis:// or rediss:// URL");
 }
 
 export function isHttpUrl(text: string): boolean {

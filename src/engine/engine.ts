@@ -49,6 +49,8 @@ export interface EngineHost {
   room?(): Promise<void> | undefined;
   /** A line of standard input as it stands, its end included; null at the end of input. */
   input(prompt: string): Promise<Uint8Array | null>;
+  /** The VM is gone, with its globals and functions. The next execution has a new one. */
+  vmEnded?(): void;
   /** What `os.getenv` gives. Without it, the process's own environment. */
   environment?(name: string): string | undefined;
 }

@@ -4,6 +4,7 @@ import { ConfigGlobal } from "./config.ts";
 import { DebugGlobal } from "./debug.ts";
 import type { GlobalDecl } from "./declare.ts";
 import { LoggerGlobal, UtilsGlobal } from "./empty.ts";
+import { EventGlobal } from "./event.ts";
 import { JSONGlobal } from "./json.ts";
 import { LocalLLMGlobal } from "./local-llm.ts";
 import { MetricsGlobal } from "./metrics.ts";
@@ -16,6 +17,7 @@ export const globals: readonly GlobalDecl[] = [
   AgentGlobal,
   ToolGlobal,
   StateGlobal,
+  EventGlobal,
   ConfigGlobal,
   ProviderGlobal,
   DebugGlobal,

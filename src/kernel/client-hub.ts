@@ -3,6 +3,7 @@ import { randomUUID } from "node:crypto";
 import { correlated } from "../core/correlation.ts";
 import { errorToJson, SpellError } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
+import type { EventService } from "../events/service.ts";
 import type { ExecuteRequest, KernelClient, KernelReply, KernelRequest } from "./api.ts";
 import type { RequestMetrics } from "./health/request-metrics.ts";
 import type { Broadcast, ClientName, ClientSession, HubRequestOptions, HubStatus, KernelHub } from "./hub.ts";
@@ -19,7 +20,7 @@ export interface HubLimits {
 
 export interface HubOptions {
   id: string;
-  kernel: KernelClient;
+  kernel: KernelClient & { events(): Promise<EventService> };
   operations: Operations;
   metrics: RequestMetrics;
   log: Log;
@@ -72,6 +73,10 @@ export class ClientHub implements KernelHub {
 
   shutdown(reason: string, restart: boolean): Promise<void> {
     return this.options.shutdown(reason, restart);
+  }
+
+  events(): Promise<EventService> {
+    return this.options.kernel.events();
   }
 
   onBroadcast(listener: (broadcast: Broadcast) => void): () => void {

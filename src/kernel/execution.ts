@@ -11,7 +11,7 @@ import { globals } from "../globals/index.ts";
 import { isSecretName } from "../security/environment-access.ts";
 import type { ExecuteReply, ExecuteRequest, KernelEvent, RequestOptions } from "./api.ts";
 import { type ScriptPolicy, scriptPolicy } from "./policy.ts";
-import type { RunContext, Services } from "./services.ts";
+import type { RunContext, ScriptVm, Services } from "./services.ts";
 
 /** What the running script is connected to. */
 interface Run {
@@ -23,12 +23,40 @@ interface Run {
   span: SpanContext | undefined;
 }
 
+/** The VM of a session, as long as it lives. */
+class SessionVm implements ScriptVm {
+  private readonly end_ = new AbortController();
+  private run = Promise.withResolvers<void>();
+
+  get ended(): AbortSignal {
+    return this.end_.signal;
+  }
+
+  running(): Promise<void> {
+    return this.run.promise;
+  }
+
+  resume(): void {
+    this.run.resolve();
+  }
+
+  pause(): void {
+    this.run = Promise.withResolvers();
+  }
+
+  end(): void {
+    this.end_.abort();
+    this.run.resolve();
+  }
+}
+
 /** One VM. Its globals persist from one execution to the next; executions take turns. */
 export class ScriptSession {
   private engine: ScriptEngine;
   private readonly dispatcher: Dispatcher;
   private readonly policy: ScriptPolicy;
   private current: Run | undefined;
+  private vm = new SessionVm();
   private turn: Promise<unknown> = Promise.resolve();
   private waiting = 0;
 
@@ -91,6 +119,7 @@ export class ScriptSession {
       this.engine.interrupt();
     };
     this.current = run;
+    this.vm.resume();
     options.signal?.addEventListener("abort", interrupt, { once: true });
     try {
       if (options.signal?.aborted) throw new SpellError("interrupted", "Interrupted");
@@ -115,6 +144,7 @@ export class ScriptSession {
       options.signal?.removeEventListener("abort", interrupt);
       run.abort.abort(new SpellError("interrupted", "The script has ended"));
       this.current = undefined;
+      this.vm.pause();
     }
   }
 
@@ -128,6 +158,7 @@ export class ScriptSession {
           scriptName: run.request.name,
           args: run.request.args,
           emit: (event) => emit(run, event),
+          vm: this.vm,
           blockedTasks: blocked,
         };
         return correlated(run.id, () =>
@@ -135,8 +166,14 @@ export class ScriptSession {
         );
       },
       environment: (name) => (isSecretName(name) ? undefined : this.env[name]),
-      output: (stream, text) => emit(this.running(), { type: "stream", stream, text }),
-      room: () => this.running().options.room?.(),
+      // A callback that begins as its run ends has nobody to write to.
+      output: (stream, text) => this.current && emit(this.current, { type: "stream", stream, text }),
+      room: () => this.current?.options.room?.(),
+      vmEnded: () => {
+        this.vm.end();
+        this.vm = new SessionVm();
+        if (this.current !== undefined) this.vm.resume();
+      },
       input: async (prompt) => {
         const { onInput } = this.running().options;
         return onInput === undefined ? null : onInput(prompt);

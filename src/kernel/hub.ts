@@ -3,6 +3,7 @@
  * one interpreter; their executions take turns, first come first served, and other requests are answered meanwhile.
  */
 import type { Log } from "../core/log.ts";
+import type { EventService } from "../events/service.ts";
 import type { KernelEvent, KernelReply, KernelRequest, RequestOptions } from "./api.ts";
 
 export interface ClientName {
@@ -58,6 +59,8 @@ export interface KernelHub {
   /** A client counts from its first request on; asking for `kernel_status` is none. */
   open(client: ClientName): ClientSession;
   status(): HubStatus;
+  /** The bus, made at its first use. */
+  events(): Promise<EventService>;
   /** Begins the orderly shutdown; resolves when the kernel has ended. A second call joins the first. */
   shutdown(reason: string, restart: boolean): Promise<void>;
   /** Executions of all clients that are not silent. @returns ends it */

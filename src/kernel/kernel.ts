@@ -5,11 +5,13 @@ import { createConfigService } from "../config/service.ts";
 import { type ErrorJson, errorToJson, SpellError } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
 import { dataDirectory } from "../core/paths.ts";
+import { type SpanInput, span } from "../core/span.ts";
+import type { EventService } from "../events/service.ts";
+import { sendsEvents } from "../events/settings.ts";
+import type { KernelMetrics } from "../metrics/create.ts";
 import type { BackupService } from "../state/backup/service.ts";
 import type { MigrationService } from "../state/migration/service.ts";
 import { NO_STATE_FIGURES, type StateFigures } from "../state/service.ts";
-import { type SpanInput, span } from "../core/span.ts";
-import type { KernelMetrics } from "../metrics/create.ts";
 import type {
   ExecuteReply,
   ExecuteRequest,
@@ -20,6 +22,7 @@ import type {
 } from "./api.ts";
 import { ScriptSession } from "./execution.ts";
 import type { ConfigService, Services } from "./services.ts";
+import { ToldExecutions } from "./told-executions.ts";
 
 export interface KernelOptions {
   loaded: LoadedConfig;
@@ -33,7 +36,7 @@ export interface KernelOptions {
 type Failure = { status: "error"; error: ErrorJson };
 
 /** A kernel of this process. */
-export interface LocalKernel extends KernelClient {
+export interface LocalKernel extends KernelClient, Pick<Services, "events" | "activeEvents"> {
   readonly config: ConfigService;
   /** What was done with state until now. */
   stateFigures(): StateFigures;
@@ -81,7 +84,9 @@ class Kernel implements LocalKernel, Services {
   stateFigures = (): StateFigures => NO_STATE_FIGURES;
   private readonly metricsService;
   private readonly telemetry;
+  private bus: EventService | undefined;
   private session: ScriptSession | undefined;
+  private readonly executions = new ToldExecutions(() => this.bus);
   private ended: Promise<void> | undefined;
 
   constructor(options: KernelOptions) {
@@ -159,7 +164,14 @@ class Kernel implements LocalKernel, Services {
     });
     this.eventService = once(async () => {
       const { createEventService } = await import("../events/create.ts");
-      return createEventService();
+      this.bus = await createEventService({
+        config: this.config,
+        log,
+        env,
+        cwd,
+        storage: () => this.storage(),
+      });
+      return this.bus;
     });
     this.hookService = once(async () => {
       const { createHookService } = await import("../hooks/create.ts");
@@ -216,6 +228,10 @@ class Kernel implements LocalKernel, Services {
     return this.eventService.get();
   }
 
+  activeEvents() {
+    return this.bus;
+  }
+
   hooks() {
     return this.hookService.get();
   }
@@ -265,7 +281,8 @@ class Kernel implements LocalKernel, Services {
       case "execute": {
         this.session ??= new ScriptSession(this, this.env);
         const { session } = this;
-        return span(executionSpan(request), () => session.execute(request, options));
+        if (sendsEvents(this.config.current)) await this.events();
+        return span(executionSpan(request), () => this.executions.tell(request, options, session));
       }
       case "reset":
         await this.session?.reset();
@@ -344,6 +361,8 @@ class Kernel implements LocalKernel, Services {
     debug?.dispose();
     const state = await this.stateService.made();
     await state?.dispose();
+    const events = await this.eventService.made();
+    await events?.dispose();
     const storage = await this.storageService.made();
     storage?.close();
     const telemetry = await this.telemetry.made();

@@ -6,6 +6,7 @@ import { messageOf } from "../core/errors.ts";
 import type { LogLevel, LogSink } from "../core/log.ts";
 import { dataDirectory } from "../core/paths.ts";
 import { shortVersion } from "../core/version.ts";
+import { sendsEvents } from "../events/settings.ts";
 import { KernelMetrics } from "../metrics/create.ts";
 import type { KernelReply } from "./api.ts";
 import { ClientHub } from "./client-hub.ts";
@@ -152,6 +153,7 @@ export class KernelServer {
     if (settings.pidFile !== undefined) this.pidFile = PidFile.take(settings.pidFile);
     applyKernelFile(config, this.data);
     this.applyOverrides();
+    if (sendsEvents(config.current)) await this.kernel.events();
     const token = Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString("hex");
     const endpoints = await this.startTransports(token);
     const document = startedDocument(settings, endpoints);
@@ -170,6 +172,7 @@ export class KernelServer {
       this.handleSignals(),
     );
     await notifyServiceManager(env, log, ["READY=1", `STATUS=Listening on ${settings.ip}:${document.port}`]);
+    this.kernel.activeEvents()?.publish({ type: "kernel.startup", source: "kernel", data: { ...document } });
     log.info("kernel", "kernel started", { ...document });
     return document;
   }
@@ -239,6 +242,11 @@ export class KernelServer {
       ? shutdown.grace_period_secs
       : DEFAULT_GRACE_SECONDS;
     const graceMs = graceSeconds * 1000;
+    this.kernel.activeEvents()?.publish({
+      type: "kernel.shutdown",
+      source: "kernel",
+      data: { kernel_id: this.options.settings.id, reason, restart },
+    });
     log.info("kernel", "shutdown begins", { reason, restart });
     await notifyServiceManager(this.options.env, log, ["STOPPING=1"]);
     const { graceful } = await shutDown(

@@ -32,6 +32,8 @@ export interface Services {
   /** Migrations of state to other schemas. */
   migrations(): Promise<MigrationService>;
   events(): Promise<EventService>;
+  /** The event bus where there may be listeners: undefined until a script or the configuration has asked for it. */
+  activeEvents(): EventService | undefined;
   hooks(): Promise<HookService>;
   /** Stored API keys. */
   keys(): Promise<KeyStore>;
@@ -51,6 +53,14 @@ export interface ConfigService {
   update(change: (draft: Config) => void): void;
 }
 
+/** The VM that a script runs in. It outlives the run where a kernel keeps it for the next one. */
+export interface ScriptVm {
+  /** Aborted when it ends; its functions and all that belongs to it end with it. */
+  readonly ended: AbortSignal;
+  /** Resolves while a script runs in it: only then its functions can call the kernel. */
+  running(): Promise<void>;
+}
+
 /** One running script, as services see it. */
 export interface RunContext {
   /** Correlation id of this run. */
@@ -60,6 +70,7 @@ export interface RunContext {
   readonly scriptName: string;
   readonly args: ScriptArguments;
   emit(event: KernelEvent): void;
+  readonly vm: ScriptVm;
   /**
    * The tasks (`core/task.ts`) that wait for a script callback which is running now in this VM. A VM runs one callback
    * at a time and only the innermost can end, so a wait for one of these tasks can never end.

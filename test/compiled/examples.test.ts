@@ -40,6 +40,17 @@ const EXPECTED: Record<string, { args?: string[]; lines: (string | RegExp)[] }> 
     lines: [/^build:\tfalse\t.*nowhere/, /^calculator:\tfalse\terror: ./, "file:\tfalse\ttrue"],
   },
   "files.lua": { lines: ["written:\ttrue", "first line", "second line", "still there:\tfalse"] },
+  "events.lua": {
+    lines: [
+      "order.created\t7",
+      "order.paid\t7",
+      "error in payment\tcard expired",
+      "error in stock\tno milk left",
+      "errors\t2",
+      "timeline\t2\tResponseTo",
+      "past orders\t2",
+    ],
+  },
   "debug.lua": { lines: [/WARN \[example\] shown$/, "took time:\ttrue", "captured:\t1", /value/] },
   "structured.lua": {
     lines: ["person:\tinteger\tstring\ttrue", /^vote:\t(yes|no)$/, /^false\t.*"not" cannot be held: #$/],

@@ -18,6 +18,7 @@ export function onlyServices(config: ConfigService, given: Partial<Services> = {
     backups: absent("backups"),
     migrations: absent("migrations"),
     events: absent("events"),
+    activeEvents: () => undefined,
     hooks: absent("hooks"),
     keys: absent("keys"),
     metrics: absent("metrics"),

@@ -8,12 +8,16 @@ import {
   PATH,
   POSITIVE,
   required,
+  SECRET,
   section,
   TRUSTED,
   table,
+  text,
   unset,
 } from "../fields.ts";
 import { LOG_LEVEL_WORDS } from "./runtime.ts";
+
+const SHARE = { minimum: 0, maximum: 1 } as const;
 
 export const Hooks = section("Hooks.", {
   enabled: flag(false, "Run hooks"),
@@ -36,6 +40,15 @@ export const Events = section("The event bus.", {
   emit_state_events: flag(false, "Send events about state"),
   emit_debug_events: flag(false, "Send debug events"),
   max_events_per_second: unset.integer("Most events a second; no limit when absent", POSITIVE),
+  burst: unset.integer("Events at once over that limit; twice `max_events_per_second` when absent", POSITIVE),
+  overflow: choice(
+    ["DropOldest", "DropNewest", "Block", "Reject"],
+    "DropOldest",
+    "What happens to an event for which a subscription has no room",
+  ),
+  high_water: number(0.8, "Share of a queue from which its subscription is behind", SHARE),
+  low_water: number(0.2, "Share of a queue at which a subscription that was behind has caught up", SHARE),
+  history_size: integer(10_000, "Past events kept in memory"),
   filtering: section("Which events are sent. Exclusion wins; an empty include list means all.", {
     include_types: patterns(["*"], "Types sent"),
     exclude_types: patterns([], "Types not sent"),
@@ -47,6 +60,16 @@ export const Events = section("The event bus.", {
     file: unset.text("Append events to this file, one JSON document a line", PATH),
     webhook: unset.text("Send events to this http(s) URL", { ...TRUSTED, "x-expand": true }),
     pretty_json: flag(false, "Indent exported JSON"),
+  }),
+  persistence: section("Events kept in the database.", {
+    enabled: flag(false, "Store events"),
+    flush_interval_ms: integer(50, "Longest time until an event is stored, in milliseconds", POSITIVE),
+    retention_days: integer(30, "Age at which events are deleted; 0: never"),
+    max_events: integer(1_000_000, "Most events stored; the oldest are deleted; 0: no limit"),
+  }),
+  redis: section("A Redis server through which several machines share one bus.", {
+    url: unset.text("Its URL, such as redis://host:6379; the bus is not shared when absent", SECRET),
+    channel: text("llmspell.events", "The channel; those who use the same one share a bus", TRUSTED),
   }),
 });
 

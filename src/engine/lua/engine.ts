@@ -45,6 +45,7 @@ class LuaEngine implements ScriptEngine {
   private start(): ScriptThread {
     return new ScriptThread(this.options, () => {
       this.thread = undefined;
+      this.options.host.vmEnded?.();
     });
   }
 

@@ -1,9 +1,9 @@
 /** Watches a kernel's health: figures on demand, and a log line when its level changes. */
 import type { Config } from "../../config/schema.ts";
 import type { Log } from "../../core/log.ts";
-import type { StateFigures } from "../../state/service.ts";
 import { prometheusText } from "../../metrics/prometheus.ts";
 import type { MetricsRegistry } from "../../metrics/registry.ts";
+import type { StateFigures } from "../../state/service.ts";
 import type { HubStatus } from "../hub.ts";
 import type { Operations } from "../operations.ts";
 import { healthFigures } from "./figures.ts";

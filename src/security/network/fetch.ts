@@ -1,4 +1,4 @@
-/** GET requests under the network rules: the address that was checked is the one connected to, at every redirect. */
+/** Requests under the network rules: the address that was checked is the one connected to, at every redirect. */
 import { messageOf, SpellError } from "../../core/errors.ts";
 import { errnoOf } from "../../core/io-error.ts";
 import { proxyFor } from "./proxy.ts";
@@ -7,6 +7,9 @@ import { checkedAddresses, checkHost, type NetworkRules } from "./rules.ts";
 export interface FetchOptions {
   rules: NetworkRules;
   env: Readonly<Record<string, string | undefined>>;
+  /** Default: GET. A POST must not follow redirects: it would be sent again. */
+  method?: "GET" | "POST";
+  body?: string;
   headers?: Readonly<Record<string, string>>;
   /** Headers for one origin only, never sent elsewhere after a redirect. */
   secret?: { origin: string; headers: Readonly<Record<string, string>> } | undefined;
@@ -59,12 +62,20 @@ function redirected(from: URL, location: string): URL {
 }
 
 async function request(url: URL, options: FetchOptions): Promise<Response> {
-  const { rules, env, signal } = options;
+  const { rules, env, signal, method = "GET", body } = options;
   const headers = {
     ...options.headers,
     ...(options.secret?.origin === url.origin ? options.secret.headers : {}),
   };
-  const common = { redirect: "manual", keepalive: false, decompress: false, timeout: false, signal } as const;
+  const common = {
+    method,
+    ...(body === undefined ? {} : { body }),
+    redirect: "manual",
+    keepalive: false,
+    decompress: false,
+    timeout: false,
+    signal,
+  } as const;
   const proxy = proxyFor(url, env);
   if (proxy !== undefined) {
     checkHost(url, rules);

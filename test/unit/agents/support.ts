@@ -231,6 +231,9 @@ export interface TestRun extends RunContext {
   abort(reason?: unknown): void;
 }
 
+/** A VM that always runs and never ends. */
+const testVm = () => ({ ended: new AbortController().signal, running: async () => {} });
+
 export function testRun(blocked: () => ReadonlySet<Task> = () => new Set()): TestRun {
   const controller = new AbortController();
   const events: KernelEvent[] = [];
@@ -240,6 +243,7 @@ export function testRun(blocked: () => ReadonlySet<Task> = () => new Set()): Tes
     scriptName: "test.lua",
     args: { script: "test.lua", positional: [], named: {} },
     emit: (event) => events.push(event),
+    vm: testVm(),
     blockedTasks: blocked,
     events,
     abort: (reason) => controller.abort(reason),

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { SpellError } from "../../../src/core/errors.ts";
-import { createEventService } from "../../../src/events/create.ts";
 import type { SpellEvent } from "../../../src/events/service.ts";
+import { DEFAULTS, testBus } from "../events/support.ts";
 import { stateWith, TestHooks } from "./support.ts";
 
 async function failure(work: Promise<unknown>): Promise<SpellError> {
@@ -234,7 +234,7 @@ describe("Hooks", () => {
 
 describe("The event state.changed", () => {
   const listening = () => {
-    const events = createEventService();
+    const { bus: events } = testBus({ filter: { ...DEFAULTS.filter, emitStateEvents: true } });
     const heard: SpellEvent[] = [];
     events.listen("state.*", (event) => heard.push(event));
     return { events, heard };

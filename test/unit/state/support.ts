@@ -1,12 +1,13 @@
 /** A state service over the memory backend or a database, with hooks and events that a test sees. */
 import type { Config } from "../../../src/config/schema.ts";
 import { silentLog } from "../../../src/core/log.ts";
-import { createEventService } from "../../../src/events/create.ts";
+import type { EventService } from "../../../src/events/service.ts";
 import type { HookedOperation, HookInput, HookService } from "../../../src/hooks/service.ts";
 import { createStateService } from "../../../src/state/create.ts";
 import type { StateService } from "../../../src/state/service.ts";
 import { openStorage, type Storage } from "../../../src/storage/storage.ts";
 import { configWith } from "../../support/config.ts";
+import { testBus } from "../events/support.ts";
 
 type Settings = Config["runtime"]["state_persistence"];
 
@@ -40,14 +41,14 @@ export class TestHooks implements HookService {
 export async function stateWith(
   options: {
     settings?: Partial<Settings>;
-    events?: ReturnType<typeof createEventService>;
+    events?: EventService;
     emitEvents?: boolean;
     hooks?: HookService;
     env?: Record<string, string>;
     storage?: Storage;
   } = {},
 ): Promise<StateService> {
-  const { settings = {}, hooks = new TestHooks(), env = {}, events = createEventService() } = options;
+  const { settings = {}, hooks = new TestHooks(), env = {}, events = testBus().bus } = options;
   const config = configWith((c) => {
     Object.assign(c.runtime.state_persistence, settings);
     c.events.emit_state_events = options.emitEvents ?? false;

@@ -22,6 +22,7 @@ function script() {
     scriptName: "test.lua",
     args: { script: "test.lua", positional: [], named: {} },
     emit: () => {},
+    vm: { ended: new AbortController().signal, running: async () => {} },
     blockedTasks: () => new Set(),
   };
   const dispatcher = new Dispatcher([ToolGlobal], services);

@@ -10,6 +10,7 @@ export class JupyterClient {
   answered: Promise<void> = Promise.resolve();
   /** The connections its messages came from. */
   readonly connections = new Set<string>();
+  private readonly end = new AbortController();
   private running = 0;
   private gone = false;
 
@@ -25,6 +26,11 @@ export class JupyterClient {
     }
   }
 
+  /** Aborted when it has left. */
+  get ended(): AbortSignal {
+    return this.end.signal;
+  }
+
   interrupt(): boolean {
     return this.session.interrupt();
   }
@@ -36,10 +42,12 @@ export class JupyterClient {
   /** What it asked for goes on: closing a notebook's tab does not end its cell. */
   leave(): void {
     this.gone = true;
+    this.end.abort();
     if (this.running === 0) this.session.close();
   }
 
   close(): void {
+    this.end.abort();
     this.session.close();
   }
 }

@@ -13,6 +13,7 @@ import {
   IsCompleteContent,
   ShutdownContent,
 } from "./contents.ts";
+import { eventRequest } from "./events.ts";
 import { executeRequest } from "./execute.ts";
 import type { Publish } from "./execution.ts";
 import { type Fields, type Message, PROTOCOL_VERSION, readContent } from "./message.ts";
@@ -158,6 +159,7 @@ export const SHELL: Readonly<Record<string, Handler>> = {
   is_complete_request: isComplete,
   history_request: history,
   comm_info_request: () => ({ status: "ok", comms: {} }),
+  event_request: eventRequest,
   // where clients of protocol 5.2 and older send it
   shutdown_request: shutdown,
 };
