@@ -1,0 +1,37 @@
+import { debianPython } from "../test/support/python.ts";
+import { LLMSPELL, median, run, Scratch } from "./measure.ts";
+import { type Figure, type Row, row, type Target, Unavailable } from "./row.ts";
+
+const ROUNDS = 9;
+
+type Samples = { ours: number[]; peer: number[] };
+
+/** The kernel beside ipykernel, both driven by Debian's jupyter_client in one process. */
+export async function jupyter(): Promise<Row[]> {
+  using scratch = new Scratch();
+  const found = await samples(scratch);
+  const figure = (what: string, of: keyof Samples): Figure =>
+    found instanceof Unavailable ? found : median(found[what]![of]);
+  const beside = (name: string, what: string, target: number): Row => {
+    const most: Target = { of: "ratio", at: "most", value: target };
+    const peer = { name: "ipykernel", figure: figure(what, "peer") };
+    return row({ name: `jupyter: ${name}`, unit: "ms", ours: figure(what, "ours"), peer, target: most });
+  };
+  return [
+    beside("kernel ready, start to first answer", "ready", 0.2),
+    beside("kernel ready, as wait_for_ready waits", "waited", 1),
+    beside("execute `1`, p50", "execute", 0.3),
+    beside("2,000 flushed prints", "prints", 1),
+  ];
+}
+
+async function samples(scratch: Scratch): Promise<Record<string, Samples> | Unavailable> {
+  const python = debianPython("jupyter_client", "ipykernel");
+  if (python === undefined) return new Unavailable("python3-jupyter-client or python3-ipykernel is missing");
+  await run([LLMSPELL, "kernel", "install-kernelspec"], scratch);
+  const { stdout } = await run(
+    [python, "-W", "ignore", `${import.meta.dir}/peer/jupyter.py`, String(ROUNDS), "llmspell", "python3"],
+    scratch,
+  );
+  return JSON.parse(stdout.slice(stdout.indexOf('{"ready"')));
+}
