@@ -155,7 +155,7 @@ describe.skipIf(python === undefined)("Jupyter's own clients", () => {
     expect(result("restarted")).toMatchObject({ "text/plain": "[true]" });
     expect(found.restarted.reply.execution_count).toBe(1);
     expect(found.history.tail.at(-1)).toEqual([2, 1, ["{kept == nil}", "[true]"]]);
-    expect(found.history.search).toEqual([[1, 7, "print('Grüße 🙂')"]]);
+    expect(found.history.search).toEqual([[1, 8, "print('Grüße 🙂')"]]);
     expect(found.history.range.map(([, line, input]: unknown[]) => [line, input])).toEqual([
       [2, "kept"],
       [3, "{{n = 1, m = '<b>'}, {n = 2}}"],
