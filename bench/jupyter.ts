@@ -2,7 +2,7 @@ import { debianPython } from "../test/support/python.ts";
 import { LLMSPELL, median, run, Scratch } from "./measure.ts";
 import { type Figure, type Row, row, type Target, Unavailable } from "./row.ts";
 
-const ROUNDS = 9;
+const ROUNDS = 5;
 
 type Samples = { ours: number[]; peer: number[] };
 
@@ -12,16 +12,18 @@ export async function jupyter(): Promise<Row[]> {
   const found = await samples(scratch);
   const figure = (what: string, of: keyof Samples): Figure =>
     found instanceof Unavailable ? found : median(found[what]![of]);
-  const beside = (name: string, what: string, target: number): Row => {
-    const most: Target = { of: "ratio", at: "most", value: target };
-    const peer = { name: "ipykernel", figure: figure(what, "peer") };
-    return row({ name: `jupyter: ${name}`, unit: "ms", ours: figure(what, "ours"), peer, target: most });
+  const timed = (name: string, what: string, of: Target["of"], value: number): Row => {
+    const peer = what === "health" ? null : { name: "ipykernel", figure: figure(what, "peer") };
+    const target: Target = { of, at: "most", value };
+    return row({ name: `jupyter: ${name}`, unit: "ms", ours: figure(what, "ours"), peer, target });
   };
   return [
-    beside("kernel ready, start to first answer", "ready", 0.2),
-    beside("kernel ready, as wait_for_ready waits", "waited", 1),
-    beside("execute `1`, p50", "execute", 0.3),
-    beside("2,000 flushed prints", "prints", 1),
+    timed("kernel ready, start to first answer", "ready", "ratio", 0.2),
+    timed("kernel ready, as wait_for_ready waits", "waited", "ratio", 1),
+    timed("execute `1`, p50", "execute", "ratio", 0.3),
+    timed("2,000 flushed prints", "prints", "ratio", 1),
+    timed("interrupt of an endless loop", "interrupt", "ours", 200),
+    timed("health report", "health", "ours", 50),
   ];
 }
 

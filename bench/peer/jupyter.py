@@ -13,8 +13,9 @@ LOOPS = {
     "ours": f"for i = 1, {PRINTS} do print(i) io.flush() end",
     "peer": f"for i in range(1, {PRINTS + 1}): print(i, flush=True)",
 }
+ENDLESS = {"ours": "while true do end", "peer": "while True: pass"}
 PRINTED = "".join(f"{i}\n" for i in range(1, PRINTS + 1))
-EXECUTIONS = 200
+EXECUTIONS = 100
 WAIT = 60
 
 
@@ -82,12 +83,36 @@ def print_much(client, code):
     return took
 
 
+def interrupt(manager, client, code):
+    """From the interrupt to the reply of the cell that ran."""
+    message_id = client.execute(code)
+    while client.get_iopub_msg(timeout=WAIT)["msg_type"] != "execute_input":
+        pass
+    time.sleep(0.1)
+    begun = time.perf_counter()
+    manager.interrupt_kernel()
+    content = reply_to(client, message_id)
+    took = milliseconds(begun)
+    assert content["status"] == "error", content
+    until_idle(client, message_id)
+    return took
+
+
+def health(client):
+    message = client.session.msg("kernel_status_request", {})
+    begun = time.perf_counter()
+    client.shell_channel.send(message)
+    content = reply_to(client, message["header"]["msg_id"])
+    assert "health" in content, content
+    return milliseconds(begun)
+
+
 def in_turns(round_number):
     names = list(KERNELS)
     return names if round_number % 2 == 0 else names[::-1]
 
 
-found = {what: {name: [] for name in KERNELS} for what in ("ready", "waited", "execute", "prints")}
+found = {what: {name: [] for name in KERNELS} for what in ("ready", "waited", "execute", "prints", "interrupt", "health")}
 for round_number in range(ROUNDS):
     for name in in_turns(round_number):
         end(*start(name, found))
@@ -95,7 +120,7 @@ running = {name: start(name, found) for name in KERNELS}
 for samples in (*found["ready"].values(), *found["waited"].values()):
     samples.pop(0)
 for name, (_, client) in running.items():
-    for _ in range(50):
+    for _ in range(20):
         execute(client, "1")
 for round_number in range(EXECUTIONS):
     for name in in_turns(round_number):
@@ -103,6 +128,8 @@ for round_number in range(EXECUTIONS):
 for round_number in range(ROUNDS):
     for name in in_turns(round_number):
         found["prints"][name].append(print_much(running[name][1], LOOPS[name]))
+        found["interrupt"][name].append(interrupt(*running[name], ENDLESS[name]))
+    found["health"]["ours"].append(health(running["ours"][1]))
 for name in KERNELS:
     end(*running[name])
 print(json.dumps(found))
