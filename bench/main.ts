@@ -16,6 +16,7 @@ const SUITES: Record<string, () => Promise<Row[]>> = {
   inference: async () => (await import("./inference.ts")).inference(),
   grammar: async () => (await import("./grammar.ts")).grammar(),
   embeddings: async () => (await import("./embeddings.ts")).embeddings(),
+  jupyter: async () => (await import("./jupyter.ts")).jupyter(),
   concurrent: async () => (await import("./concurrent.ts")).concurrent(),
 };
 

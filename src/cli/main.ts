@@ -2,6 +2,7 @@
 import { startScriptThread } from "../core/script-thread.ts";
 import type { CommandIo, OutputMode } from "./command.ts";
 import { targetOf } from "./connect-options.ts";
+import { openKernelPorts } from "./early-ports.ts";
 import { EXIT, exitCodeOfError } from "./exit-codes.ts";
 import { errorDocument, formatError } from "./format-error.ts";
 import { OutputClosed, writeAll } from "./output.ts";
@@ -16,6 +17,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   const word = argv.find((w) => !w.startsWith("-"));
   const isRemote = argv.some((w) => /^--(connect|kernel)(=|$)/.test(w));
   if ((word === "run" || word === "exec" || word === "repl") && !isRemote) startScriptThread();
+  openKernelPorts(argv);
   let mode = guessMode(argv);
   try {
     const { parse } = await import("./parse.ts");

@@ -235,6 +235,25 @@ export interface KernelStatusRequest {
   type: "kernel_status";
 }
 
+/** A request of the Debug Adapter Protocol (spec/kernel.md section 6). Replies with the protocol's response. */
+export interface DebugRequest {
+  type: "debug";
+  message: { seq: number; type: "request"; command: string; arguments?: unknown };
+}
+
+export interface DebugReply {
+  status: "ok";
+  message: {
+    seq: number;
+    type: "response";
+    request_seq: number;
+    command: string;
+    success: boolean;
+    message?: string;
+    body: Record<string, unknown>;
+  };
+}
+
 export type KernelRequest =
   | ExecuteRequest
   | ToolRequest
@@ -249,11 +268,14 @@ export type KernelRequest =
   | CursorRequest
   | ResetRequest
   | VariablesRequest
-  | KernelStatusRequest;
+  | KernelStatusRequest
+  | DebugRequest;
 
 /** Sent while a request runs, in order. */
 export type KernelEvent =
   | { type: "stream"; stream: "stdout" | "stderr"; text: string | Uint8Array }
+  /** What the script shows in a form of its own; `text`: for front ends that show text only, its line end included. */
+  | { type: "display"; value: unknown; text: string }
   /** A piece of a model's answer, for front ends that show tokens as they come. */
   | { type: "token"; agent: string; text: string }
   /** The script waits for a line on standard input. */
@@ -286,6 +308,7 @@ export interface ExecuteReply {
 export type KernelReply =
   | ExecuteReply
   | DoctorReply
+  | DebugReply
   | ({ status: "ok" } & Record<string, unknown>)
   | { status: "error"; error: ErrorJson };
 

@@ -74,6 +74,7 @@ class Kernel implements LocalKernel, Services {
   private readonly modelService;
   private readonly agentService;
   private readonly debugService;
+  private readonly debugger;
   private readonly storageService;
   private readonly stateService;
   private readonly backupService;
@@ -121,6 +122,10 @@ class Kernel implements LocalKernel, Services {
     this.debugService = once(async () => {
       const { createDebugService } = await import("../debug/create.ts");
       return createDebugService({ config: this.config, log, env });
+    });
+    this.debugger = once(async () => {
+      const { MissingDebugger } = await import("./requests/debug.ts");
+      return new MissingDebugger();
     });
     this.storageService = once(async () => {
       const { openStorage } = await import("../storage/storage.ts");
@@ -339,6 +344,8 @@ class Kernel implements LocalKernel, Services {
         const { answerServeRequest } = await import("./serve/serve.ts");
         return answerServeRequest(request, this, options);
       }
+      case "debug":
+        return (await this.debugger.get()).answer(request);
       case "kernel_status":
         throw new SpellError("not_found", "Cannot tell a kernel's status: this command runs its own", {
           hint: "`llmspell kernel list` shows the kernels that run",

@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import type { LoadedConfig } from "../config/load.ts";
 import { followCorrelation } from "../core/correlation.ts";
+import { closeEarlyPorts } from "../core/early-ports.ts";
 import { messageOf } from "../core/errors.ts";
 import type { LogLevel, LogSink } from "../core/log.ts";
 import { dataDirectory } from "../core/paths.ts";
@@ -188,6 +189,7 @@ export class KernelServer {
       this.closing.push(() => transport.stop());
       endpoints.push(...(await transport.start()));
     }
+    closeEarlyPorts();
     if (current.monitoring.enabled) {
       const { host, port, close } = serveHealth(current.monitoring, this.monitor);
       this.closing.push(() => close());

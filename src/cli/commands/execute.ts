@@ -92,6 +92,7 @@ class Screen {
   show(event: KernelEvent): void {
     if (event.type === "progress") this.progress.show(event.label, event.done, event.total);
     else if (event.type === "model_progress") this.progress.pull(event);
+    else if (event.type === "display") this.show({ type: "stream", stream: "stdout", text: event.text });
     else if (event.type === "token" && this.tokens && this.io.mode !== "json") {
       this.progress.clear();
       this.io.write(event.text);

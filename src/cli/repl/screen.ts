@@ -19,6 +19,7 @@ export class Screen {
   show(event: KernelEvent): void {
     if (event.type === "progress") this.progress.show(event.label, event.done, event.total);
     else if (event.type === "model_progress") this.progress.pull(event);
+    else if (event.type === "display") this.show({ type: "stream", stream: "stdout", text: event.text });
     else if (event.type === "stream") {
       this.progress.clear();
       if (event.stream === "stderr" || this.io.mode === "json") writeAll(2, event.text);

@@ -25,6 +25,16 @@ const EXECUTE = object({
   interactive: Type.Optional(yesOrNo),
 });
 
+/** What else a message of the Debug Adapter Protocol holds is the debugger's affair. */
+const DEBUG = object({
+  type: Type.Literal("debug"),
+  message: Type.Object({
+    seq: Type.Integer({ minimum: 0 }),
+    type: Type.Literal("request"),
+    command: Type.String({ minLength: 1, maxLength: 256 }),
+  }),
+});
+
 const only = (type: string) => object({ type: Type.Literal(type) });
 const atCursor = (type: string) =>
   object({ type: Type.Literal(type), code: text, cursor: Type.Integer({ minimum: 0 }) });
@@ -38,6 +48,7 @@ const SCHEMAS: Readonly<Record<string, TObject>> = {
   variables: only("variables"),
   reset: only("reset"),
   kernel_status: only("kernel_status"),
+  debug: DEBUG,
   ...commands("tool", {
     list: { category: maybeText },
     info: { name: text, showSchema: yesOrNo },

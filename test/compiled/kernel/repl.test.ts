@@ -1,4 +1,6 @@
 import { describe, expect, test } from "bun:test";
+import { rmSync } from "node:fs";
+import { join } from "node:path";
 import { KernelSandbox } from "../../support/kernel.ts";
 import { Terminal } from "../../support/terminal.ts";
 
@@ -38,6 +40,47 @@ describe("a prompt that is connected to a kernel", () => {
     expect(connected.stderr).toBe(embedded.stderr);
     expect([connected.code, embedded.code]).toEqual([3, 3]);
     expect(connected.stdout).toContain('"Adafirstsecond"\n');
+  });
+
+  test("takes every dot-command as one with a kernel of its own does", async () => {
+    using box = new KernelSandbox();
+    const { id } = await box.daemon();
+    box.write("sub/job.lua", "seen = require('beside') .. ARGS[1] .. ARGS.name print(seen)");
+    box.write("sub/beside.lua", "return 'module:'");
+    const stdin = [
+      ".cd sub",
+      ".pwd",
+      ".ls",
+      '.run job "two words" --name=Ada',
+      "big = 9007199254740993",
+      '.set words {"a": [1, "b"]}',
+      ".unset seen",
+      ".variables",
+      ".save work.json",
+      ".reset",
+      ".variables",
+      ".load work.json",
+      "big == 9007199254740993 and #words.a",
+      ".perf on",
+      ".perf off",
+      ".history",
+      ".clear-history",
+      ".exti",
+      "Debug.display({['text/markdown'] = '*shown*'})",
+      ".exit",
+      "never",
+    ]
+      .map((line) => `${line}\n`)
+      .join("");
+    const embedded = await box.run(["repl"], { stdin });
+    rmSync(join(box.cwd, "sub/work.json"));
+    const connected = await box.run(["repl", "--kernel", id], { stdin });
+    expect(withoutAddresses(connected.stdout)).toBe(withoutAddresses(embedded.stdout));
+    expect([connected.stderr, connected.code]).toEqual([embedded.stderr, embedded.code]);
+    for (const text of ["module:two wordsAda\n", "words (table)", "Session saved to", "\n2\n", "*shown*\n"])
+      expect(connected.stdout).toContain(text);
+    const info = await box.run(["repl", "--kernel", id], { stdin: ".info\n" });
+    expect(info.stdout).toMatch(/^Mode: +connected$/m);
   });
 
   test("shares its variables with the next, through `kernel connect` too", async () => {

@@ -23,6 +23,12 @@ describe("What a script prints", () => {
     ["everything before os.exit", `io.write("kept") os.exit(0)`, "kept"],
     ["nothing for what it returns", "return {1}", ""],
     [
+      "the text of what it displays, in order",
+      `io.write("1\\n") Debug.display({a = {1}}) print("2") Debug.display({["image/png"] = "\\255", ["text/markdown"] = "*3*"})
+       Debug.display({["image/png"] = "\\255"}) print((pcall(Debug.display, print)))`,
+      '1\n{"a":[1]}\n2\n*3*\n<image/png>\nfalse\n',
+    ],
+    [
       "its lines in order with Debug's",
       `print("1") Debug.clearCaptured() io.write("2\\n") print("3")`,
       "1\n2\n3\n",

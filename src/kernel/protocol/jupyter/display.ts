@@ -2,12 +2,12 @@
 
 import type { ErrorJson } from "../../../core/errors.ts";
 import { documentValue } from "../../../core/json.ts";
+import { isMimeBundle, plainText } from "../../../core/shown.ts";
 import { isPlainObject } from "../../../core/values.ts";
 import type { Fields } from "./message.ts";
 
 /** Longer tables are shown as JSON only. */
 const MAX_ROWS = 1000;
-const MIME_TYPE = /^(text|image|audio|video|application|model)\/[\w.+-]+$/;
 
 /**
  * The forms of a value by MIME type. `text/plain` is its JSON text; tables are `application/json` besides, arrays of
@@ -16,25 +16,12 @@ const MIME_TYPE = /^(text|image|audio|video|application|model)\/[\w.+-]+$/;
  */
 export function displayData(value: unknown): Fields {
   const shown = documentValue(value);
-  if (isMimeBundle(shown)) return { "text/plain": plainText(shown), ...shown };
-  const data: Fields = { "text/plain": JSON.stringify(shown) };
+  const data: Fields = { "text/plain": plainText(shown) };
+  if (isMimeBundle(shown)) return { ...data, ...shown };
   if (typeof shown !== "object" || shown === null || JSON.isRawJSON(shown)) return data;
   data["application/json"] = shown;
   if (isRecords(shown)) data["text/html"] = htmlTable(shown);
   return data;
-}
-
-function isMimeBundle(value: unknown): value is Fields {
-  if (!isPlainObject(value)) return false;
-  const keys = Object.keys(value);
-  return keys.length > 0 && keys.every((key) => MIME_TYPE.test(key));
-}
-
-function plainText(bundle: Fields): string {
-  const text = Object.entries(bundle).find(
-    ([type, data]) => /^text\//.test(type) && typeof data === "string",
-  );
-  return text === undefined ? `<${Object.keys(bundle).join(", ")}>` : String(text[1]);
 }
 
 function isRecords(value: object): value is Fields[] {

@@ -27,7 +27,10 @@ export class ExecutionOutput {
 
   event(event: KernelEvent): void {
     if (event.type === "stream") this.stream(event.stream, event.text);
-    else if (this.showsAll && event.type !== "input") {
+    else if (event.type === "display") {
+      this.flush();
+      this.publish("display_data", { data: shownValue(event.value), metadata: {}, transient: {} });
+    } else if (this.showsAll && event.type !== "input") {
       const { type, ...content } = event;
       this.flush();
       this.publish(type, content);

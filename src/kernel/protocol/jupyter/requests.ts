@@ -5,6 +5,7 @@ import type { KernelEvent, KernelReply, KernelRequest } from "../../api.ts";
 import type { ExecutionHistory, HistoryQuery } from "../../history.ts";
 import type { KernelHub } from "../../hub.ts";
 import { customReply, customRequest } from "../custom.ts";
+import { checkRequest } from "../requests.ts";
 import type { JupyterClient } from "./clients.ts";
 import {
   CompleteContent,
@@ -120,15 +121,10 @@ function shutdown(exchange: Exchange): Fields {
   return content;
 }
 
-function debug({ message: { content } }: Exchange): Fields {
-  return {
-    type: "response",
-    request_seq: content.seq ?? 0,
-    command: content.command ?? "",
-    success: false,
-    message: "The debugger is not part of this version",
-    body: {},
-  };
+/** The content is a message of the Debug Adapter Protocol, the reply's its response. */
+async function debug(exchange: Exchange): Promise<Fields> {
+  const request = checkRequest({ type: "debug", message: exchange.message.content });
+  return (await ask(exchange, request)).message as Fields;
 }
 
 /** The messages of spec/kernel.md section 3, on the shell channel; undefined for a type that is none of them. */

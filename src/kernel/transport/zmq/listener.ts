@@ -1,5 +1,6 @@
 /** A listening TCP port whose every connection speaks ZMTP: what ROUTER, PUB and REP share. */
 import type { TCPSocketListener } from "bun";
+import { listen } from "../../../core/early-ports.ts";
 import { SpellError } from "../../../core/errors.ts";
 import { Connection, type ConnectionEvents, type Limits, type SocketType } from "./connection.ts";
 
@@ -28,11 +29,9 @@ export class ZmtpListener {
   constructor(type: SocketType, options: ListenOptions, events: Events) {
     const { host, port, limits, maxConnections, onBroken } = options;
     try {
-      this.server = Bun.listen<Connection | undefined>({
+      this.server = listen<Connection | undefined>({
         hostname: host,
         port,
-        exclusive: true,
-        data: undefined,
         socket: {
           open: (socket) => {
             if (this.connections.size >= maxConnections) {

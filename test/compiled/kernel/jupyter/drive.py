@@ -42,6 +42,10 @@ found["streams"] = run("print('out', 1.0) io.stderr:write('err\\n') kept = 41 re
 found["expression"] = run("kept")
 found["table"] = run("{{n = 1, m = '<b>'}, {n = 2}}")
 found["markdown"] = run("{['text/markdown'] = '# Title', ['image/png'] = '\\137PNG\\r\\n\\26\\n'}")
+found["display"] = run(
+    "io.write('before') Debug.display({['text/markdown'] = '*within*'}) Debug.display({{n = 1}}) "
+    "Debug.display({['image/png'] = '\\137PNG\\r\\n\\26\\n'}) print(pcall(Debug.display, print)) return 'end'"
+)
 found["expressions"] = run("", user_expressions={"good": "kept * 2", "bad": "nothing.there"})
 found["error"] = run("local function f() error('broken') end\nf()")
 found["silent"] = run("print('quiet') return 1", silent=True)
@@ -71,17 +75,23 @@ found["unknown"] = [found["unknown"]["msg_type"], found["unknown"]["content"]]
 message = client.session.msg("tool_request", {"command": "invoke", "name": "calculator", "params": {"expression": "6*7"}})
 client.shell_channel.send(message)
 found["tool"] = reply_to(message["header"]["msg_id"], client.get_shell_msg)["content"]
+found["debug_unreadable"] = control("debug_request", {"type": "request", "seq": "one"})["content"]
 found["debug"] = control("debug_request", {"type": "request", "seq": 7, "command": "initialize", "arguments": {}})["content"]
 
 # control, completion and the heartbeat are answered while a cell runs; an interrupt ends it
 cell = client.execute("while true do end")
 time.sleep(0.3)
 found["while_busy"] = ask("complete", "Too", 3)["matches"]
+found["debug_while_busy"] = control("debug_request", {"type": "request", "seq": 9, "command": "threads"})["content"]
 found["heart"] = client.hb_channel.is_beating()
 begun = time.monotonic()
 found["interrupted"] = control("interrupt_request", {})["content"]
 found["after_interrupt"] = reply_to(cell, client.get_shell_msg)["content"]
 found["interrupt_ms"] = (time.monotonic() - begun) * 1000
+
+# a cell that takes memory without end is stopped by its limit
+found["greedy"] = run("held = {} while true do held[#held + 1] = ('x'):rep(1000000) end")["reply"]
+found["after_greedy"] = run("#held > 1, kept")["reply"]["status"]
 
 # a message that comes twice, and one signed with another key, are not answered
 message = client.session.msg("execute_request", {"code": "twice = (twice or 0) + 1"})

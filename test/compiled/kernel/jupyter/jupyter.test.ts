@@ -70,6 +70,25 @@ describe.skipIf(python === undefined)("Jupyter's own clients", () => {
       "text/markdown": "# Title",
       "image/png": Buffer.from("\x89PNG\r\n\x1a\n", "latin1").toString("base64"),
     });
+    expect(found.display.seen.map(([type]: [string]) => type)).toEqual([
+      "status",
+      "execute_input",
+      "stream",
+      "display_data",
+      "display_data",
+      "display_data",
+      "stream",
+      "execute_result",
+      "status",
+    ]);
+    const [markdown, records, image] = published("display", "display_data").map(
+      ({ data }: { data: unknown }) => data,
+    );
+    expect(markdown).toEqual({ "text/plain": "*within*", "text/markdown": "*within*" });
+    expect(records["application/json"]).toEqual([{ n: 1 }]);
+    expect(records["text/html"]).toContain("<td>1</td>");
+    expect(image["image/png"]).toBe(Buffer.from("\x89PNG\r\n\x1a\n", "latin1").toString("base64"));
+    expect(published("display", "stream")[1].text).toMatch(/^false\t.*a function has no JSON form/);
     expect(found.expressions.reply.user_expressions).toMatchObject({
       good: { status: "ok", data: { "text/plain": "82" } },
       bad: { status: "error", ename: "ExecutionError" },
@@ -106,23 +125,50 @@ describe.skipIf(python === undefined)("Jupyter's own clients", () => {
       expect.objectContaining({ status: "error", ename: "UnknownMessage" }),
     ]);
     expect(found.tool).toMatchObject({ status: "ok", tool: "calculator" });
-    expect(found.debug).toMatchObject({ type: "response", request_seq: 7, success: false });
+    expect(found.debug).toEqual({
+      type: "response",
+      seq: expect.any(Number),
+      request_seq: 7,
+      command: "initialize",
+      success: false,
+      message: 'Cannot run "initialize": this kernel has no debugger',
+      body: {
+        error: { id: 1, format: 'Cannot run "initialize": this kernel has no debugger', showUser: true },
+      },
+    });
+    expect(found.debug_unreadable).toMatchObject({ status: "error", ename: "InvalidArgument" });
+    expect(found.debug_unreadable.evalue).toContain("message.");
+    expect(found.debug_while_busy).toMatchObject({ type: "response", request_seq: 9, command: "threads" });
+    expect(found.debug_while_busy.seq).toBe(found.debug.seq + 1);
 
     expect(found.while_busy).toEqual(["Tool"]);
     expect(found.heart).toBe(true);
     expect(found.interrupted).toEqual({ status: "ok" });
     expect(found.after_interrupt).toMatchObject({ status: "error", ename: "Interrupted" });
+    expect(found.greedy).toMatchObject({ status: "error", ename: "ExecutionError" });
+    expect(found.greedy.evalue).toContain("memory");
+    expect(found.greedy.traceback.join("\n")).toContain("engines.lua.max_memory_bytes");
+    expect(found.after_greedy).toBe("ok");
+
     expect(found.distrust).toBe("[1,true]");
 
     expect(result("restarted")).toMatchObject({ "text/plain": "[true]" });
     expect(found.restarted.reply.execution_count).toBe(1);
     expect(found.history.tail.at(-1)).toEqual([2, 1, ["{kept == nil}", "[true]"]]);
-    expect(found.history.search).toEqual([[1, 7, "print('Grüße 🙂')"]]);
+    expect(found.history.search).toEqual([[1, 8, "print('Grüße 🙂')"]]);
     expect(found.history.range.map(([, line, input]: unknown[]) => [line, input])).toEqual([
       [2, "kept"],
       [3, "{{n = 1, m = '<b>'}, {n = 2}}"],
     ]);
     expect(found.ended).toBe(true);
+  });
+
+  test("a kernel that is killed in a cell starts again on its ports, and keeps the history", async () => {
+    expect(await drive("killed.py")).toEqual({
+      before: "ok",
+      after: ["ok", "41"],
+      history: ["kept = 40", "kept == nil and 41"],
+    });
   });
 
   test("nbclient runs a notebook from top to bottom and keeps its outputs", async () => {
@@ -145,19 +191,24 @@ describe.skipIf(python === undefined)("Jupyter's own clients", () => {
           cell("print('total', total)", "b"),
           cell("{total, total * 2}", "c"),
           cell("Tool.execute('calculator', {expression = '2+3'}).text", "d"),
+          cell("Debug.display({['text/markdown'] = '# Half way'})\nprint('on')", "e"),
         ],
       }),
     );
     const { cells } = (await drive("notebook.py", path)) as {
       cells: { execution_count: number; outputs: Record<string, unknown>[] }[];
     };
-    expect(cells.map(({ execution_count }) => execution_count)).toEqual([1, 2, 3, 4]);
+    expect(cells.map(({ execution_count }) => execution_count)).toEqual([1, 2, 3, 4, 5]);
     expect(cells[0]!.outputs).toEqual([]);
     expect(cells[1]!.outputs).toEqual([{ output_type: "stream", name: "stdout", text: ["total\t55\n"] }]);
     expect(cells[2]!.outputs).toMatchObject([
       { output_type: "execute_result", data: { "text/plain": ["[55,110]"], "application/json": [55, 110] } },
     ]);
     expect(cells[3]!.outputs).toMatchObject([{ data: { "text/plain": [expect.stringContaining("5")] } }]);
+    expect(cells[4]!.outputs).toMatchObject([
+      { output_type: "display_data", data: { "text/markdown": ["# Half way"] } },
+      { output_type: "stream", name: "stdout", text: ["on\n"] },
+    ]);
   });
 
   test("a kernelspec names this executable and the flags it was installed with", async () => {
