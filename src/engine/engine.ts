@@ -1,10 +1,13 @@
 /** A script language runtime: one VM, its globals, its limits. */
 import type { ErrorJson } from "../core/errors.ts";
 import type { Task } from "../core/task.ts";
+import type { Feature } from "../globals/declare.ts";
 import type { ScriptArguments } from "../kernel/api.ts";
 
 /** Standard-library rules of spec/lua-api.md section 20.1, already decided from configuration. */
 export interface EnginePolicy {
+  /** Globals and functions declared for others are absent. */
+  features: readonly Feature[];
   stdlib: "None" | "Basic" | "Standard" | "All";
   allowFileAccess: boolean;
   allowProcessSpawn: boolean;

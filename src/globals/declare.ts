@@ -95,8 +95,13 @@ export interface LocalEnvironment {
   readonly scriptName: string;
 }
 
+/** What the configuration must offer for a global or a function to be there. */
+export type Feature = "state" | "state_migration" | "state_backup" | "sessions";
+
 interface FunctionBase {
   readonly doc: string;
+  /** Absent (nil) where the configuration does not offer this. */
+  readonly when?: Feature;
   readonly params: readonly Param[];
   /** The result as the reference shows it, for example `{name, description}[]`. */
   readonly returns: string;
@@ -128,6 +133,7 @@ type Spec<P extends readonly Param[], C> = {
   doc: string;
   params: P;
   returns: string;
+  when?: Feature;
   aliases?: readonly string[];
   internal?: boolean;
   handler: (ctx: C, ...args: Args<P>) => unknown;
@@ -161,6 +167,8 @@ export interface ClassDecl {
 export interface GlobalDecl {
   readonly name: string;
   readonly doc: string;
+  /** Absent (nil) where the configuration does not offer this. */
+  readonly when?: Feature;
   readonly functions: Record<string, FunctionDecl>;
   readonly classes?: readonly ClassDecl[];
   /** Called for a key that is no function of the table; its non-nil result is the value (`Tool["uuid-generator"]`). */

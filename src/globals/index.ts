@@ -1,5 +1,6 @@
 /** Every global a script sees, in the order of spec/lua-api.md section 0.2. */
 import { AgentGlobal } from "./agent.ts";
+import { ArtifactGlobal } from "./artifact.ts";
 import { ConfigGlobal } from "./config.ts";
 import { DebugGlobal } from "./debug.ts";
 import type { GlobalDecl } from "./declare.ts";
@@ -7,17 +8,22 @@ import { LoggerGlobal, UtilsGlobal } from "./empty.ts";
 import { JSONGlobal } from "./json.ts";
 import { LocalLLMGlobal } from "./local-llm.ts";
 import { ProviderGlobal } from "./provider.ts";
+import { ReplayGlobal } from "./replay.ts";
+import { SessionGlobal } from "./session.ts";
 import { StreamingGlobal } from "./streaming.ts";
 import { ToolGlobal } from "./tool.ts";
 
 export const globals: readonly GlobalDecl[] = [
   AgentGlobal,
   ToolGlobal,
+  SessionGlobal,
+  ArtifactGlobal,
   ConfigGlobal,
   ProviderGlobal,
   DebugGlobal,
   JSONGlobal,
   StreamingGlobal,
+  ReplayGlobal,
   LocalLLMGlobal,
   LoggerGlobal,
   UtilsGlobal,

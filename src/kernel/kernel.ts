@@ -5,6 +5,7 @@ import { createConfigService } from "../config/service.ts";
 import { type ErrorJson, errorToJson, SpellError } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
 import { dataDirectory } from "../core/paths.ts";
+import type { RecorderSource } from "../core/recording.ts";
 import type {
   ExecuteReply,
   ExecuteRequest,
@@ -21,6 +22,8 @@ export interface KernelOptions {
   log: Log;
   env: Record<string, string | undefined>;
   cwd: string;
+  /** Of a kernel that listens: it records in a session of its own. */
+  id?: string;
 }
 
 type Failure = { status: "error"; error: ErrorJson };
@@ -59,6 +62,8 @@ class Kernel implements LocalKernel, Services {
   private readonly storageService;
   private readonly eventService;
   private readonly hookService;
+  private readonly sessionService;
+  private readonly recorder: RecorderSource;
   private session: ScriptSession | undefined;
   private ended: Promise<void> | undefined;
 
@@ -69,7 +74,7 @@ class Kernel implements LocalKernel, Services {
     this.config = createConfigService(options.loaded);
     this.toolService = once(async () => {
       const { createToolService } = await import("../tools/create.ts");
-      return createToolService({ config: this.config, log, env, cwd });
+      return createToolService({ config: this.config, log, env, cwd, recorder: () => this.recorder() });
     });
     this.modelService = once(async () => {
       const { createModelService } = await import("../models/create.ts");
@@ -81,6 +86,7 @@ class Kernel implements LocalKernel, Services {
         models: () => this.models(),
         tools: () => this.tools(),
         log,
+        recorder: () => this.recorder(),
       });
     });
     this.debugService = once(async () => {
@@ -99,6 +105,28 @@ class Kernel implements LocalKernel, Services {
       const { createHookService } = await import("../hooks/create.ts");
       return createHookService();
     });
+    this.sessionService = once(async () => {
+      const { createSessionService } = await import("../sessions/create.ts");
+      return createSessionService({
+        config: this.config,
+        log,
+        env,
+        cwd,
+        dataDirectory: dataDirectory(env),
+        storage: () => this.storage(),
+        tools: () => this.tools(),
+        events: () => this.events(),
+        hooks: () => this.hooks(),
+        ...(options.id === undefined ? {} : { ownSession: `kernel-session-${options.id}` }),
+      });
+    });
+    // A process that has no session of its own records once a script has chosen one.
+    this.recorder = () => {
+      const { enabled, enable_replay } = this.config.current.runtime.sessions;
+      if (!enabled || !enable_replay) return undefined;
+      if (options.id === undefined && this.sessionService.made() === undefined) return undefined;
+      return this.sessions().then(({ recorder }) => recorder);
+    };
   }
 
   tools() {
@@ -127,6 +155,10 @@ class Kernel implements LocalKernel, Services {
 
   hooks() {
     return this.hookService.get();
+  }
+
+  sessions() {
+    return this.sessionService.get();
   }
 
   request(request: ExecuteRequest, options?: RequestOptions): Promise<ExecuteReply | Failure>;
@@ -190,6 +222,10 @@ class Kernel implements LocalKernel, Services {
         const { answerServeRequest } = await import("./serve/serve.ts");
         return answerServeRequest(request, this, options);
       }
+      case "session": {
+        const { answerSessionRequest } = await import("./requests/session.ts");
+        return answerSessionRequest(request, this, options);
+      }
       case "kernel_status":
         throw new SpellError("not_found", "Cannot tell a kernel's status: this command runs its own", {
           hint: "`llmspell kernel list` shows the kernels that run",
@@ -204,6 +240,8 @@ class Kernel implements LocalKernel, Services {
 
   private async end(): Promise<void> {
     await this.session?.dispose();
+    const sessions = await this.sessionService.made()?.catch(() => undefined); // told to those who asked for it
+    await sessions?.dispose();
     const tools = await this.toolService.made();
     await tools?.dispose();
     const models = await this.modelService.made();

@@ -1,5 +1,7 @@
 /** What the configuration lets a script do: spec/config.md section 2.9. */
+import type { Config } from "../config/schema.ts";
 import type { EnginePolicy } from "../engine/engine.ts";
+import type { Feature } from "../globals/declare.ts";
 import type { ConfigService } from "./services.ts";
 
 /** A limit and the setting it comes from, for the message when it is reached. */
@@ -38,6 +40,7 @@ export function scriptPolicy(config: ConfigService): ScriptPolicy {
   ]);
   return {
     engine: {
+      features: featuresOf(config.current),
       stdlib: engines.lua.stdlib,
       allowFileAccess: security.allow_file_access || level !== "Safe",
       allowProcessSpawn: security.allow_process_spawn || level !== "Safe",
@@ -48,6 +51,18 @@ export function scriptPolicy(config: ConfigService): ScriptPolicy {
     },
     settings: { time: time.setting, memory: memory.setting },
   };
+}
+
+function featuresOf({ runtime, rag }: Config): Feature[] {
+  const { state_persistence: state, sessions } = runtime;
+  if (!state.enabled) return [];
+  return [
+    "state",
+    ...(state.migration_enabled ? (["state_migration"] as const) : []),
+    ...(state.backup_enabled ? (["state_backup"] as const) : []),
+    // documents of a session need one: RAG brings them with it
+    ...(sessions.enabled || rag.enabled ? (["sessions"] as const) : []),
+  ];
 }
 
 /** The smallest; of equal ones all settings are named. */

@@ -90,7 +90,7 @@ export class KernelServer {
     this.data = dataDirectory(env);
     this.logs = kernelLog(settings.logFile, sink, () => config.current, "info");
     const { log } = this.logs;
-    this.kernel = createKernel({ loaded, log, env, cwd });
+    this.kernel = createKernel({ loaded, log, env, cwd, id: settings.id });
     const { config } = this.kernel;
     this.closing.push(() => this.kernel.shutdown());
     this.hub = new ClientHub({

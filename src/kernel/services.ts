@@ -7,6 +7,7 @@ import type { DebugService } from "../debug/service.ts";
 import type { EventService } from "../events/service.ts";
 import type { HookService } from "../hooks/service.ts";
 import type { ModelService } from "../models/service.ts";
+import type { SessionService } from "../sessions/service.ts";
 import type { Storage } from "../storage/storage.ts";
 import type { ToolService } from "../tools/service.ts";
 import type { KernelEvent, ScriptArguments } from "./api.ts";
@@ -23,6 +24,7 @@ export interface Services {
   storage(): Promise<Storage>;
   events(): Promise<EventService>;
   hooks(): Promise<HookService>;
+  sessions(): Promise<SessionService>;
 }
 
 /** The effective configuration and how it may change while scripts run. */

@@ -2,10 +2,16 @@
  * The steps that made the database what it is, in order. Append only: a released step is never changed, removed or moved.
  * A step's name is recorded in the database with it.
  */
+import { ARTIFACTS, REPLAY, SESSIONS } from "./migrations/sessions.ts";
+
 export interface Migration {
   /** `0001_state`, and so on: the number is the place in the list. */
   name: string;
   sql: string;
 }
 
-export const MIGRATIONS: readonly Migration[] = [];
+export const MIGRATIONS: readonly Migration[] = [
+  { name: "0002_sessions", sql: SESSIONS },
+  { name: "0003_artifacts", sql: ARTIFACTS },
+  { name: "0004_replay", sql: REPLAY },
+];

@@ -17,6 +17,8 @@ export interface ToolCallOptions {
   signal?: AbortSignal;
   correlationId?: string;
   timeoutMs?: number;
+  /** The call is part of a replay. */
+  unrecorded?: boolean;
 }
 
 export interface ToolService {

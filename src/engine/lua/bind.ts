@@ -2,7 +2,7 @@
 import { SpellError } from "../../core/errors.ts";
 import type { ScriptValue } from "../../core/values.ts";
 import { checkArgs } from "../../globals/check.ts";
-import type { GlobalDecl, LocalContext, LocalEnvironment } from "../../globals/declare.ts";
+import type { Feature, GlobalDecl, LocalContext, LocalEnvironment } from "../../globals/declare.ts";
 import {
   type NumberedClass,
   type NumberedFunction,
@@ -41,6 +41,7 @@ export class Bindings {
     private readonly vm: LuaVm,
     private readonly link: KernelLink,
     private readonly environment: LocalEnvironment,
+    private readonly features: readonly Feature[],
     /** Replaces the value at the top of the stack by what the chunk returns when called with it. */
     private readonly callChunk: (L: number, source: string, name: string) => void,
   ) {
@@ -52,7 +53,16 @@ export class Bindings {
   }
 
   install(): void {
-    for (const global of this.numbering.globals) this.installGlobal(global);
+    for (const global of this.numbering.globals)
+      if (this.offers(global.decl.when)) this.installGlobal(global);
+  }
+
+  private offers(feature: Feature | undefined): boolean {
+    return feature === undefined || this.features.includes(feature);
+  }
+
+  private isVisible({ decl }: NumberedFunction): boolean {
+    return !decl.internal && this.offers(decl.when);
   }
 
   private installGlobal(global: NumberedGlobal): void {
@@ -60,7 +70,7 @@ export class Bindings {
     const { lua, stack, main: L } = vm;
     lua.lua_createtable(L, 0, global.functions.size);
     for (const [name, fn] of global.functions)
-      if (!fn.decl.internal) vm.setField(L, name, () => this.pushFunction(L, fn));
+      if (this.isVisible(fn)) vm.setField(L, name, () => this.pushFunction(L, fn));
     if (global.index !== undefined) this.setIndex(L, () => this.pushIndex(L, global.index!));
     else if (global.decl.bothSpellings) this.setIndex(L, () => this.pushOtherSpellings(L, global));
     stack.withText(global.decl.name, (name) => lua.lua_setglobal(L, name));
@@ -85,13 +95,15 @@ export class Bindings {
     this.vm.lua.lua_createtable(L, 0, functions.size);
     for (const [name, fn] of functions) {
       const other = otherSpelling(name);
-      if (other !== name && !functions.has(other)) this.vm.setField(L, other, () => this.pushFunction(L, fn));
+      if (other !== name && !functions.has(other) && this.isVisible(fn))
+        this.vm.setField(L, other, () => this.pushFunction(L, fn));
     }
   }
 
   /** Pushes the `__index` metamethod of a global: called with the table and the key. */
   private pushIndex(L: number, fn: NumberedFunction): void {
-    this.vm.pushNative(L, (state) => this.run(state, fn, undefined, 2));
+    if (fn.decl.crossing === "lua") this.pushFunction(L, fn);
+    else this.vm.pushNative(L, (state) => this.run(state, fn, undefined, 2));
   }
 
   private pushFunction(L: number, fn: NumberedFunction): void {

@@ -57,7 +57,7 @@ function serve(globals: readonly GlobalDecl[], { memory, policy }: WorkerStart):
     (operation, argument) => link.system(operation, argument),
     (bytes) => link.output(1, bytes),
   );
-  const bindings = new Bindings(globals, vm, link, names, (L, source, name) =>
+  const bindings = new Bindings(globals, vm, link, names, policy.features, (L, source, name) =>
     environment.callOwnChunk(L, source, name),
   );
 
