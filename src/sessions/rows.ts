@@ -82,7 +82,7 @@ export function readSession(db: Database, id: string): SessionRow {
 export function insertSession(db: Database, row: NewSession): void {
   db.query(
     `INSERT INTO session (${COLUMNS.join(", ")}) VALUES (${COLUMNS.map((name) => `$${name}`).join(", ")})`,
-  ).run(row as Record<string, SQLQueryBindings>);
+  ).run(row);
 }
 
 /** Bytes of memory at most for one reading of a long list. */

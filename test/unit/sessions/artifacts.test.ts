@@ -291,7 +291,11 @@ describe("Artifacts", () => {
   });
 
   test("of memory sessions stand in no file", async () => {
-    await using w = await world({ change: (settings) => void (settings.storage_backend = "memory") });
+    await using w = await world({
+      change: (settings) => {
+        settings.storage_backend = "memory";
+      },
+    });
     const owner = await session(w);
     const id = await store(w, owner, "x", noise(200_000));
     expect(filesOf(w)).toEqual([]);

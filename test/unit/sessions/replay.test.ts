@@ -289,7 +289,9 @@ describe("A recording", () => {
     const pure = changing("pure", true);
     await using w = await world({
       tools: [pure.tool],
-      change: (settings) => void (settings.enable_replay = false),
+      change: (settings) => {
+        settings.enable_replay = false;
+      },
     });
     const service = toolsOf(w, [pure.tool]);
     const { id } = await w.sessions.create();

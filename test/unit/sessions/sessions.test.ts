@@ -30,7 +30,11 @@ describe("A session", () => {
   });
 
   test("in memory is gone with the process", async () => {
-    await using w = await world({ change: (settings) => void (settings.storage_backend = "memory") });
+    await using w = await world({
+      change: (settings) => {
+        settings.storage_backend = "memory";
+      },
+    });
     await w.sessions.create();
     expect(w.sessions.list()).toHaveLength(1);
     await w.restart();
@@ -149,7 +153,11 @@ describe("A session", () => {
   });
 
   test("is one too many above max_sessions, which counts the active ones", async () => {
-    await using w = await world({ change: (settings) => void (settings.max_sessions = 2) });
+    await using w = await world({
+      change: (settings) => {
+        settings.max_sessions = 2;
+      },
+    });
     const first = await w.sessions.create();
     await w.sessions.create();
     const refused = await failure(w.sessions.create());
@@ -163,7 +171,11 @@ describe("A session", () => {
   });
 
   test("that is idle for long ends by itself, and stays in the list", async () => {
-    await using w = await world({ change: (settings) => void (settings.session_timeout_seconds = 1) });
+    await using w = await world({
+      change: (settings) => {
+        settings.session_timeout_seconds = 1;
+      },
+    });
     const { id } = await w.sessions.create();
     const deadline = Date.now() + 20_000;
     while (w.sessions.get(id).status === "active" && Date.now() < deadline) await Bun.sleep(50);
