@@ -14,6 +14,7 @@ const SUITES: Record<string, () => Promise<Row[]>> = {
   inference: async () => (await import("./inference.ts")).inference(),
   grammar: async () => (await import("./grammar.ts")).grammar(),
   embeddings: async () => (await import("./embeddings.ts")).embeddings(),
+  sessions: async () => (await import("./sessions.ts")).sessions(),
   concurrent: async () => (await import("./concurrent.ts")).concurrent(),
 };
 

@@ -26,13 +26,23 @@ export interface Recorder {
 export type RecorderSource = () => Promise<Recorder | undefined> | undefined;
 
 /** Runs the work and records it with its outcome. @param outputOf what is kept of the result */
-export async function recorded<T>(
+export function recorded<T>(
   source: RecorderSource | undefined,
   call: Pick<RecordedCall, "kind" | "name" | "input" | "correlationId">,
   work: () => Promise<T>,
   outputOf: (result: T) => unknown,
 ): Promise<T> {
-  const recorder = await source?.();
+  const found = source?.();
+  return found === undefined ? work() : record(found, call, work, outputOf);
+}
+
+async function record<T>(
+  found: Promise<Recorder | undefined>,
+  call: Pick<RecordedCall, "kind" | "name" | "input" | "correlationId">,
+  work: () => Promise<T>,
+  outputOf: (result: T) => unknown,
+): Promise<T> {
+  const recorder = await found;
   if (recorder === undefined) return work();
   const startedMs = Date.now();
   const start = performance.now();
