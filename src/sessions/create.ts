@@ -134,16 +134,24 @@ class Sessions implements SessionService {
       total_artifact_size: 0,
     };
     await this.announcer.runHooks("SessionStart", "create session", row, { start_timestamp: time(now) });
-    await this.storage.write((db) => {
-      if (findSession(db, id) !== null)
-        throw new SpellError("already_exists", `Cannot create session: the id is taken: ${id}`);
-      this.checkRoom(db);
-      if (row.parent_session_id !== null) readSession(db, row.parent_session_id);
-      insertSession(db, row);
+    const insert = () => this.storage.write((db) => this.insert(db, row));
+    await insert().catch(async (error: unknown) => {
+      if (!(error instanceof SpellError && error.code === "limit")) throw error;
+      // what processes left that were killed may be idle for long
+      await this.upkeep.endIdle();
+      await insert();
     });
     await this.announcer.publish("session.created", row, { name: row.name });
     await this.announcer.publish("session.started", row);
     return infoOf(row);
+  }
+
+  private insert(db: Database, row: SessionRow): void {
+    if (findSession(db, row.id) !== null)
+      throw new SpellError("already_exists", `Cannot create session: the id is taken: ${row.id}`);
+    this.checkRoom(db);
+    if (row.parent_session_id !== null) readSession(db, row.parent_session_id);
+    insertSession(db, row);
   }
 
   /** @throws SpellError limit */

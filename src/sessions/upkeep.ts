@@ -59,7 +59,7 @@ export class Upkeep {
   }
 
   /** Active sessions without activity for longer than `session_timeout_seconds`. */
-  private async endIdle(): Promise<void> {
+  async endIdle(): Promise<void> {
     const { settings, recorder } = this.options;
     await recorder.flush();
     const before = Date.now() - settings().session_timeout_seconds * 1000;

@@ -33,7 +33,7 @@ const CONTENT = `
 local made = {}
 function content(k)
   if made[k] then return made[k] end
-  local length = ({0, 100, 20000, 90000, 150000, 250000})[k % 6 + 1]
+  local length = ({0, 100, 20000, 200000, 300000, 400000})[k % 6 + 1]
   local parts, state = {}, k + 1
   for i = 1, length // 4 do
     state = (state * 6364136223846793005 + 1442695040888963407)

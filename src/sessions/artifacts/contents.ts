@@ -6,7 +6,7 @@
  */
 import type { Database } from "bun:sqlite";
 import { randomUUID } from "node:crypto";
-import { existsSync, unlinkSync } from "node:fs";
+import { existsSync, statSync, unlinkSync } from "node:fs";
 import { mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { blake3Hex } from "../../core/blake3.ts";
@@ -14,8 +14,8 @@ import { SpellError } from "../../core/errors.ts";
 import { errnoOf, ioError } from "../../core/io-error.ts";
 import type { Storage } from "../../storage/storage.ts";
 
-/** Above this a file is faster than the database (docs/decisions.md). */
-const INLINE_BYTES = 64 * 1024;
+/** Up to here the database is the faster one (docs/decisions.md); a file blocks no other writer. */
+const INLINE_BYTES = 256 * 1024;
 const COMPRESSION_LEVEL = 3;
 /** A temporary file of this age belongs to nobody any more. */
 const ABANDONED_MS = 3_600_000;
@@ -86,15 +86,18 @@ export class Contents {
     return true;
   }
 
-  /** Undefined for a content that is not there, or whose file is gone. */
+  /** Undefined for a content that is not there, or whose file is gone or cut off. */
   private find(db: Database, hash: string): Pick<ContentRow, "is_compressed"> | undefined {
     const row = db
-      .query("SELECT is_compressed, data IS NULL AS in_file FROM artifact_content WHERE hash = ?")
-      .get(hash) as { is_compressed: number; in_file: number } | null;
-    if (row === null) return undefined;
-    if (row.in_file === 1 && !existsSync(this.pathOf({ hash, isCompressed: row.is_compressed === 1 })))
-      return undefined;
-    return row;
+      .query(
+        "SELECT is_compressed, stored_size, data IS NULL AS in_file FROM artifact_content WHERE hash = ?",
+      )
+      .get(hash) as { is_compressed: number; stored_size: number; in_file: number } | null;
+    if (row === null || row.in_file === 0) return row ?? undefined;
+    const file = statSync(this.pathOf({ hash, isCompressed: row.is_compressed === 1 }), {
+      throwIfNoEntry: false,
+    });
+    return file?.size === row.stored_size ? row : undefined;
   }
 
   /** @throws SpellError not_found, io (naming what is damaged) */

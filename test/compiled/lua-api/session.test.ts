@@ -1,7 +1,7 @@
 /** spec/lua-api.md sections 5, 14 and 15; agents-workflows-rag.md section 12, row 15. */
 import { describe, expect, test } from "bun:test";
 import { Sandbox } from "../../support/cli.ts";
-import { luaTable } from "./support.ts";
+import { luaTable, scripted } from "./support.ts";
 
 const UNKNOWN = "11111111-1111-4111-8111-111111111111";
 const ENABLED = "[runtime.sessions]\nenabled = true\n[tools.file_operations]\nallowed_paths = ['.']\n";
@@ -286,6 +286,39 @@ luaTable("Replay", {
        return #list, list[1].type, list[1].session_id == id, Session.cancel_replay(s), Session.cancel_replay(s)`,
       `1 "once" true true false`,
     ],
+  ],
+});
+
+luaTable("What is recorded", {
+  config: `${ENABLED}${scripted(
+    `[[providers.ci.responses]]
+after_tool = "calculator"
+text = "it is 42"
+[[providers.ci.responses]]
+tool_calls = [{ name = "calculator", arguments = { operation = "evaluate", input = "6*7" } }]`,
+  )}`,
+  setup: `
+    local id = Session.create() Session.set_current(id)
+    local agent = Agent.builder():name("counter"):model("ci/scripted"):allow_tool("calculator"):build()
+    agent:execute{text = "How much?"}
+    pcall(Tool.execute, "calculator", {operation = "evaluate", input = "1/"})
+    Session.set_current(nil)
+    Tool.execute("calculator", {operation = "evaluate", input = "1"})
+    Session.save(id)
+    local steps = Session.replay(id, {mode = "debug"}).steps
+    local function shown(s) return s.kind .. " " .. s.hook_name .. " " .. s.source .. " " .. tostring(s.success) end`,
+  cases: [
+    [
+      "are the calls of models and tools and the turns of agents, as they end, while the session is current",
+      `local l = {} for i, s in ipairs(steps) do l[i] = shown(s) end return l`,
+      `{"model ci/scripted recorded true", "tool calculator run true", "model ci/scripted recorded true", "agent counter recorded true", "tool calculator run true"}`,
+    ],
+    [
+      "with inputs and outputs",
+      `local m, t, a = steps[3], steps[2], steps[4] return m.output.text, t.input.input, t.output.result.result, a.input.text, a.output.text`,
+      `"it is 42" "6*7" 42 "How much?" "it is 42"`,
+    ],
+    ["and failures, which fail again", `steps[5].output.success, steps[5].comparison.identical`, "false true"],
   ],
 });
 

@@ -1,5 +1,13 @@
 import { describe, expect, test } from "bun:test";
-import { existsSync, mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  unlinkSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { blake3 } from "@noble/hashes/blake3.js";
 import { bytes, failure, type World, world } from "./support.ts";
@@ -40,8 +48,8 @@ describe("An artifact", () => {
     ["text of the threshold", bytes("a".repeat(10_240)), false],
     ["text one byte above it", bytes("a".repeat(10_241)), true],
     ["noise above it, which grows when compressed", noise(20_000), false],
-    ["noise for a file", noise(200_000), false],
-    ["text that is large compressed too", bytes(noise(200_000).toHex()), true],
+    ["noise for a file", noise(300_000), false],
+    ["text that is large compressed too", bytes(noise(300_000).toHex()), true],
   ];
 
   test.each(CONTENTS)(
@@ -101,7 +109,7 @@ describe("An artifact", () => {
   test("of the same content under two names stays apart, and is kept once", async () => {
     await using w = await world();
     const owner = await session(w);
-    const content = noise(200_000);
+    const content = noise(300_000);
     const a = await store(w, owner, "a", content);
     const b = await store(w, owner, "b", content);
     expect(filesOf(w)).toHaveLength(1);
@@ -111,7 +119,7 @@ describe("An artifact", () => {
     );
     await w.sessions.artifacts.delete(owner, a);
     expect(filesOf(w)).toHaveLength(1);
-    expect((await w.sessions.artifacts.get(owner, b)).content.length).toBe(200_000);
+    expect((await w.sessions.artifacts.get(owner, b)).content.length).toBe(300_000);
     await w.sessions.artifacts.delete(owner, b);
     expect(filesOf(w)).toEqual([]);
     expect(w.sessions.get(owner)).toMatchObject({ artifact_count: 0, total_artifact_size: 0 });
@@ -120,18 +128,18 @@ describe("An artifact", () => {
   test("leaves with its session, its content only when no other session has it", async () => {
     await using w = await world();
     const [one, two] = [await session(w), await session(w)];
-    await store(w, one, "x", noise(200_000));
-    const kept = await store(w, two, "y", noise(200_000));
-    await store(w, one, "z", noise(200_000, 2));
+    await store(w, one, "x", noise(300_000));
+    const kept = await store(w, two, "y", noise(300_000));
+    await store(w, one, "z", noise(300_000, 2));
     await w.sessions.delete(one);
     expect(filesOf(w)).toHaveLength(1);
-    expect((await w.sessions.artifacts.get(two, kept)).content.length).toBe(200_000);
+    expect((await w.sessions.artifacts.get(two, kept)).content.length).toBe(300_000);
   });
 
   test("whose file is damaged or gone is refused by name, and healed by storing it again", async () => {
     await using w = await world();
     const owner = await session(w);
-    const content = bytes(noise(200_000).toHex());
+    const content = bytes(noise(300_000).toHex());
     const id = await store(w, owner, "report", content);
     const [file] = filesOf(w);
     const whole = readFileSync(file!);
@@ -149,11 +157,12 @@ describe("An artifact", () => {
         `Cannot read artifact "report": its content is damaged: ${file}`,
       ]);
     }
-    const { unlinkSync } = await import("node:fs");
+    await store(w, owner, "after the damage", content);
+    expect((await w.sessions.artifacts.get(owner, id)).content.length).toBe(content.length);
     unlinkSync(file!);
     const gone = await failure(w.sessions.artifacts.get(owner, id));
     expect(gone.message).toContain(file!);
-    await store(w, owner, "again", content);
+    await store(w, owner, "after the loss", content);
     expect((await w.sessions.artifacts.get(owner, id)).content.length).toBe(content.length);
   });
 
@@ -197,7 +206,7 @@ describe("An artifact", () => {
     await using w = await world({
       change: (settings) => {
         settings.max_artifacts_per_session = 2;
-        settings.max_storage_bytes = 300_000;
+        settings.max_storage_bytes = 400_000;
       },
     });
     const [owner, other] = [await session(w), await session(w)];
@@ -211,8 +220,8 @@ describe("An artifact", () => {
     await store(w, owner, "n".repeat(255), bytes("x"), { tags: ["t".repeat(64)] });
     await store(w, owner, "x", bytes("x"));
     await refused(store(w, owner, "one too many", bytes("x")));
-    await store(w, other, "fits", noise(200_000));
-    await refused(store(w, other, "does not", noise(200_000, 2)));
+    await store(w, other, "fits", noise(300_000));
+    await refused(store(w, other, "does not", noise(300_000, 2)));
     expect(messages).toEqual([
       "Invalid artifact name: it must have 1 to 255 characters: it is empty",
       "Invalid artifact name: it must have 1 to 255 characters: 256",
@@ -220,7 +229,7 @@ describe("An artifact", () => {
       'Resource limit exceeded: artifact_size - "x" has 104857601 bytes, and 104857600 are allowed',
       "Invalid artifact type: it must not be empty",
       "Resource limit exceeded: artifacts_per_session - Maximum artifacts per session (2) reached",
-      "Resource limit exceeded: storage - Maximum storage (300000 bytes) reached with 200000 more",
+      "Resource limit exceeded: storage - Maximum storage (400000 bytes) reached with 300000 more",
     ]);
     // what was refused left no file
     expect(filesOf(w)).toHaveLength(1);
@@ -276,7 +285,7 @@ describe("Artifacts", () => {
   test("leave behind what ended processes began, and nothing that is named", async () => {
     await using w = await world();
     const owner = await session(w);
-    const id = await store(w, owner, "kept", noise(200_000));
+    const id = await store(w, owner, "kept", noise(300_000));
     const root = join(w.directory, "artifacts");
     mkdirSync(join(root, "00"), { recursive: true });
     const orphan = join(root, "00", "f".repeat(62));
@@ -287,7 +296,7 @@ describe("Artifacts", () => {
     const { Contents } = await import("../../../src/sessions/artifacts/contents.ts");
     expect(await new Contents(w.storage, root).collect()).toBe(2);
     expect([orphan, old!, young!, foreign].map(existsSync)).toEqual([false, false, true, true]);
-    expect((await w.sessions.artifacts.get(owner, id)).content.length).toBe(200_000);
+    expect((await w.sessions.artifacts.get(owner, id)).content.length).toBe(300_000);
   });
 
   test("of memory sessions stand in no file", async () => {
@@ -297,8 +306,8 @@ describe("Artifacts", () => {
       },
     });
     const owner = await session(w);
-    const id = await store(w, owner, "x", noise(200_000));
+    const id = await store(w, owner, "x", noise(300_000));
     expect(filesOf(w)).toEqual([]);
-    expect((await w.sessions.artifacts.get(owner, id)).content.length).toBe(200_000);
+    expect((await w.sessions.artifacts.get(owner, id)).content.length).toBe(300_000);
   });
 });
