@@ -17,6 +17,7 @@ const SUITES: Record<string, () => Promise<Row[]>> = {
   grammar: async () => (await import("./grammar.ts")).grammar(),
   embeddings: async () => (await import("./embeddings.ts")).embeddings(),
   jupyter: async () => (await import("./jupyter.ts")).jupyter(),
+  sessions: async () => (await import("./sessions.ts")).sessions(),
   concurrent: async () => (await import("./concurrent.ts")).concurrent(),
 };
 

@@ -1,4 +1,5 @@
 import { messageOf, SpellError } from "../core/errors.ts";
+import { type RecorderSource, recorded } from "../core/recording.ts";
 import { span } from "../core/span.ts";
 import { currentTasks, runAsTask, type Task, TaskLock } from "../core/task.ts";
 import type { RunContext } from "../kernel/services.ts";
@@ -18,6 +19,7 @@ export interface AgentParts {
   model?: { provider: string; modelId: string };
   toolNames?: readonly string[];
   members?: readonly Agent[];
+  recorder: RecorderSource | undefined;
 }
 
 /** Tasks that are agents' turns, for counting how deep they are nested. */
@@ -37,6 +39,7 @@ export class ManagedAgent implements Agent {
   readonly metrics: AgentMetrics;
   readonly alerts: AgentAlerts;
   private readonly behaviour: Behaviour;
+  private readonly recorder: RecorderSource | undefined;
   private readonly lock: TaskLock;
   private readonly ended = new AbortController();
 
@@ -46,6 +49,7 @@ export class ManagedAgent implements Agent {
     this.name = parts.config.name;
     this.description = parts.config.description;
     this.behaviour = parts.behaviour;
+    this.recorder = parts.recorder;
     this.model = parts.model;
     this.toolNames = parts.toolNames ?? [];
     this.members = parts.members ?? [];
@@ -129,7 +133,12 @@ export class ManagedAgent implements Agent {
     });
     try {
       if (run.signal.aborted) throw abortError(run.signal);
-      return await this.turn(input, run, emit);
+      return await recorded(
+        this.recorder,
+        { kind: "agent", name: this.name, input: recordedInput(input), correlationId: run.id },
+        () => this.turn(input, run, emit),
+        ({ text, finishReason, usage }) => ({ text, finish_reason: finishReason, usage }),
+      );
     } finally {
       release();
     }
@@ -202,5 +211,10 @@ export class ManagedAgent implements Agent {
     };
   }
 }
+
+const recordedInput = ({ text, parameters }: AgentInput) => ({
+  text,
+  ...(parameters === undefined ? {} : { parameters }),
+});
 
 type Emit = (event: AgentEvent) => Promise<void>;

@@ -2,6 +2,7 @@
 import { SpellError } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
 import { didYouMean } from "../core/nearest.ts";
+import type { RecorderSource } from "../core/recording.ts";
 import type { RunContext } from "../kernel/services.ts";
 import type { ModelOverrides, ModelService } from "../models/service.ts";
 import type { ToolDefinition, ToolService } from "../tools/service.ts";
@@ -20,6 +21,8 @@ export interface AgentDependencies {
   models: () => Promise<ModelService>;
   tools: () => Promise<ToolService>;
   log: Log;
+  /** Where turns and calls of models are recorded. */
+  recorder?: RecorderSource;
 }
 
 export function createAgentService(dependencies: AgentDependencies): AgentService {
@@ -72,6 +75,7 @@ class AgentRegistry implements AgentService {
         config: { ...config, type: "composite", maxExecutionTimeSeconds: seconds },
         behaviour: new CompositeBehaviour(name, members, routing, fallback),
         members,
+        recorder: this.dependencies.recorder,
       }),
     );
   }
@@ -109,7 +113,12 @@ class AgentRegistry implements AgentService {
   }
 
   private basic(config: ResolvedConfig): ManagedAgent {
-    return new ManagedAgent({ kind: "basic", config, behaviour: echoBehaviour });
+    return new ManagedAgent({
+      kind: "basic",
+      config,
+      behaviour: echoBehaviour,
+      recorder: this.dependencies.recorder,
+    });
   }
 
   private async llm(config: ResolvedConfig): Promise<ManagedAgent> {
@@ -130,9 +139,10 @@ class AgentRegistry implements AgentService {
     return new ManagedAgent({
       kind: "llm",
       config,
-      behaviour: new LlmBehaviour(config, model, tools, allowed),
+      behaviour: new LlmBehaviour(config, model, tools, allowed, this.dependencies.recorder),
       model: { provider: model.provider, modelId: model.modelId },
       toolNames: [...allowed.keys()],
+      recorder: this.dependencies.recorder,
     });
   }
 

@@ -6,6 +6,7 @@ import type {
 } from "@ai-sdk/provider";
 import { SpellError } from "../core/errors.ts";
 import { stringifyJson } from "../core/json.ts";
+import type { RecorderSource } from "../core/recording.ts";
 import type { SpellModel } from "../models/service.ts";
 import type { ToolDefinition, ToolService } from "../tools/service.ts";
 import { Conversation } from "./conversation.ts";
@@ -23,6 +24,7 @@ export class LlmBehaviour implements Behaviour {
     private readonly model: SpellModel,
     private readonly tools: ToolService,
     private readonly allowed: ReadonlyMap<string, ToolDefinition>,
+    private readonly recorder?: RecorderSource,
   ) {}
 
   get heldBytes(): number {
@@ -51,6 +53,7 @@ export class LlmBehaviour implements Behaviour {
       form: turn.input.form ?? config.form,
       signal: turn.signal,
       correlationId: turn.run.id,
+      recorder: this.recorder,
       emit: turn.emit,
       onLoading: (share) =>
         turn.run.emit({ type: "progress", label: `Loading ${model.modelId}`, done: share, total: 1 }),

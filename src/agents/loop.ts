@@ -1,6 +1,7 @@
 /** An agent's turn with a model: call it, run the tools it asks for, until it answers. */
 import type { LanguageModelV4CallOptions, LanguageModelV4Message } from "@ai-sdk/provider";
 import { stringifyJson } from "../core/json.ts";
+import { type RecorderSource, recorded } from "../core/recording.ts";
 import type { SpellModel } from "../models/service.ts";
 import type { ToolDefinition, ToolService } from "../tools/service.ts";
 import { type AnswerForm, checkForm, formOptions, readAnswer, refuseAnswer } from "./answer-form.ts";
@@ -25,6 +26,7 @@ export interface LoopRequest {
   form: AnswerForm | undefined;
   signal: AbortSignal;
   correlationId: string;
+  recorder: RecorderSource | undefined;
   emit: (event: AgentEvent) => Promise<void>;
   /** Share of a local model that has been loaded. */
   onLoading: (share: number) => void;
@@ -122,7 +124,23 @@ async function ask(
   const emit = async (event: AgentEvent) => {
     if (!isDraft || event.type !== "text") await request.emit(event);
   };
-  return callModel(request.model, options, request.signal, emit);
+  const { model, recorder, correlationId, settings } = request;
+  return recorded(
+    recorder,
+    {
+      kind: "model",
+      name: `${model.provider}/${model.modelId}`,
+      input: { prompt: options.prompt, settings, tools: [...request.allowed.keys()] },
+      correlationId,
+    },
+    () => callModel(model, options, request.signal, emit),
+    ({ text, toolCalls, finishReason, usage }) => ({
+      text,
+      tool_calls: toolCalls.map(({ toolName, input }) => ({ tool: toolName, input })),
+      finish_reason: finishReason,
+      usage,
+    }),
+  );
 }
 
 const callKey = (call: AgentToolCall): string => `${call.toolName} ${stringifyJson(call.parameters)}`;

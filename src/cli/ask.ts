@@ -8,7 +8,7 @@ export type ReplyFields = Record<string, unknown>;
 
 /**
  * Long work shows its progress on a terminal.
- * @param what put before the failure's text: `Model info error`
+ * @param what put before the failure's text: `Model info error`; empty: the text stands alone
  * @throws SpellError of the kernel's code
  */
 export async function ask(io: CommandIo, what: string, request: KernelRequest): Promise<ReplyFields> {
@@ -24,7 +24,7 @@ export async function ask(io: CommandIo, what: string, request: KernelRequest): 
   progress.clear();
   if (reply.status === "error") {
     const { code, message, ...rest } = reply.error;
-    throw errorFromJson({ ...rest, code, message: `${what}: ${message}` });
+    throw errorFromJson({ ...rest, code, message: what === "" ? message : `${what}: ${message}` });
   }
   const { status: _, ...fields } = reply;
   return fields;

@@ -27,6 +27,11 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./commands/tool.ts")).command,
   },
   {
+    name: "session",
+    summary: "List, show, replay, move and remove sessions",
+    load: async () => (await import("./commands/session.ts")).command,
+  },
+  {
     name: "model",
     summary: "Manage local models",
     load: async () => (await import("./commands/model.ts")).command,

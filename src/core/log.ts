@@ -14,7 +14,8 @@ export type LogCategory =
   | "config"
   | "security"
   | "cli"
-  | "event";
+  | "event"
+  | "session";
 
 export interface LogRecord {
   timeMs: number;

@@ -96,7 +96,7 @@ export interface LocalEnvironment {
 }
 
 /** What the configuration must offer for a global or a function to be there. */
-export type Feature = "state" | "state_migration" | "state_backup";
+export type Feature = "state" | "state_migration" | "state_backup" | "sessions";
 
 interface FunctionBase {
   readonly doc: string;

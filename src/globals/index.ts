@@ -1,5 +1,6 @@
 /** Every global a script sees, in the order of spec/lua-api.md section 0.2. */
 import { AgentGlobal } from "./agent.ts";
+import { ArtifactGlobal } from "./artifact.ts";
 import { ConfigGlobal } from "./config.ts";
 import { DebugGlobal } from "./debug.ts";
 import type { GlobalDecl } from "./declare.ts";
@@ -9,6 +10,8 @@ import { JSONGlobal } from "./json.ts";
 import { LocalLLMGlobal } from "./local-llm.ts";
 import { MetricsGlobal } from "./metrics.ts";
 import { ProviderGlobal } from "./provider.ts";
+import { ReplayGlobal } from "./replay.ts";
+import { SessionGlobal } from "./session.ts";
 import { StateGlobal } from "./state.ts";
 import { StreamingGlobal } from "./streaming.ts";
 import { ToolGlobal } from "./tool.ts";
@@ -18,11 +21,14 @@ export const globals: readonly GlobalDecl[] = [
   ToolGlobal,
   StateGlobal,
   EventGlobal,
+  SessionGlobal,
+  ArtifactGlobal,
   ConfigGlobal,
   ProviderGlobal,
   DebugGlobal,
   JSONGlobal,
   StreamingGlobal,
+  ReplayGlobal,
   LocalLLMGlobal,
   MetricsGlobal,
   LoggerGlobal,

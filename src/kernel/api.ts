@@ -151,6 +151,15 @@ export type MigrateRequest =
       backup?: boolean;
       level?: "None" | "Basic" | "Strict" | "Paranoid";
     };
+/** Replies have the fields of spec/cli.md section 11. Paths are absolute. */
+export type SessionRequest =
+  | { type: "session"; command: "list" }
+  | { type: "session"; command: "show" | "delete"; id: string }
+  | { type: "session"; command: "delete_all" }
+  | { type: "session"; command: "replay"; id: string; fromStep?: number; toStep?: number }
+  | { type: "session"; command: "create"; name?: string }
+  | { type: "session"; command: "export"; id: string; path: string }
+  | { type: "session"; command: "import"; path: string };
 
 /** Offers the local models over HTTP until it is interrupted; then replies `ok`. */
 export interface ServeRequest {
@@ -262,6 +271,7 @@ export type KernelRequest =
   | BackupRequest
   | MigrateRequest
   | StateRequest
+  | SessionRequest
   | ServeRequest
   | DoctorRequest
   | IsCompleteRequest

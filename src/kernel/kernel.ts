@@ -5,6 +5,7 @@ import { createConfigService } from "../config/service.ts";
 import { type ErrorJson, errorToJson, SpellError } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
 import { dataDirectory } from "../core/paths.ts";
+import type { RecorderSource } from "../core/recording.ts";
 import { type SpanInput, span } from "../core/span.ts";
 import type { EventService } from "../events/service.ts";
 import { sendsEvents } from "../events/settings.ts";
@@ -31,6 +32,8 @@ export interface KernelOptions {
   cwd: string;
   /** Of a kernel that counts from its start; otherwise it does from its first service on. */
   metrics?: KernelMetrics;
+  /** Of a kernel that listens: it records in a session of its own. */
+  id?: string;
 }
 
 type Failure = { status: "error"; error: ErrorJson };
@@ -46,11 +49,16 @@ export function createKernel(options: KernelOptions): LocalKernel {
   return new Kernel(options);
 }
 
-/**
- * Remembers the promise of the first call, so that a service is made once. One that could not be made is tried again.
- * `made`: the service where there is one.
- */
-function once<T>(make: () => Promise<T>): { get: () => Promise<T>; made: () => Promise<T | undefined> } {
+interface Once<T> {
+  get(): Promise<T>;
+  /** The service where there is one. */
+  made(): Promise<T | undefined>;
+  /** Whether it was asked for. */
+  isWanted(): boolean;
+}
+
+/** Remembers the promise of the first call, so that a service is made once. One that could not be made is tried again. */
+function once<T>(make: () => Promise<T>): Once<T> {
   let made: Promise<T> | undefined;
   return {
     get: () => {
@@ -61,6 +69,7 @@ function once<T>(make: () => Promise<T>): { get: () => Promise<T>; made: () => P
       return made;
     },
     made: async () => made?.catch(() => undefined), // told to those who asked for it
+    isWanted: () => made !== undefined,
   };
 }
 
@@ -86,6 +95,8 @@ class Kernel implements LocalKernel, Services {
   private readonly metricsService;
   private readonly telemetry;
   private bus: EventService | undefined;
+  private readonly sessionService;
+  private readonly recorder: RecorderSource;
   private session: ScriptSession | undefined;
   private readonly executions = new ToldExecutions(() => this.bus);
   private ended: Promise<void> | undefined;
@@ -98,7 +109,7 @@ class Kernel implements LocalKernel, Services {
     this.toolService = once(async () => {
       const { createToolService } = await import("../tools/create.ts");
       await this.metrics();
-      return createToolService({ config: this.config, log, env, cwd });
+      return createToolService({ config: this.config, log, env, cwd, recorder: () => this.recorder() });
     });
     this.modelService = once(async () => {
       const { createModelService } = await import("../models/create.ts");
@@ -117,6 +128,7 @@ class Kernel implements LocalKernel, Services {
         models: () => this.models(),
         tools: () => this.tools(),
         log,
+        recorder: () => this.recorder(),
       });
     });
     this.debugService = once(async () => {
@@ -195,6 +207,28 @@ class Kernel implements LocalKernel, Services {
       const { startTelemetry } = await import("../tracing/start.ts");
       return startTelemetry({ env, metrics: await this.metrics(), log });
     });
+    this.sessionService = once(async () => {
+      const { createSessionService } = await import("../sessions/create.ts");
+      return createSessionService({
+        config: this.config,
+        log,
+        env,
+        cwd,
+        dataDirectory: dataDirectory(env),
+        storage: () => this.storage(),
+        tools: () => this.tools(),
+        events: () => this.events(),
+        hooks: () => this.hooks(),
+        ...(options.id === undefined ? {} : { ownSession: `kernel-session-${options.id}` }),
+      });
+    });
+    // A process that has no session of its own records once a script has chosen one.
+    this.recorder = () => {
+      const { enabled, enable_replay } = this.config.current.runtime.sessions;
+      if (!enabled || !enable_replay) return undefined;
+      if (options.id === undefined && !this.sessionService.isWanted()) return undefined;
+      return this.sessions().then(({ recorder }) => recorder);
+    };
   }
 
   tools() {
@@ -247,6 +281,10 @@ class Kernel implements LocalKernel, Services {
 
   metrics() {
     return this.metricsService.get();
+  }
+
+  sessions() {
+    return this.sessionService.get();
   }
 
   request(request: ExecuteRequest, options?: RequestOptions): Promise<ExecuteReply | Failure>;
@@ -346,6 +384,10 @@ class Kernel implements LocalKernel, Services {
       }
       case "debug":
         return (await this.debugger.get()).answer(request);
+      case "session": {
+        const { answerSessionRequest } = await import("./requests/session.ts");
+        return answerSessionRequest(request, this, options);
+      }
       case "kernel_status":
         throw new SpellError("not_found", "Cannot tell a kernel's status: this command runs its own", {
           hint: "`llmspell kernel list` shows the kernels that run",
@@ -360,6 +402,8 @@ class Kernel implements LocalKernel, Services {
 
   private async end(): Promise<void> {
     await this.session?.dispose();
+    const sessions = await this.sessionService.made();
+    await sessions?.dispose();
     const tools = await this.toolService.made();
     await tools?.dispose();
     const models = await this.modelService.made();

@@ -40,7 +40,7 @@ export function scriptPolicy(config: ConfigService): ScriptPolicy {
   ]);
   return {
     engine: {
-      features: featuresOf(runtime),
+      features: featuresOf(config.current),
       stdlib: engines.lua.stdlib,
       allowFileAccess: security.allow_file_access || level !== "Safe",
       allowProcessSpawn: security.allow_process_spawn || level !== "Safe",
@@ -53,12 +53,15 @@ export function scriptPolicy(config: ConfigService): ScriptPolicy {
   };
 }
 
-function featuresOf({ state_persistence: state }: Config["runtime"]): Feature[] {
+function featuresOf({ runtime, rag }: Config): Feature[] {
+  const { state_persistence: state, sessions } = runtime;
   if (!state.enabled) return [];
   return [
     "state",
     ...(state.migration_enabled ? (["state_migration"] as const) : []),
     ...(state.backup_enabled ? (["state_backup"] as const) : []),
+    // documents of a session need one: RAG brings them with it
+    ...(sessions.enabled || rag.enabled ? (["sessions"] as const) : []),
   ];
 }
 

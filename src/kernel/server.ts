@@ -96,7 +96,7 @@ export class KernelServer {
     const { log } = this.logs;
     this.metrics = new KernelMetrics(log, () => config.current.kernel.execution);
     this.requests = new RequestMetrics(this.metrics);
-    this.kernel = createKernel({ loaded, log, env, cwd, metrics: this.metrics });
+    this.kernel = createKernel({ loaded, log, env, cwd, id: settings.id, metrics: this.metrics });
     const { config } = this.kernel;
     this.closing.push(
       () => this.metrics[Symbol.dispose](),

@@ -9,6 +9,7 @@ import type { HookService } from "../hooks/service.ts";
 import type { MetricsRegistry } from "../metrics/registry.ts";
 import type { ModelService } from "../models/service.ts";
 import type { KeyStore } from "../security/keys/store.ts";
+import type { SessionService } from "../sessions/service.ts";
 import type { BackupService } from "../state/backup/service.ts";
 import type { MigrationService } from "../state/migration/service.ts";
 import type { StateService } from "../state/service.ts";
@@ -39,6 +40,7 @@ export interface Services {
   keys(): Promise<KeyStore>;
   /** Figures of this kernel: its own and those of scripts. */
   metrics(): Promise<MetricsRegistry>;
+  sessions(): Promise<SessionService>;
 }
 
 /** The effective configuration and how it may change while scripts run. */

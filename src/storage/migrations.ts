@@ -3,6 +3,7 @@
  * A step's name is recorded in the database with it.
  */
 import { EVENTS } from "./migrations/events.ts";
+import { ARTIFACTS, REPLAY, SESSIONS } from "./migrations/sessions.ts";
 import { STATE } from "./migrations/state.ts";
 
 export interface Migration {
@@ -14,4 +15,7 @@ export interface Migration {
 export const MIGRATIONS: readonly Migration[] = [
   { name: "0001_state", sql: STATE },
   { name: "0005_events", sql: EVENTS },
+  { name: "0002_sessions", sql: SESSIONS },
+  { name: "0003_artifacts", sql: ARTIFACTS },
+  { name: "0004_replay", sql: REPLAY },
 ];

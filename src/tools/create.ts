@@ -2,6 +2,7 @@
 import { SpellError } from "../core/errors.ts";
 import { stringifyJson } from "../core/json.ts";
 import type { Log } from "../core/log.ts";
+import { type RecorderSource, recorded } from "../core/recording.ts";
 import { type Span, span } from "../core/span.ts";
 import type { ConfigService } from "../kernel/services.ts";
 import { createCapabilities } from "../security/create.ts";
@@ -11,6 +12,7 @@ import { ToolCatalogue, unknownTool } from "./catalogue.ts";
 import { failedOutcome, makeResult } from "./envelope.ts";
 import { checkParameters, type ParameterSchema } from "./parameters.ts";
 import { RateLimit } from "./rate-limit.ts";
+import { toolOutput } from "./recorded.ts";
 import { builtinTools } from "./registry.ts";
 import type { ToolCallOptions, ToolResult, ToolService } from "./service.ts";
 import { runWithin, weightOf } from "./supervise.ts";
@@ -26,6 +28,8 @@ export interface ToolServiceOptions {
   tools?: readonly ToolDefinition[];
   /** Milliseconds of a steady clock, for the rate limit. */
   now?: () => number;
+  /** Where calls are recorded. */
+  recorder?: RecorderSource;
 }
 
 const DEFAULT_TIMEOUT_MS = 30_000;
@@ -99,7 +103,12 @@ class Tools implements ToolService {
         ? this.options.log
         : this.options.log.withCorrelation(call.correlationId);
     try {
-      const result = makeResult(tool, await this.run(tool, params, call), performance.now() - startMs);
+      const result = await recorded(
+        call.unrecorded ? undefined : this.options.recorder,
+        { kind: "tool", name: tool.name, input: params, ...correlation(call) },
+        async () => makeResult(tool, await this.run(tool, params, call), performance.now() - startMs),
+        toolOutput,
+      );
       if (!result.success) watched.fail(result.error?.code ?? "tool_failed", result.error?.message);
       if (watched.holdsContent && typeof result.text === "string")
         watched.set({ "gen_ai.tool.call.result": result.text });
@@ -191,6 +200,9 @@ class Tools implements ToolService {
     return Math.min(allowed, call.timeoutMs ?? allowed);
   }
 }
+
+const correlation = ({ correlationId }: ToolCallOptions) =>
+  correlationId === undefined ? {} : { correlationId };
 
 /** Bugs, time-outs and interrupts are never results. */
 function isReturned(tool: ToolDefinition, operation: string, error: unknown): boolean {

@@ -19,6 +19,8 @@ export interface ToolCallOptions {
   timeoutMs?: number;
   /** The model's id of the call. */
   callId?: string;
+  /** The call is part of a replay. */
+  unrecorded?: boolean;
 }
 
 export interface ToolService {

@@ -76,6 +76,8 @@ export interface ToolDefinition<S extends TObject = TObject> {
   readonly examples: readonly ToolExample[];
   /** The main scalar of a result: what `output` is and what a workflow placeholder yields. */
   readonly primary: (outcome: ToolOutcome) => unknown;
+  /** Whether a call with these parameters only computes: the same result each time, nothing read and nothing changed. */
+  readonly isPure?: (params: Record<string, unknown>) => boolean;
   /** Which thrown errors become `success=false` results instead of script errors. Default: none. */
   readonly returnsFailures?: boolean | ((operation: string) => boolean);
   /** Time allowed for one call where the configuration names none. */

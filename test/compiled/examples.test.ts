@@ -10,7 +10,7 @@ import { SPELL_MINI } from "../support/gguf-models.ts";
  * What each example prints. Digests, encodings and identifiers were computed with coreutils and Python's uuid module;
  * answers of the model are the ones its evaluation expects (models/spell-mini/README.md).
  */
-const EXPECTED: Record<string, { args?: string[]; lines: (string | RegExp)[] }> = {
+const EXPECTED: Record<string, { options?: string[]; args?: string[]; lines: (string | RegExp)[] }> = {
   "quickstart.lua": { lines: ["What is 12*7+3?", /\b87\b/] },
   "hello.lua": {
     lines: ["Hello from Lua 5.4", /Agent.*Config.*Debug.*JSON.*LocalLLM.*Provider.*Streaming.*Tool/],
@@ -69,6 +69,19 @@ const EXPECTED: Record<string, { args?: string[]; lines: (string | RegExp)[] }> 
       /^cas\t.*12\.5/,
     ],
   },
+  "sessions.lua": {
+    options: ["--profile", "sessions"],
+    lines: [
+      "total:\t1545",
+      "versions:\t1\t2",
+      "content:\tTotal: 1545",
+      "drafts:\t1",
+      "replayed:\t2\tmismatches:\t0",
+      "with another input, mismatches:\t1",
+      "status:\tcompleted",
+      "false\tInvalid session state transition from Completed to Active",
+    ],
+  },
   "serve.sh": {
     lines: [
       /^\{"object":"list","data":\[\{"id":"spell-mini"/,
@@ -117,7 +130,7 @@ describe("every script of examples/", () => {
     expect(scripts.sort()).toEqual(Object.keys(EXPECTED).sort());
   });
 
-  for (const [script, { args = [], lines }] of Object.entries(EXPECTED)) {
+  for (const [script, { options = [], args = [], lines }] of Object.entries(EXPECTED)) {
     test(`${script} runs from an empty directory and prints what it says`, async () => {
       using box = new Sandbox();
       cpSync("examples", join(box.root, "examples"), { recursive: true });
@@ -128,7 +141,10 @@ describe("every script of examples/", () => {
             executable: "/bin/sh",
             env: { ...env, PATH: `${place}${delimiter}${box.env.PATH}` },
           })
-        : await box.run(["run", path, ...(args.length === 0 ? [] : ["--", ...args])], { executable, env });
+        : await box.run([...options, "run", path, ...(args.length === 0 ? [] : ["--", ...args])], {
+            executable,
+            env,
+          });
       expect([done.code, done.stderr]).toEqual([0, ""]);
       expect(readdirSync(box.tmp)).toEqual([]);
       const printed = done.stdout.trimEnd().split("\n");

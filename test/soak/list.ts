@@ -9,6 +9,7 @@ import { openai } from "./openai.ts";
 import { publishedModels } from "./published-models.ts";
 import { schemas } from "./schemas.ts";
 import { scripts } from "./scripts.ts";
+import { sessions } from "./sessions.ts";
 import type { Soak } from "./soak.ts";
 import { sockets } from "./sockets.ts";
 import { start } from "./start.ts";
@@ -35,4 +36,5 @@ export const soaks: readonly Soak[] = [
   processes,
   fault,
   telemetry,
+  sessions,
 ];

@@ -22,6 +22,7 @@ export function onlyServices(config: ConfigService, given: Partial<Services> = {
     hooks: absent("hooks"),
     keys: absent("keys"),
     metrics: absent("metrics"),
+    sessions: absent("sessions"),
     ...given,
   };
 }

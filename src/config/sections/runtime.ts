@@ -97,9 +97,14 @@ const Sessions = section("Sessions, artifacts and replay.", {
   ),
   session_timeout_seconds: integer(3600, "Idle time after which a session ends, in seconds", POSITIVE),
   storage_backend: choice(["memory", "sqlite"], "memory", "Where sessions are kept; sled means sqlite"),
-  storage_path: text("./sessions", "Directory of session data kept outside the database", PATH),
+  storage_path: text(
+    "./sessions",
+    "Directory of large artifacts; in the data directory unless it is set",
+    PATH,
+  ),
   persist_interval_seconds: integer(300, "Time between automatic saves, in seconds"),
   max_storage_bytes: integer(10_000_000_000, "Space for all sessions, in bytes", POSITIVE),
+  enable_replay: flag(true, "Record what sessions do, so that it can be replayed"),
 });
 
 export const LOG_LEVEL_WORDS = ["off", "error", "warn", "info", "debug", "trace"] as const;

@@ -102,7 +102,8 @@ export class Bindings {
 
   /** Pushes the `__index` metamethod of a global: called with the table and the key. */
   private pushIndex(L: number, fn: NumberedFunction): void {
-    this.vm.pushNative(L, (state) => this.run(state, fn, undefined, 2));
+    if (fn.decl.crossing === "lua") this.pushFunction(L, fn);
+    else this.vm.pushNative(L, (state) => this.run(state, fn, undefined, 2));
   }
 
   private pushFunction(L: number, fn: NumberedFunction): void {

@@ -50,15 +50,27 @@ const STATE: Commands = {
   check: () => ({}),
 };
 
+const SESSION: Commands = {
+  list: () => ({}),
+  show: ({ id, session_id }) => ({ id: id ?? session_id }),
+  delete: ({ id, session_id }) => ({ id: id ?? session_id }),
+  replay: ({ id, session_id, from_step, to_step }) => ({
+    id: id ?? session_id,
+    fromStep: from_step,
+    toStep: to_step,
+  }),
+  create: ({ name }) => ({ name }),
+};
+
 const FAMILIES: Readonly<Record<string, { type: string; commands: Commands }>> = {
   tool_request: { type: "tool", commands: TOOL },
   model_request: { type: "model", commands: MODEL },
   state_request: { type: "state", commands: STATE },
+  session_request: { type: "session", commands: SESSION },
 };
 
 /** Messages of the specification that this kernel cannot answer yet, and what they ask for. */
 const MISSING: Readonly<Record<string, string>> = {
-  session_request: "sessions",
   template_request: "templates",
   memory_request: "memory",
   context_request: "context",

@@ -101,6 +101,20 @@ const SCHEMAS: Readonly<Record<string, TObject>> = {
       level: Type.Optional(Type.Union(["None", "Basic", "Strict", "Paranoid"].map((l) => Type.Literal(l)))),
     },
   }),
+  ...commands("session", {
+    list: {},
+    show: { id: text },
+    delete: { id: text },
+    delete_all: {},
+    replay: {
+      id: text,
+      fromStep: Type.Optional(Type.Integer({ minimum: 1 })),
+      toStep: Type.Optional(Type.Integer({ minimum: 1 })),
+    },
+    create: { name: maybeText },
+    export: { id: text, path: text },
+    import: { path: text },
+  }),
   ...commands("providers", { list: {}, info: { name: text }, test: { name: text } }),
 };
 

@@ -7,13 +7,13 @@ import { Value } from "typebox/value";
 import { SpellError } from "../../core/errors.ts";
 import { errnoOf, ioError } from "../../core/io-error.ts";
 import { isAlive } from "../../core/process-alive.ts";
+import { looksLikeTar, paddingOf, readTar, TAR_END, type TarEntry, tarHeader } from "../../core/tar.ts";
 import { writeAll } from "../../security/replace-file.ts";
 import { copyStretch, hashFile, piecesOf } from "./copy.ts";
 import { parseNewId, storedName } from "./layout.ts";
 import { Origin, StoredFile } from "./manifest.ts";
 import type { ModelSource } from "./source.ts";
 import type { StoredModel } from "./store.ts";
-import { looksLikeTar, paddingOf, readTar, TAR_END, type TarEntry, tarHeader } from "./tar.ts";
 
 const HEAD = "llmspell-model.json";
 const SUMS = "SHA256SUMS";

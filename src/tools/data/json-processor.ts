@@ -37,6 +37,7 @@ The language is that of jq 1.7. \`env\`, \`$ENV\`, \`input\`, \`inputs\`, \`inpu
 \`modulemeta\`, \`import\` and \`include\` are refused. Input up to 100 MB.`,
   style: "text",
   needs: [],
+  isPure: () => true,
   limits: { memoryBytes: 4 * MAX_INPUT_BYTES },
   timeoutMs: 30_000,
   primary: ({ result }) => result,

@@ -106,6 +106,7 @@ export const tool = defineTool({
   ].join("\n"),
   style: "envelope",
   needs: ["files"],
+  isPure: ({ input_file, output_file }) => input_file === undefined && output_file === undefined,
   limits: { memoryBytes: 400_000_000 },
   examples: [
     {

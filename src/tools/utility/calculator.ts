@@ -49,6 +49,7 @@ Beside \`result\` stands \`resource_usage {memory_bytes, cpu_time_ms, operations
 \`success\` false. An expression has at most 1 MB, 10,000 operations and 200 levels of nesting.`,
   style: "envelope",
   needs: [],
+  isPure: () => true,
   timeoutMs: 5000,
   primary: ({ result }) => (result as { result?: unknown } | undefined)?.result,
   returnsFailures: true,

@@ -92,6 +92,7 @@ Inputs are tried as Unix seconds, RFC 3339, RFC 2822, then \`Y-m-d\`, \`Y/m/d\`,
 chrono's additions: \`%.f\`, \`%3f\`, \`%:z\`.`,
   style: "envelope",
   needs: [],
+  isPure: ({ operation }) => operation !== undefined && operation !== "now",
   timeoutMs: 5000,
   primary: ({ result }) => {
     const { datetime, converted, result: sum, difference: span } = (result ?? {}) as Record<string, unknown>;

@@ -33,8 +33,8 @@ interface Hasher {
 
 async function createHasher(algorithm: Algorithm): Promise<Hasher> {
   if (algorithm !== "blake3") return new Bun.CryptoHasher(algorithm);
-  const { blake3 } = await import("@noble/hashes/blake3.js");
-  return blake3.create();
+  const { Blake3 } = await import("../../core/blake3.ts");
+  return new Blake3();
 }
 
 /** `SHA-256` and `sha256` are the same; an unknown name means sha256. */
@@ -98,6 +98,7 @@ export const tool = defineTool({
   ].join("\n"),
   style: "envelope",
   needs: ["files"],
+  isPure: ({ file }) => file === undefined,
   examples: [
     {
       title: "SHA-256 of a text",

@@ -46,6 +46,7 @@ blocks, \`raw\`, comments, white space control; \`include\`, \`extends\` and \`i
 \`lt\`, \`lte\`, \`and\`, \`or\`, \`not\`. A template has at most 1 MB, a context and a result 10 MB; rendering takes at most 5 s.`,
   style: "envelope",
   needs: [],
+  isPure: () => true,
   timeoutMs: 2 * TIMEOUT_MS,
   primary: ({ result }) => (result as { rendered?: unknown } | undefined)?.rendered,
   examples: [

@@ -65,6 +65,7 @@ also give the number as \`count\` and \`length\`. Characters are code points: su
 may be separated from their letter. Options may stand beside \`input\` or in \`options\`.`,
   style: "envelope",
   needs: [],
+  isPure: () => true,
   limits: { memoryBytes: 200_000_000 },
   timeoutMs: 5000,
   primary: ({ result }) => (result as { result: string }).result,

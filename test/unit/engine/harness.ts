@@ -7,7 +7,7 @@ import type { RunContext, Services } from "../../../src/kernel/services.ts";
 import { globals } from "./globals.ts";
 
 export const openPolicy: EnginePolicy = {
-  features: ["state"],
+  features: ["state", "sessions"],
   stdlib: "All",
   allowFileAccess: true,
   allowProcessSpawn: true,

@@ -42,7 +42,7 @@ export async function runScript(
   const engine = createLuaEngine({
     globals,
     policy: {
-      features: ["state"],
+      features: ["state", "sessions"],
       stdlib,
       allowFileAccess: false,
       allowProcessSpawn: false,

@@ -31,6 +31,14 @@ describe("custom messages: content to request", () => {
       { command: "pull", model: "a:b", force: true, quantization: "Q8_0" },
       { type: "model", command: "pull", model: "a:b", force: true, quantization: "Q8_0" },
     ],
+    ["session_request", { command: "list" }, { type: "session", command: "list" }],
+    ["session_request", { command: "show", session_id: "x" }, { type: "session", command: "show", id: "x" }],
+    [
+      "session_request",
+      { command: "replay", id: "x", from_step: 2, to_step: null },
+      { type: "session", command: "replay", id: "x", fromStep: 2 },
+    ],
+    ["session_request", { command: "create", name: "n" }, { type: "session", command: "create", name: "n" }],
     ["kernel_status_request", {}, { type: "kernel_status" }],
   ])("%s %j", (type, content, request) => {
     expect(customRequest(type, content)).toEqual(request as never);
@@ -47,6 +55,8 @@ describe("custom messages: content to request", () => {
     ["tool_request", { command: "invoke", params: {} }, '"name"'],
     ["tool_request", { command: "invoke", name: "x", params: [] }, '"params"'],
     ["tool_request", { command: "invoke", name: "x", timeout: -1 }, '"timeoutSeconds"'],
+    ["session_request", { command: "delete" }, '"id"'],
+    ["session_request", { command: "replay", id: "x", from_step: 0 }, '"fromStep"'],
     ["state_request", { command: "get", key: "k" }, "keeps no state yet"],
   ])("%s %j is refused: %s", (type, content, message) => {
     expect(() => customRequest(type, content)).toThrow(message);

@@ -2,9 +2,9 @@ import { describe, expect, test } from "bun:test";
 import { healthFigures } from "../../../src/kernel/health/figures.ts";
 import { healthReport } from "../../../src/kernel/health/report.ts";
 import { RequestMetrics } from "../../../src/kernel/health/request-metrics.ts";
-import { NO_STATE_FIGURES } from "../../../src/state/service.ts";
 import { prometheusText } from "../../../src/metrics/prometheus.ts";
 import { MetricsRegistry } from "../../../src/metrics/registry.ts";
+import { NO_STATE_FIGURES } from "../../../src/state/service.ts";
 
 const LIMITS = {
   max_memory_mb: 1000,

@@ -5,7 +5,7 @@ import { open } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { $ } from "bun";
-import { paddingOf, readTar, TAR_END, tarHeader } from "../../../src/models/store/tar.ts";
+import { paddingOf, readTar, TAR_END, tarHeader } from "../../../src/core/tar.ts";
 import { uniform } from "../../support/random.ts";
 
 const work = mkdtempSync(join(tmpdir(), "llmspell-tar-"));

@@ -55,6 +55,7 @@ export async function readTar(
   file: FileHandle,
   sizeBytes: number,
   fail: (rule: string) => Error,
+  mostEntries = MOST_ENTRIES,
 ): Promise<TarEntry[]> {
   const entries: TarEntry[] = [];
   const header = Buffer.alloc(BLOCK);
@@ -66,7 +67,7 @@ export async function readTar(
     if (entry.sizeBytes > sizeBytes - entry.offset)
       throw fail(`the archive is truncated within ${entry.name}`);
     entries.push(entry);
-    if (entries.length > MOST_ENTRIES) throw fail(`it has more than ${MOST_ENTRIES} entries`);
+    if (entries.length > mostEntries) throw fail(`it has more than ${mostEntries} entries`);
     at = entry.offset + entry.sizeBytes + paddingOf(entry.sizeBytes);
   }
 }
