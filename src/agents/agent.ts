@@ -3,6 +3,7 @@ import { currentTasks, runAsTask, type Task, TaskLock } from "../core/task.ts";
 import type { RunContext } from "../kernel/services.ts";
 import { AgentAlerts, type HealthReport } from "./alerts.ts";
 import { abortError, withDeadline } from "./deadline.ts";
+import { type ActiveHooks, AgentHooks } from "./hooks.ts";
 import { Lifecycle } from "./lifecycle.ts";
 import { AgentMetrics } from "./metrics.ts";
 import { withRun } from "./run-scope.ts";
@@ -11,6 +12,9 @@ import type { ResolvedConfig } from "./settings.ts";
 import type { Behaviour } from "./turn.ts";
 
 export interface AgentParts {
+  /** Default: a new one. */
+  id?: string;
+  hooks?: ActiveHooks;
   kind: AgentKind;
   config: ResolvedConfig;
   behaviour: Behaviour;
@@ -24,7 +28,7 @@ const turns = new WeakSet<Task>();
 
 /** The frame around the turns of every kind of agent: order, limits, state, measures, events. */
 export class ManagedAgent implements Agent {
-  readonly id = crypto.randomUUID();
+  readonly id: string;
   readonly kind: AgentKind;
   readonly name: string;
   readonly description: string;
@@ -35,11 +39,13 @@ export class ManagedAgent implements Agent {
   readonly lifecycle: Lifecycle;
   readonly metrics: AgentMetrics;
   readonly alerts: AgentAlerts;
+  readonly hooks: AgentHooks;
   private readonly behaviour: Behaviour;
   private readonly lock: TaskLock;
   private readonly ended = new AbortController();
 
   constructor(parts: AgentParts) {
+    this.id = parts.id ?? crypto.randomUUID();
     this.kind = parts.kind;
     this.config = parts.config;
     this.name = parts.config.name;
@@ -55,6 +61,7 @@ export class ManagedAgent implements Agent {
       () => this.metrics.values(),
       () => this.health(),
     );
+    this.hooks = new AgentHooks(parts.hooks ?? (() => undefined), this);
     this.lifecycle.initialize();
   }
 
@@ -105,6 +112,8 @@ export class ManagedAgent implements Agent {
     });
     try {
       if (run.signal.aborted) throw abortError(run.signal);
+      if (this.lifecycle.state === "Error")
+        await this.hooks.notify("agent_recovering", "Error", "Recovering");
       return await this.turn(input, run, emit);
     } finally {
       release();
@@ -126,15 +135,18 @@ export class ManagedAgent implements Agent {
         },
       );
     try {
-      const result = await withDeadline(seconds * 1000, expired, [run.signal, this.ended.signal], (signal) =>
-        withRun(run, () =>
-          runAsTask(
-            `turn of agent "${this.name}"`,
-            () => this.behaviour.run({ input, run, signal, emit }),
-            signal,
+      const ending = AbortSignal.any([run.signal, this.ended.signal]);
+      const attempt = () =>
+        withDeadline(seconds * 1000, expired, [ending], (signal) =>
+          withRun(run, () =>
+            runAsTask(
+              `turn of agent "${this.name}"`,
+              () => this.behaviour.run({ input, run, signal, emit, hooks: this.hooks }),
+              signal,
+            ),
           ),
-        ),
-      );
+        );
+      const result = await this.hooks.turn(input.text, ending, run.id, attempt);
       const output = { ...result, durationMs: performance.now() - startMs };
       measured(output);
       endTurn();

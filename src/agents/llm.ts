@@ -52,6 +52,8 @@ export class LlmBehaviour implements Behaviour {
       signal: turn.signal,
       correlationId: turn.run.id,
       emit: turn.emit,
+      hooks: turn.hooks,
+      input: turn.input.text,
       onLoading: (share) =>
         turn.run.emit({ type: "progress", label: `Loading ${model.modelId}`, done: share, total: 1 }),
     });

@@ -5,7 +5,16 @@ export const LOG_LEVELS = ["error", "warn", "info", "debug", "trace"] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
 /** The tracing categories of spec/kernel.md section 12.3. */
-export type LogCategory = "kernel" | "script" | "agent" | "tool" | "model" | "config" | "security" | "cli";
+export type LogCategory =
+  | "kernel"
+  | "script"
+  | "agent"
+  | "tool"
+  | "model"
+  | "config"
+  | "security"
+  | "hook"
+  | "cli";
 
 export interface LogRecord {
   timeMs: number;

@@ -4,6 +4,7 @@ import { ConfigGlobal } from "./config.ts";
 import { DebugGlobal } from "./debug.ts";
 import type { GlobalDecl } from "./declare.ts";
 import { LoggerGlobal, UtilsGlobal } from "./empty.ts";
+import { HookGlobal } from "./hook.ts";
 import { JSONGlobal } from "./json.ts";
 import { LocalLLMGlobal } from "./local-llm.ts";
 import { ProviderGlobal } from "./provider.ts";
@@ -13,6 +14,7 @@ import { ToolGlobal } from "./tool.ts";
 export const globals: readonly GlobalDecl[] = [
   AgentGlobal,
   ToolGlobal,
+  HookGlobal,
   ConfigGlobal,
   ProviderGlobal,
   DebugGlobal,

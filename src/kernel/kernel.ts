@@ -5,6 +5,8 @@ import { createConfigService } from "../config/service.ts";
 import { type ErrorJson, errorToJson, SpellError } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
 import { dataDirectory } from "../core/paths.ts";
+import type { EventService } from "../events/service.ts";
+import type { HookService } from "../hooks/service.ts";
 import type {
   ExecuteReply,
   ExecuteRequest,
@@ -28,6 +30,7 @@ type Failure = { status: "error"; error: ErrorJson };
 /** A kernel of this process. */
 export interface LocalKernel extends KernelClient {
   readonly config: ConfigService;
+  activeHooks(): HookService | undefined;
 }
 
 export function createKernel(options: KernelOptions): LocalKernel {
@@ -59,6 +62,8 @@ class Kernel implements LocalKernel, Services {
   private readonly storageService;
   private readonly eventService;
   private readonly hookService;
+  private eventsNow: EventService | undefined;
+  private hooksNow: HookService | undefined;
   private session: ScriptSession | undefined;
   private ended: Promise<void> | undefined;
 
@@ -69,7 +74,7 @@ class Kernel implements LocalKernel, Services {
     this.config = createConfigService(options.loaded);
     this.toolService = once(async () => {
       const { createToolService } = await import("../tools/create.ts");
-      return createToolService({ config: this.config, log, env, cwd });
+      return createToolService({ config: this.config, log, env, cwd, hooks: () => this.hooksNow });
     });
     this.modelService = once(async () => {
       const { createModelService } = await import("../models/create.ts");
@@ -81,6 +86,7 @@ class Kernel implements LocalKernel, Services {
         models: () => this.models(),
         tools: () => this.tools(),
         log,
+        hooks: () => this.hooksNow,
       });
     });
     this.debugService = once(async () => {
@@ -93,11 +99,14 @@ class Kernel implements LocalKernel, Services {
     });
     this.eventService = once(async () => {
       const { createEventService } = await import("../events/create.ts");
-      return createEventService();
+      const { withEventHooks } = await import("../hooks/event-points.ts");
+      this.eventsNow = withEventHooks(createEventService(), () => this.hooksNow);
+      return this.eventsNow;
     });
     this.hookService = once(async () => {
-      const { createHookService } = await import("../hooks/create.ts");
-      return createHookService();
+      const { createKernelHooks } = await import("./hooks.ts");
+      this.hooksNow = await createKernelHooks(this, () => this.eventsNow);
+      return this.hooksNow;
     });
   }
 
@@ -129,13 +138,21 @@ class Kernel implements LocalKernel, Services {
     return this.hookService.get();
   }
 
+  activeHooks() {
+    return this.hooksNow;
+  }
+
   request(request: ExecuteRequest, options?: RequestOptions): Promise<ExecuteReply | Failure>;
   request(request: KernelRequest, options?: RequestOptions): Promise<KernelReply>;
   async request(request: KernelRequest, options: RequestOptions = {}): Promise<KernelReply> {
     try {
       if (this.ended !== undefined)
         throw new SpellError("internal", "Cannot take a request: the kernel has shut down");
-      return await this.answer(request, options);
+      if (this.wantsHooks()) await this.hooks();
+      const answer = () => this.answer(request, options);
+      if (this.hooksNow === undefined) return await answer();
+      const { aroundMessage } = await import("./hooks.ts");
+      return await aroundMessage(this.hooksNow, request, answer);
     } catch (error) {
       if (!(error instanceof SpellError))
         this.log.debug("kernel", "request failed", {
@@ -143,6 +160,13 @@ class Kernel implements LocalKernel, Services {
         });
       return { status: "error", error: errorToJson(error) };
     }
+  }
+
+  /** The configuration switches hooks on that nobody has asked for yet. */
+  private wantsHooks(): boolean {
+    if (this.hookService.made() !== undefined) return false;
+    const { enabled, builtin } = this.config.current.hooks;
+    return enabled && Object.values(builtin).some((section) => section?.enabled);
   }
 
   private async answer(request: KernelRequest, options: RequestOptions): Promise<KernelReply> {
@@ -203,6 +227,10 @@ class Kernel implements LocalKernel, Services {
   }
 
   private async end(): Promise<void> {
+    if (this.hooksNow !== undefined) {
+      const { endWithHooks } = await import("./hooks.ts");
+      await endWithHooks(this, this.hooksNow, this.agentService.made() !== undefined);
+    }
     await this.session?.dispose();
     const tools = await this.toolService.made();
     await tools?.dispose();

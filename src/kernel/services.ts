@@ -23,6 +23,8 @@ export interface Services {
   storage(): Promise<Storage>;
   events(): Promise<EventService>;
   hooks(): Promise<HookService>;
+  /** The hooks where there may be any: undefined until a script or the configuration has asked for them. */
+  activeHooks(): HookService | undefined;
 }
 
 /** The effective configuration and how it may change while scripts run. */

@@ -1,16 +1,18 @@
 /** The tools service: looks a tool up, checks the call, runs it within its limits and shapes the result. */
 import { SpellError } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
+import type { HookService } from "../hooks/service.ts";
 import type { ConfigService } from "../kernel/services.ts";
 import { createCapabilities } from "../security/create.ts";
 import { checkLevel, grantedLevel } from "../security/levels.ts";
 import { limitsOf, ResourceBudget } from "../security/limits.ts";
-import { ToolCatalogue, unknownTool } from "./catalogue.ts";
+import { fits, ToolCatalogue, unknownTool } from "./catalogue.ts";
 import { failedOutcome, makeResult } from "./envelope.ts";
+import { ToolHooks, type Usage } from "./hooks.ts";
 import { checkParameters, type ParameterSchema } from "./parameters.ts";
 import { RateLimit } from "./rate-limit.ts";
 import { builtinTools } from "./registry.ts";
-import type { ToolCallOptions, ToolResult, ToolService } from "./service.ts";
+import type { ToolCallOptions, ToolFilter, ToolResult, ToolService } from "./service.ts";
 import { runWithin, weightOf } from "./supervise.ts";
 import type { ToolDefinition, ToolOutcome } from "./tool.ts";
 
@@ -20,6 +22,8 @@ export interface ToolServiceOptions {
   env: Readonly<Record<string, string | undefined>>;
   /** Relative paths of tools start here. */
   cwd: string;
+  /** Where there may be any. */
+  hooks?: () => HookService | undefined;
   /** In place of the built-in ones. */
   tools?: readonly ToolDefinition[];
   /** Milliseconds of a steady clock, for the rate limit. */
@@ -37,15 +41,22 @@ export function createToolService(options: ToolServiceOptions): ToolService {
 class Tools implements ToolService {
   private readonly catalogue: ToolCatalogue;
   private readonly rate: RateLimit;
+  private readonly hooks: ToolHooks;
   private readonly running = new Set<Promise<unknown>>();
 
   constructor(private readonly options: ToolServiceOptions) {
-    this.catalogue = new ToolCatalogue(options.tools ?? builtinTools);
+    const builtin = options.tools ?? builtinTools;
+    this.catalogue = new ToolCatalogue(builtin);
+    this.hooks = new ToolHooks(options.hooks ?? (() => undefined), (tool) => builtin.includes(tool));
     this.rate = new RateLimit(options.now);
   }
 
   list(): readonly ToolDefinition[] {
     return this.catalogue.list();
+  }
+
+  discover(filter: ToolFilter): Promise<readonly ToolDefinition[]> {
+    return this.hooks.discover(filter, (asked) => this.list().filter(fits(asked)));
   }
 
   find(name: string): ToolDefinition | undefined {
@@ -67,14 +78,26 @@ class Tools implements ToolService {
   ): Promise<ToolResult> {
     const tool = this.catalogue.find(name);
     if (tool === undefined) throw unknownTool(name, this.list());
-    this.admit(tool);
-    const startMs = performance.now();
+    await this.admit(tool, call);
     const log =
       call.correlationId === undefined
         ? this.options.log
         : this.options.log.withCorrelation(call.correlationId);
     try {
-      const result = makeResult(tool, await this.run(tool, params, call), performance.now() - startMs);
+      const result = await this.hooks.around(
+        tool,
+        params,
+        call,
+        async (data, usage) => {
+          const startMs = performance.now();
+          const outcome = await this.run(tool, data, call, usage);
+          return makeResult(tool, outcome, performance.now() - startMs);
+        },
+        (target, data) => {
+          const other = target.replace(/^tool:/, "");
+          return this.find(other) === undefined ? undefined : this.execute(other, data, call);
+        },
+      );
       log.debug("tool", "tool call completed", {
         tool: tool.name,
         success: result.success,
@@ -92,7 +115,17 @@ class Tools implements ToolService {
   }
 
   /** @throws SpellError permission_denied, limit */
-  private admit(tool: ToolDefinition): void {
+  private async admit(tool: ToolDefinition, call: ToolCallOptions): Promise<void> {
+    await this.hooks.ask("tool_security_check", tool, call, { execution_phase: "security_check" });
+    try {
+      this.checkAdmission(tool);
+    } catch (error) {
+      await this.hooks.report(tool, call, error);
+      throw error;
+    }
+  }
+
+  private checkAdmission(tool: ToolDefinition): void {
     const { tools } = this.options.config.current;
     if (!tools.enabled) {
       throw new SpellError(
@@ -111,20 +144,27 @@ class Tools implements ToolService {
     tool: ToolDefinition,
     given: Record<string, unknown>,
     call: ToolCallOptions,
+    usage: Usage,
   ): Promise<ToolOutcome> {
     const budget = new ResourceBudget(limitsOf(tool.level, tool.limits));
     try {
       budget.hold(weightOf(given));
-      const params = checkParameters(tool, given);
+      const params = await this.hooks.validate(tool, given, call, (asked) => checkParameters(tool, asked));
+      await this.hooks.ask("tool_resource_allocated", tool, call);
+      usage.concurrent = this.running.size + 1;
       const outcome = await runWithin(tool.name, this.timeoutMs(tool, call), call.signal, (signal) =>
         this.follow(this.perform(tool, params, budget, signal)),
       );
       budget.hold(weightOf(outcome));
       return outcome;
     } catch (error) {
+      await this.hooks.report(tool, call, error);
       const operation = operationOf(tool, given);
       if (isReturned(tool, operation, error)) return failedOutcome(operation, error);
       throw error;
+    } finally {
+      Object.assign(usage, budget.used);
+      await this.hooks.notify("tool_resource_released", tool, call, budget.used);
     }
   }
 

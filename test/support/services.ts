@@ -16,6 +16,7 @@ export function onlyServices(config: ConfigService, given: Partial<Services> = {
     storage: absent("storage"),
     events: absent("events"),
     hooks: absent("hooks"),
+    activeHooks: () => undefined,
     ...given,
   };
 }
