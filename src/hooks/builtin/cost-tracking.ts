@@ -88,7 +88,12 @@ export function costTrackingHook(
 /** By exact name, or the name of a dated version of it: `gpt-4-0613`. Others cost nothing. */
 function priceOf(prices: ReadonlyMap<string, Price>, model: string): Price {
   const name = model.slice(model.lastIndexOf("/") + 1);
-  return prices.get(model) ?? prices.get(name) ?? prices.get(name.replace(/-\d[\d-]*$/, "")) ?? FREE;
+  return (
+    prices.get(model) ??
+    prices.get(name) ??
+    prices.get(name.replace(/-(\d{4}|\d{8}|\d{4}-\d\d-\d\d)$/, "")) ??
+    FREE
+  );
 }
 
 const FREE: Price = { input: 0, output: 0 };

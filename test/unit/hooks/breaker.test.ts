@@ -122,7 +122,10 @@ describe("a hook behind its circuit breaker", () => {
       [[], false],
     ] as const) {
       const { hooks, add, clock } = await testHooks({ explicit: [...explicit] });
-      await add(() => void (clock.ms += 20) as undefined);
+      await add(() => {
+        clock.ms += 20;
+        return undefined;
+      });
       for (let i = 0; i < 60; i++)
         await hooks.around(
           { before: "BeforeToolExecution", component: { type: "Tool", name: "t" }, data: {} },
@@ -152,7 +155,14 @@ describe("figures of a hook", () => {
   test("are count, sum, extremes, mean and nearest-rank percentiles", async () => {
     const { hooks, add, clock } = await testHooks();
     let next = 0;
-    await add(() => void (clock.ms += ++next) as undefined, { breaker: "off" });
+    await add(
+      () => {
+        next++;
+        clock.ms += next;
+        return undefined;
+      },
+      { breaker: "off" },
+    );
     for (let i = 0; i < 100; i++) await hooks.run(input());
     const figures = hooks.figures()[0]!;
     expect(figures).toMatchObject({ count: 100, totalMs: 5050, minMs: 1, maxMs: 100, avgMs: 50.5 });
