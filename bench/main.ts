@@ -11,6 +11,7 @@ const SUITES: Record<string, () => Promise<Row[]>> = {
   startup: async () => (await import("./startup.ts")).startup(),
   bridge: async () => (await import("./bridge.ts")).bridge(),
   lua: async () => (await import("./lua.ts")).lua(),
+  hooks: async () => (await import("./hooks.ts")).hooks(),
   inference: async () => (await import("./inference.ts")).inference(),
   grammar: async () => (await import("./grammar.ts")).grammar(),
   embeddings: async () => (await import("./embeddings.ts")).embeddings(),

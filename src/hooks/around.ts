@@ -152,7 +152,7 @@ export class Around<T> {
   private async after(value: T, durationMs: number): Promise<{ folded: Folded | undefined; result: T }> {
     const { operation } = this;
     const { after, resultKey = "result" } = operation;
-    let result = await this.withForked(value);
+    let result: T = await this.withForked(value);
     if (after === undefined) return { folded: undefined, result };
     const data = {
       ...this.data,

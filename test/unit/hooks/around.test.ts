@@ -3,9 +3,10 @@ import { SpellError } from "../../../src/core/errors.ts";
 import type { HookedOperation } from "../../../src/hooks/service.ts";
 import { OPERATION, says, testHooks } from "./support.ts";
 
-type Adder = HookedOperation<{ sum: number; note?: string }>;
+type Sum = { sum: number; note?: string };
+type Adder = HookedOperation<Sum>;
 
-const add2 = (data: Record<string, unknown>) => ({ sum: Number(data.a) + Number(data.b) });
+const add2 = (data: Record<string, unknown>): Sum => ({ sum: Number(data.a) + Number(data.b) });
 const operation = (more: Partial<Adder> = {}): Adder => ({
   ...OPERATION,
   data: { a: 1, b: 2 },
