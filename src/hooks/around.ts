@@ -9,7 +9,7 @@ import type { Target, Targets } from "./targets.ts";
 
 export interface AroundOptions {
   /** Undefined where no hook stands there. */
-  fold(input: ChainInput): Promise<Folded> | undefined;
+  fold(input: ChainInput): Folded | Promise<Folded> | undefined;
   cache: ResultCache;
   targets: Targets;
   /** Told when it has ended. */
@@ -21,6 +21,8 @@ type Cache = Extract<HookResult, { type: "cache" }>;
 type Data = Record<string, unknown>;
 /** A result that no work was done for. Hooks after an operation that was skipped do not run. */
 type Given<T> = { value: T; isSkipped?: boolean };
+type After<T> = { folded: Folded | undefined; result: T };
+type Next<T> = { value: T } | { retry: Retry };
 type Settled<T> = { value: T } | { error: unknown };
 
 export class Around<T> {
@@ -45,21 +47,33 @@ export class Around<T> {
   async run(): Promise<T> {
     const startMs = performance.now();
     try {
-      const settled = await this.before();
-      if (settled === undefined) return await this.perform();
-      return settled.isSkipped ? settled.value : await this.finish(settled.value);
+      const before = this.before();
+      const given = before instanceof Promise ? await before : before;
+      if (given === undefined) return await this.perform();
+      if (given.isSkipped) return given.value;
+      return (await this.after(given.value, 0)).result;
     } finally {
       this.options.ended(this.ran, performance.now() - startMs);
     }
   }
 
   /** @returns the result where a hook before the operation has given it */
-  private async before(): Promise<Given<T> | undefined> {
-    const folded = await this.fold(this.operation.before, this.data);
+  private before(): Given<T> | undefined | Promise<Given<T> | undefined> {
+    const folded = this.fold(this.operation.before, this.data);
+    return folded instanceof Promise
+      ? folded.then((later) => this.heedBefore(later))
+      : this.heedBefore(folded);
+  }
+
+  private heedBefore(folded: Folded | undefined): undefined | Promise<Given<T> | undefined> {
     if (folded === undefined) return undefined;
     this.data = folded.data;
     this.retry = folded.retry;
     if (folded.forks.length > 0) this.forked = this.fork(folded.forks);
+    return folded.decision === undefined && folded.cache === undefined ? undefined : this.givenBy(folded);
+  }
+
+  private async givenBy(folded: Folded): Promise<Given<T> | undefined> {
     if (folded.decision !== undefined) {
       const value = await this.decide(folded.decision);
       if (value !== undefined) return value;
@@ -84,10 +98,11 @@ export class Around<T> {
       const settled = await this.settle();
       const durationMs = performance.now() - startMs;
       const failure = this.failureOf(settled);
-      const again =
+      const next =
         failure === undefined
-          ? await this.succeeded((settled as { value: T }).value, durationMs)
-          : await this.failed(settled, failure, durationMs);
+          ? this.succeeded((settled as { value: T }).value, durationMs)
+          : this.failed(settled, failure, durationMs);
+      const again = next instanceof Promise ? await next : next;
       if ("value" in again) return again.value;
       await this.pause(again.retry.delayMs);
       this.attempt++;
@@ -108,11 +123,7 @@ export class Around<T> {
     return { message: messageOf(error), code: error instanceof SpellError ? error.code : "internal" };
   }
 
-  private async failed(
-    settled: Settled<T>,
-    failure: Failure,
-    durationMs: number,
-  ): Promise<{ value: T } | { retry: Retry }> {
+  private async failed(settled: Settled<T>, failure: Failure, durationMs: number): Promise<Next<T>> {
     const { signal, error: point } = this.operation;
     const data = {
       ...this.data,
@@ -134,8 +145,14 @@ export class Around<T> {
     return { value: await this.withForked(settled.value) };
   }
 
-  private async succeeded(value: T, durationMs: number): Promise<{ value: T } | { retry: Retry }> {
-    const { folded, result } = await this.after(value, durationMs);
+  private succeeded(value: T, durationMs: number): Next<T> | Promise<Next<T>> {
+    const after = this.after(value, durationMs);
+    return after instanceof Promise
+      ? after.then((later) => this.repeatOrKeep(value, durationMs, later))
+      : this.repeatOrKeep(value, durationMs, after);
+  }
+
+  private repeatOrKeep(value: T, durationMs: number, { folded, result }: After<T>): Next<T> {
     const retry = folded?.retry;
     if (retry !== undefined && this.attempt < retry.maxAttempts && !this.operation.signal?.aborted)
       return { retry };
@@ -144,37 +161,57 @@ export class Around<T> {
     return { value: result };
   }
 
-  /** A result that no work was done for: the hooks after it see it all the same. */
-  private async finish(value: T): Promise<T> {
-    return (await this.after(value, 0)).result;
+  /** Hooks after an operation see a result that no work was done for all the same. */
+  private after(value: T, durationMs: number): After<T> | Promise<After<T>> {
+    if (this.forked !== undefined) return this.afterForks(value, durationMs, this.forked);
+    return this.heedAfter(value, durationMs, {});
   }
 
-  private async after(value: T, durationMs: number): Promise<{ folded: Folded | undefined; result: T }> {
-    const { operation } = this;
-    const { after, resultKey = "result" } = operation;
-    let result: T = await this.withForked(value);
+  private async afterForks(
+    value: T,
+    durationMs: number,
+    forked: Promise<Record<string, ForkResult>>,
+  ): Promise<After<T>> {
+    const results = await forked;
+    const result = this.operation.attach?.(value, results) ?? value;
+    return this.heedAfter(result, durationMs, { fork_results: results });
+  }
+
+  private heedAfter(result: T, durationMs: number, more: Data): After<T> | Promise<After<T>> {
+    const { after, resultKey = "result", describe } = this.operation;
     if (after === undefined) return { folded: undefined, result };
     const data = {
       ...this.data,
-      ...(operation.describe?.(result) ?? { [resultKey]: result }),
-      ...(this.forked === undefined ? {} : { fork_results: await this.forked }),
+      ...(describe?.(result) ?? { [resultKey]: result }),
+      ...more,
       duration_ms: durationMs,
       attempt: this.attempt,
     };
-    const folded = await this.fold(after, data);
-    if (folded === undefined) return { folded, result };
-    if (Object.hasOwn(folded.changed, resultKey)) result = this.adopt(folded.changed[resultKey], result);
+    const folded = this.fold(after, data);
+    if (folded instanceof Promise) return folded.then((later) => this.changedBy(later, result));
+    return this.changedBy(folded, result);
+  }
+
+  private changedBy(folded: Folded | undefined, before: T): After<T> | Promise<After<T>> {
+    if (folded === undefined) return { folded, result: before };
+    const { resultKey = "result" } = this.operation;
+    const isChanged = Object.hasOwn(folded.changed, resultKey);
+    const result = isChanged ? this.adopt(folded.changed[resultKey], before) : before;
     if (folded.cache !== undefined && this.metadata.cache_hit === undefined)
       this.toBeKept(folded.cache.cache);
+    return folded.forks.length === 0 && folded.decision === undefined
+      ? { folded, result }
+      : this.decidedAfter(folded, result);
+  }
+
+  private async decidedAfter(folded: Folded, before: T): Promise<After<T>> {
+    let result = before;
     if (folded.forks.length > 0) {
       const results = await this.fork(folded.forks);
-      result = operation.attach?.(result, results) ?? result;
+      result = this.operation.attach?.(result, results) ?? result;
     }
-    if (folded.decision !== undefined) {
-      const decided = await this.decide(folded.decision);
-      if (decided !== undefined) result = decided.value;
-    }
-    return { folded, result };
+    const decided = folded.decision === undefined ? undefined : await this.decide(folded.decision);
+    return { folded, result: decided === undefined ? result : decided.value };
   }
 
   /** @returns nothing where the operation goes on as if nothing had been said */
@@ -240,12 +277,16 @@ export class Around<T> {
     Object.assign(this.metadata, metadata);
   }
 
-  private async fold(point: string | undefined, data: Data): Promise<Folded | undefined> {
+  private fold(point: string | undefined, data: Data): Folded | undefined | Promise<Folded | undefined> {
     if (point === undefined) return undefined;
     const { component, correlationId, signal, identity } = this.operation;
     const { metadata } = this;
     const input = { point, component, data, metadata, correlationId, signal, identity };
-    const folded = await this.options.fold(input);
+    const folded = this.options.fold(input);
+    return folded instanceof Promise ? folded.then((later) => this.note(later)) : this.note(folded);
+  }
+
+  private note(folded: Folded | undefined): Folded | undefined {
     if (folded !== undefined) this.ran.push(...folded.ran);
     return folded;
   }

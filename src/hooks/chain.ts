@@ -41,24 +41,33 @@ export interface Folded {
  * Modified data goes to the next hook: a table's fields take the place of the operation's, the others stay. A decision
  * ends the chain. Retry, fork and cache are kept and the chain goes on.
  */
-export async function runChain(
+export function runChain(
   hooks: readonly Hook[],
   input: ChainInput,
   executor: Executor,
-): Promise<Folded> {
+): Folded | Promise<Folded> {
   const folded: Folded = { data: input.data, changed: {}, forks: [], ran: [] };
   const context = makeContext(input);
   executor.tellBatch(context, hooks.length, undefined);
-  for (const hook of hooks) {
-    context.data = folded.data;
-    if (!executor.admits(hook, context)) continue;
-    folded.ran.push(hook);
-    const pending = executor.run(hook, context, input.signal);
-    const result = pending instanceof Promise ? await pending : pending;
-    if (take(folded, result, hook)) break;
-  }
-  executor.tellBatch(context, hooks.length, folded.ran.length);
-  return folded;
+  const end = (): Folded => {
+    executor.tellBatch(context, hooks.length, folded.ran.length);
+    return folded;
+  };
+  /** Built-in hooks answer at once: only where one does not is there anything to wait for. */
+  const from = (first: number): Folded | Promise<Folded> => {
+    for (let i = first; i < hooks.length; i++) {
+      const hook = hooks[i]!;
+      context.data = folded.data;
+      if (!executor.admits(hook, context)) continue;
+      folded.ran.push(hook);
+      const result = executor.run(hook, context, input.signal);
+      if (result instanceof Promise)
+        return result.then((later) => (take(folded, later, hook) ? end() : from(i + 1)));
+      if (take(folded, result, hook)) break;
+    }
+    return end();
+  };
+  return from(0);
 }
 
 /** @returns whether the chain ends here */

@@ -77,6 +77,10 @@ class Hooks implements HookService {
     return this.registry.at(point).length > 0 && this.settings.on;
   }
 
+  hasScripted(point: string): boolean {
+    return this.has(point) && this.registry.at(point).some((hook) => !hook.immediate);
+  }
+
   async run(input: HookInput): Promise<HookResult> {
     if (ONCE.has(input.point)) this.past.set(input.point, input);
     const folded = await this.parts.fold(input);

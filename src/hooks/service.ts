@@ -172,6 +172,8 @@ export interface HookedOperation<T = unknown> {
 export interface HookService {
   /** Whether a hook is registered at this point: where none is, callers need not make a context. */
   has(point: string): boolean;
+  /** Whether one of them is no built-in hook. */
+  hasScripted(point: string): boolean;
   /** Runs the hooks of a point, by priority, and folds what they say into one result. Never throws for a hook's failure. */
   run(input: HookInput): Promise<HookResult>;
   /**

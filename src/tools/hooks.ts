@@ -35,15 +35,12 @@ export class ToolHooks {
     const usage: Usage = { memoryBytes: 0, operations: 0, concurrent: 0 };
     const hooks = this.active();
     if (hooks === undefined || !POINTS.some((point) => hooks.has(point))) return work(params, usage);
-    let cpuMs = 0;
-    const measured = async (data: Params) => {
-      const before = process.cpuUsage();
-      try {
-        return await work(isPlainObject(data.params) ? data.params : {}, usage);
-      } finally {
-        const { user, system } = process.cpuUsage(before);
-        cpuMs = (user + system) / 1000;
-      }
+    // reading the processor's time costs more than built-in hooks do
+    const isMeasured = hooks.hasScripted("AfterToolExecution");
+    let cpu: NodeJS.CpuUsage | undefined;
+    const begun = (data: Params) => {
+      cpu = isMeasured ? process.cpuUsage() : undefined;
+      return work(isPlainObject(data.params) ? data.params : {}, usage);
     };
     const operation: HookedOperation<ToolResult> = {
       before: "BeforeToolExecution",
@@ -57,7 +54,7 @@ export class ToolHooks {
         result: result.result ?? result.text,
         success: result.success,
         resource_memory_bytes: usage.memoryBytes,
-        resource_cpu_time_ms: cpuMs,
+        ...(cpu === undefined ? {} : { resource_cpu_time_ms: milliseconds(process.cpuUsage(cpu)) }),
         resource_operations_count: usage.operations,
         resource_concurrent_ops: usage.concurrent,
       }),
@@ -73,7 +70,7 @@ export class ToolHooks {
       attach: (result, forked) => ({ ...result, metadata: { ...result.metadata, fork_results: forked } }),
       redirect: (target, data) => redirect(target, isPlainObject(data.params) ? data.params : {}),
     };
-    return hooks.around(operation, measured);
+    return hooks.around(operation, begun);
   }
 
   /**
@@ -205,6 +202,8 @@ export class ToolHooks {
     };
   }
 }
+
+const milliseconds = ({ user, system }: NodeJS.CpuUsage): number => (user + system) / 1000;
 
 function facts({ name, category, level }: ToolDefinition): Record<string, unknown> {
   return { tool_name: name, tool_category: category, security_level: level };

@@ -3,13 +3,14 @@ import { withoutSecrets } from "../sensitive.ts";
 import type { HookContext } from "../service.ts";
 import type { Builtin, BuiltinOptions } from "./index.ts";
 import { pointsOrAll } from "./quiet-points.ts";
+import { isoTime } from "./timestamp.ts";
 
 /** Keeps what happened, for somebody to look at. */
 export function debuggingHook(options: BuiltinOptions<"debugging">): Builtin {
   const { max_traces, stack_traces, include_context, points } = options;
   const traces: Record<string, unknown>[] = [];
   const run = ({ point, component, data, metadata, correlationId, timestampMs }: HookContext) => {
-    const at = new Date(timestampMs).toISOString();
+    const at = isoTime(timestampMs);
     metadata.debug_traced_at = at;
     traces.push({
       point,

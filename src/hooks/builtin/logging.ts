@@ -4,13 +4,14 @@ import { withoutSecrets } from "../sensitive.ts";
 import type { HookContext } from "../service.ts";
 import type { Builtin, BuiltinOptions, BuiltinParts } from "./index.ts";
 import { pointsOrAll } from "./quiet-points.ts";
+import { isoTime } from "./timestamp.ts";
 
 /** One log line for each point that fires. */
 export function loggingHook(options: BuiltinOptions<"logging">, { log }: BuiltinParts): Builtin {
   const { level, max_data_bytes, points } = options;
   let lines = 0;
   const run = ({ point, component, data, metadata, correlationId, timestampMs }: HookContext) => {
-    metadata.logged_at = new Date(timestampMs).toISOString();
+    metadata.logged_at = isoTime(timestampMs);
     if (!log.enabled(level)) return undefined;
     lines++;
     log.withCorrelation(correlationId).write(level, "hook", point, {

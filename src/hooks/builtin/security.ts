@@ -4,6 +4,7 @@ import { sensitiveNames, withoutSecrets } from "../sensitive.ts";
 import type { HookContext, HookResult } from "../service.ts";
 import type { Builtin, BuiltinOptions, BuiltinParts } from "./index.ts";
 import { pointsOrAll } from "./quiet-points.ts";
+import { isoTime } from "./timestamp.ts";
 
 const SEVERITIES = ["info", "low", "medium", "high", "critical"] as const;
 type Severity = (typeof SEVERITIES)[number];
@@ -71,7 +72,7 @@ export function securityHook(
     counts[severity]++;
     if (audit && SEVERITIES.indexOf(severity) >= SEVERITIES.indexOf(min_severity)) {
       events.push({
-        timestamp: new Date(timestampMs).toISOString(),
+        timestamp: isoTime(timestampMs),
         point,
         component_type: component.type,
         component: component.name,
