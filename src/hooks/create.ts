@@ -97,14 +97,24 @@ class Hooks implements HookService {
   }
 
   async register(spec: HookSpec): Promise<RegisteredHook> {
-    const preset = spec.breaker ?? this.options.config.current.hooks.circuit_breaker;
-    const breaker =
-      preset === "off" ? undefined : new CircuitBreaker(BREAKER_PRESETS[preset], this.options.now);
-    const hook = new Hook(spec, breaker);
+    const hook = new Hook(spec, this.breakerFor(spec));
     this.registry.add(hook, this.options.config.current.hooks.max_hooks);
     for (const [point, input] of this.past)
       if (hook.standsAt(point) && this.settings.on) await runChain([hook], input, this.executor);
     return hook;
+  }
+
+  /**
+   * A hook of a script shares its VM with whatever else runs there, and may call tools and models: how long it takes says
+   * little about it, so slow calls of it count only where somebody chose a breaker.
+   */
+  private breakerFor({ breaker, language }: HookSpec): CircuitBreaker | undefined {
+    const { config, now } = this.options;
+    const preset = breaker ?? config.current.hooks.circuit_breaker;
+    if (preset === "off") return undefined;
+    const isChosen = breaker !== undefined || config.isExplicit("hooks.circuit_breaker");
+    const slow = language === "lua" && !isChosen ? { slowToOpen: Number.POSITIVE_INFINITY } : {};
+    return new CircuitBreaker({ ...BREAKER_PRESETS[preset], ...slow }, now);
   }
 
   unregister(id: string): boolean {

@@ -134,8 +134,8 @@ describe("the configuration of hooks", () => {
   });
 
   test("a wrong built-in option is a configuration error", async () => {
-    const { code, stderr } = await run("", "[hooks.builtin.retry]\nattempts = 2\n");
+    const { code, stderr } = await run("", "[hooks.builtin.retry]\nmax_attempts = 0\n");
     expect(code).not.toBe(0);
-    expect(stderr).toContain("hooks.builtin.retry.attempts");
+    expect(stderr).toContain("hooks.builtin.retry.max_attempts");
   });
 });

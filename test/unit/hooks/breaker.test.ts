@@ -116,6 +116,23 @@ describe("a hook behind its circuit breaker", () => {
     expect([other, unguarded]).toEqual([10, 10]);
   });
 
+  test("of a script counts slow calls only where it was chosen", async () => {
+    for (const [spec, explicit, skipped] of [
+      [{}, [], 2],
+      [{ language: "lua" }, [], 0],
+      [{ language: "lua", breaker: "default" }, [], 2],
+      [{ language: "lua" }, ["hooks.circuit_breaker"], 2],
+    ] as const) {
+      const { hooks, add, clock } = await testHooks({ explicit: [...explicit] });
+      await add(() => {
+        clock.ms += 60;
+        return undefined;
+      }, spec);
+      for (let i = 0; i < 4; i++) await hooks.run(input());
+      expect(hooks.figures()[0]!.skipped).toBe(skipped);
+    }
+  });
+
   test("opens when its share of the time is above hooks.circuit_breaker_threshold, where that is set", async () => {
     for (const [explicit, skipped] of [
       [["hooks.circuit_breaker_threshold"], true],
