@@ -98,12 +98,12 @@ const CASES: Record<string, Case> = {
   },
   "a tool call with a parameter that is missing": {
     points: ["tool_validation", "tool_error"],
-    script: `pcall(Tool.execute, "hash-calculator", {operation = "hash"})`,
+    script: `pcall(Tool.execute, "text-manipulator", {})`,
     expected: [
-      { point: "ToolValidation", data: { errors: [expect.stringContaining("input")] } },
+      { point: "ToolValidation", data: { errors: [expect.stringContaining("operation")] } },
       {
         point: "ToolError",
-        data: { execution_phase: "error_handling", error: expect.stringContaining("input") },
+        data: { execution_phase: "error_handling", error: expect.stringContaining("operation") },
       },
     ],
   },
@@ -164,7 +164,7 @@ const CASES: Record<string, Case> = {
   },
   "a tool that needs more than it may have": {
     points: ["ResourceLimitExceeded"],
-    script: `pcall(Tool.execute, "base64-encoder", {operation = "encode", input = ("x"):rep(11000000)})`,
+    script: `pcall(Tool.execute, "calculator", {operation = "evaluate", input = ("1"):rep(11000000)})`,
     expected: [
       {
         point: "ResourceLimitExceeded",
