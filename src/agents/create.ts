@@ -103,7 +103,8 @@ class AgentRegistry implements AgentService {
   async destroy(name: string): Promise<boolean> {
     const agent = this.agents.get(name);
     if (agent === undefined) return false;
-    await agent.hooks.shutdown("destroyed", () => agent.terminate());
+    if (agent.lifecycle.state !== "Terminated")
+      await agent.hooks.shutdown("destroyed", () => agent.terminate());
     this.agents.delete(name);
     const tools = this.wrapped.get(name) ?? [];
     this.wrapped.delete(name);
