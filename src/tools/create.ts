@@ -78,7 +78,8 @@ class Tools implements ToolService {
   ): Promise<ToolResult> {
     const tool = this.catalogue.find(name);
     if (tool === undefined) throw unknownTool(name, this.list());
-    await this.admit(tool, call);
+    if (this.hooks.areOn) await this.admit(tool, call);
+    else this.checkAdmission(tool);
     const log =
       call.correlationId === undefined
         ? this.options.log
@@ -149,8 +150,10 @@ class Tools implements ToolService {
     const budget = new ResourceBudget(limitsOf(tool.level, tool.limits));
     try {
       budget.hold(weightOf(given));
-      const params = await this.hooks.validate(tool, given, call, (asked) => checkParameters(tool, asked));
-      await this.hooks.ask("tool_resource_allocated", tool, call);
+      const check = (asked: Record<string, unknown>) => checkParameters(tool, asked);
+      const { areOn } = this.hooks;
+      const params = areOn ? await this.hooks.validate(tool, given, call, check) : check(given);
+      if (areOn) await this.hooks.ask("tool_resource_allocated", tool, call);
       usage.concurrent = this.running.size + 1;
       const outcome = await runWithin(tool.name, this.timeoutMs(tool, call), call.signal, (signal) =>
         this.follow(this.perform(tool, params, budget, signal)),
@@ -158,13 +161,13 @@ class Tools implements ToolService {
       budget.hold(weightOf(outcome));
       return outcome;
     } catch (error) {
-      await this.hooks.report(tool, call, error);
+      if (this.hooks.areOn) await this.hooks.report(tool, call, error);
       const operation = operationOf(tool, given);
       if (isReturned(tool, operation, error)) return failedOutcome(operation, error);
       throw error;
     } finally {
       Object.assign(usage, budget.used);
-      await this.hooks.notify("tool_resource_released", tool, call, budget.used);
+      if (this.hooks.areOn) await this.hooks.notify("tool_resource_released", tool, call, budget.used);
     }
   }
 

@@ -24,6 +24,11 @@ export class ToolHooks {
     private readonly isBuiltin: (tool: ToolDefinition) => boolean,
   ) {}
 
+  /** Whether there may be any. Without, a call begins at once. */
+  get areOn(): boolean {
+    return this.active() !== undefined;
+  }
+
   /** Runs a call between its hooks. @param redirect runs another tool in its place; undefined where there is none */
   async around(
     tool: ToolDefinition,
