@@ -13,6 +13,7 @@ const SUITES: Record<string, () => Promise<Row[]>> = {
   metrics: async () => (await import("./metrics.ts")).metrics(),
   events: async () => (await import("./events.ts")).events(),
   lua: async () => (await import("./lua.ts")).lua(),
+  hooks: async () => (await import("./hooks.ts")).hooks(),
   inference: async () => (await import("./inference.ts")).inference(),
   grammar: async () => (await import("./grammar.ts")).grammar(),
   embeddings: async () => (await import("./embeddings.ts")).embeddings(),

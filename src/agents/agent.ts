@@ -5,6 +5,7 @@ import { currentTasks, runAsTask, type Task, TaskLock } from "../core/task.ts";
 import type { RunContext } from "../kernel/services.ts";
 import { AgentAlerts, type HealthReport } from "./alerts.ts";
 import { abortError, withDeadline } from "./deadline.ts";
+import { type ActiveHooks, AgentHooks } from "./hooks.ts";
 import { Lifecycle } from "./lifecycle.ts";
 import { AgentMetrics } from "./metrics.ts";
 import { withRun } from "./run-scope.ts";
@@ -13,6 +14,9 @@ import type { ResolvedConfig } from "./settings.ts";
 import type { Behaviour } from "./turn.ts";
 
 export interface AgentParts {
+  /** Default: a new one. */
+  id?: string;
+  hooks?: ActiveHooks;
   kind: AgentKind;
   config: ResolvedConfig;
   behaviour: Behaviour;
@@ -27,7 +31,7 @@ const turns = new WeakSet<Task>();
 
 /** The frame around the turns of every kind of agent: order, limits, state, measures, events. */
 export class ManagedAgent implements Agent {
-  readonly id = crypto.randomUUID();
+  readonly id: string;
   readonly kind: AgentKind;
   readonly name: string;
   readonly description: string;
@@ -38,12 +42,14 @@ export class ManagedAgent implements Agent {
   readonly lifecycle: Lifecycle;
   readonly metrics: AgentMetrics;
   readonly alerts: AgentAlerts;
+  readonly hooks: AgentHooks;
   private readonly behaviour: Behaviour;
   private readonly recorder: RecorderSource | undefined;
   private readonly lock: TaskLock;
   private readonly ended = new AbortController();
 
   constructor(parts: AgentParts) {
+    this.id = parts.id ?? crypto.randomUUID();
     this.kind = parts.kind;
     this.config = parts.config;
     this.name = parts.config.name;
@@ -60,6 +66,7 @@ export class ManagedAgent implements Agent {
       () => this.metrics.values(),
       () => this.health(),
     );
+    this.hooks = new AgentHooks(parts.hooks ?? (() => undefined), this);
     this.lifecycle.initialize();
   }
 
@@ -133,6 +140,8 @@ export class ManagedAgent implements Agent {
     });
     try {
       if (run.signal.aborted) throw abortError(run.signal);
+      if (this.lifecycle.state === "Error")
+        await this.hooks.notify("agent_recovering", "Error", "Recovering");
       return await recorded(
         this.recorder,
         { kind: "agent", name: this.name, input: recordedInput(input), correlationId: run.id },
@@ -159,15 +168,18 @@ export class ManagedAgent implements Agent {
         },
       );
     try {
-      const result = await withDeadline(seconds * 1000, expired, [run.signal, this.ended.signal], (signal) =>
-        withRun(run, () =>
-          runAsTask(
-            `turn of agent "${this.name}"`,
-            () => this.behaviour.run({ input, run, signal, emit }),
-            signal,
+      const ending = AbortSignal.any([run.signal, this.ended.signal]);
+      const attempt = () =>
+        withDeadline(seconds * 1000, expired, [ending], (signal) =>
+          withRun(run, () =>
+            runAsTask(
+              `turn of agent "${this.name}"`,
+              () => this.behaviour.run({ input, run, signal, emit, hooks: this.hooks }),
+              signal,
+            ),
           ),
-        ),
-      );
+        );
+      const result = await this.hooks.turn(input.text, ending, run.id, attempt);
       const output = { ...result, durationMs: performance.now() - startMs };
       measured(output);
       endTurn();

@@ -11,6 +11,7 @@ import { checkForm } from "./answer-form.ts";
 import { agentTool } from "./as-tool.ts";
 import { CompositeBehaviour, type CompositeRouting } from "./composite.ts";
 import { ExecutionContexts } from "./contexts.ts";
+import { type ActiveHooks, AgentHooks } from "./hooks.ts";
 import { LlmBehaviour } from "./llm.ts";
 import type { Agent, AgentConfig, AgentService, WrapOptions } from "./service.ts";
 import { type ResolvedConfig, resolveConfig } from "./settings.ts";
@@ -23,6 +24,8 @@ export interface AgentDependencies {
   log: Log;
   /** Where turns and calls of models are recorded. */
   recorder?: RecorderSource;
+  /** Where there may be any. */
+  hooks?: ActiveHooks;
 }
 
 export function createAgentService(dependencies: AgentDependencies): AgentService {
@@ -45,14 +48,19 @@ class AgentRegistry implements AgentService {
     this.ensureFree(config.name);
     this.reserved.add(config.name);
     try {
-      const agent = config.type === "basic" ? this.basic(config) : await this.llm(config);
-      return this.add(agent);
+      return await this.initialised(config.name, (id) =>
+        config.type === "basic" ? this.basic(config, id) : this.llm(config, id),
+      );
     } finally {
       this.reserved.delete(config.name);
     }
   }
 
-  createComposite(name: string, memberNames: readonly string[], routing: CompositeRouting): Agent {
+  async createComposite(
+    name: string,
+    memberNames: readonly string[],
+    routing: CompositeRouting,
+  ): Promise<Agent> {
     const config = resolveConfig({
       name,
       description: `${routing.strategy} composite of ${memberNames.join(", ")}`,
@@ -69,15 +77,22 @@ class AgentRegistry implements AgentService {
       routing.fallbackAgent === undefined ? undefined : this.member(name, routing.fallbackAgent);
     const all = fallback === undefined ? members : [...members, fallback];
     const seconds = all.reduce((sum, agent) => sum + (agent.config.maxExecutionTimeSeconds ?? 0), 0);
-    return this.add(
-      new ManagedAgent({
-        kind: "composite",
-        config: { ...config, type: "composite", maxExecutionTimeSeconds: seconds },
-        behaviour: new CompositeBehaviour(name, members, routing, fallback),
-        members,
-        recorder: this.dependencies.recorder,
-      }),
-    );
+    this.reserved.add(config.name);
+    try {
+      return await this.initialised(
+        config.name,
+        (id) =>
+          new ManagedAgent({
+            ...this.common(id),
+            kind: "composite",
+            config: { ...config, type: "composite", maxExecutionTimeSeconds: seconds },
+            behaviour: new CompositeBehaviour(name, members, routing, fallback),
+            members,
+          }),
+      );
+    } finally {
+      this.reserved.delete(config.name);
+    }
   }
 
   get(name: string): Agent | undefined {
@@ -91,7 +106,8 @@ class AgentRegistry implements AgentService {
   async destroy(name: string): Promise<boolean> {
     const agent = this.agents.get(name);
     if (agent === undefined) return false;
-    agent.terminate();
+    if (agent.lifecycle.state !== "Terminated")
+      await agent.hooks.shutdown("destroyed", () => agent.terminate());
     this.agents.delete(name);
     const tools = this.wrapped.get(name) ?? [];
     this.wrapped.delete(name);
@@ -103,6 +119,12 @@ class AgentRegistry implements AgentService {
     return true;
   }
 
+  async dispose(): Promise<void> {
+    for (const agent of this.agents.values())
+      if (agent.lifecycle.state !== "Terminated")
+        await agent.hooks.shutdown("the kernel ends", () => agent.terminate()).catch(() => agent.terminate());
+  }
+
   async wrapAsTool(name: string, options: WrapOptions, run: RunContext): Promise<string> {
     const agent = this.agents.get(name);
     if (agent === undefined) throw this.unknown(`Cannot wrap agent as a tool: no such agent: ${name}`, name);
@@ -112,16 +134,26 @@ class AgentRegistry implements AgentService {
     return definition.name;
   }
 
-  private basic(config: ResolvedConfig): ManagedAgent {
-    return new ManagedAgent({
-      kind: "basic",
-      config,
-      behaviour: echoBehaviour,
-      recorder: this.dependencies.recorder,
-    });
+  /** Makes an agent between its hooks and adds it. */
+  private async initialised(
+    name: string,
+    make: (id: string) => ManagedAgent | Promise<ManagedAgent>,
+  ): Promise<Agent> {
+    const id = crypto.randomUUID();
+    const hooks = new AgentHooks(this.common(id).hooks, { id, name, model: undefined });
+    return hooks.init(async () => this.add(await make(id)));
   }
 
-  private async llm(config: ResolvedConfig): Promise<ManagedAgent> {
+  private common(id: string) {
+    const { hooks = () => undefined, recorder } = this.dependencies;
+    return { id, hooks, recorder };
+  }
+
+  private basic(config: ResolvedConfig, id: string): ManagedAgent {
+    return new ManagedAgent({ ...this.common(id), kind: "basic", config, behaviour: echoBehaviour });
+  }
+
+  private async llm(config: ResolvedConfig, id: string): Promise<ManagedAgent> {
     if (config.model === undefined || config.model.trim() === "") {
       throw new SpellError("invalid_argument", `Cannot build agent "${config.name}": Model is required`, {
         hint: 'Name a model, for example "local/spell-mini" or "openai/gpt-4o-mini"',
@@ -137,12 +169,12 @@ class AgentRegistry implements AgentService {
     const model = await (await this.dependencies.models()).resolve(config.model, overrides);
     checkForm(config.form, model);
     return new ManagedAgent({
+      ...this.common(id),
       kind: "llm",
       config,
       behaviour: new LlmBehaviour(config, model, tools, allowed, this.dependencies.recorder),
       model: { provider: model.provider, modelId: model.modelId },
       toolNames: [...allowed.keys()],
-      recorder: this.dependencies.recorder,
     });
   }
 

@@ -55,6 +55,8 @@ export class LlmBehaviour implements Behaviour {
       correlationId: turn.run.id,
       recorder: this.recorder,
       emit: turn.emit,
+      hooks: turn.hooks,
+      input: turn.input.text,
       onLoading: (share) =>
         turn.run.emit({ type: "progress", label: `Loading ${model.modelId}`, done: share, total: 1 }),
     });

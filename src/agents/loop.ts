@@ -5,6 +5,7 @@ import { type RecorderSource, recorded } from "../core/recording.ts";
 import type { SpellModel } from "../models/service.ts";
 import type { ToolDefinition, ToolService } from "../tools/service.ts";
 import { type AnswerForm, checkForm, formOptions, readAnswer, refuseAnswer } from "./answer-form.ts";
+import type { AgentHooks } from "./hooks.ts";
 import { assistantMessage, callModel, loadModel, type ModelAnswer } from "./model-call.ts";
 import type { AgentEvent, AgentToolCall, AgentUsage } from "./service.ts";
 import { ensureFits } from "./tokens.ts";
@@ -28,6 +29,9 @@ export interface LoopRequest {
   correlationId: string;
   recorder: RecorderSource | undefined;
   emit: (event: AgentEvent) => Promise<void>;
+  hooks: AgentHooks;
+  /** What the user said. */
+  input: string;
   /** Share of a local model that has been loaded. */
   onLoading: (share: number) => void;
 }
@@ -58,12 +62,13 @@ export async function runLoop(request: LoopRequest): Promise<LoopResult> {
   const usage = { promptTokens: 0, completionTokens: 0, totalTokens: 0 };
   /** Outputs by tool and arguments. */
   const known = new Map<string, string>();
+  let rounds = 0;
   let remaining = request.maxToolCalls;
   let forced: "tool-limit" | "repeated-call" | undefined;
 
   let isHeld = form !== undefined && request.allowed.size === 0;
   while (true) {
-    const answer = await ask(request, messages, forced !== undefined, isHeld);
+    const answer = await ask(request, messages, { isFinal: forced !== undefined, isHeld, number: ++rounds });
     usage.promptTokens += answer.usage.promptTokens;
     usage.completionTokens += answer.usage.completionTokens;
     usage.totalTokens += answer.usage.totalTokens;
@@ -108,14 +113,13 @@ export async function runLoop(request: LoopRequest): Promise<LoopResult> {
 async function ask(
   request: LoopRequest,
   added: readonly LanguageModelV4Message[],
-  final: boolean,
-  isHeld: boolean,
+  { isFinal, isHeld, number }: { isFinal: boolean; isHeld: boolean; number: number },
 ): Promise<ModelAnswer> {
   const options: LanguageModelV4CallOptions = { ...request.settings, prompt: [...request.prompt, ...added] };
   if (isHeld) Object.assign(options, formOptions(request.form!));
   else if (request.allowed.size > 0) {
     options.tools = [...request.allowed.values()].map(modelTool);
-    options.toolChoice = { type: final ? "none" : "auto" };
+    options.toolChoice = { type: isFinal ? "none" : "auto" };
   }
   await loadModel(request.model, request.signal, request.onLoading);
   await ensureFits(request.model, { ...options, abortSignal: request.signal }, request.contextWindow);
@@ -124,23 +128,58 @@ async function ask(
   const emit = async (event: AgentEvent) => {
     if (!isDraft || event.type !== "text") await request.emit(event);
   };
-  const { model, recorder, correlationId, settings } = request;
-  return recorded(
-    recorder,
-    {
-      kind: "model",
-      name: `${model.provider}/${model.modelId}`,
-      input: { prompt: options.prompt, settings, tools: [...request.allowed.keys()] },
-      correlationId,
-    },
-    () => callModel(model, options, request.signal, emit),
-    ({ text, toolCalls, finishReason, usage }) => ({
-      text,
-      tool_calls: toolCalls.map(({ toolName, input }) => ({ tool: toolName, input })),
-      finish_reason: finishReason,
-      usage,
-    }),
-  );
+  const { hooks, input, model, signal, correlationId, recorder, settings } = request;
+  let isAsked = false;
+  const round = {
+    input,
+    model: model.modelId,
+    number,
+    identity: () => stringifyJson([options.prompt, request.settings]),
+    signal,
+    correlationId,
+  };
+  const answer = await hooks.round(round, (text) => {
+    isAsked = true;
+    const prompt = text === input ? options.prompt : withInput(options.prompt, input, text);
+    return recorded(
+      recorder,
+      {
+        kind: "model",
+        name: `${model.provider}/${model.modelId}`,
+        input: { prompt, settings, tools: [...request.allowed.keys()] },
+        correlationId,
+      },
+      () => callModel(model, { ...options, prompt }, signal, emit),
+      recordedAnswer,
+    );
+  });
+  if (!isAsked && answer.text !== "") await emit({ type: "text", text: answer.text });
+  return answer;
+}
+
+const recordedAnswer = ({ text, toolCalls, finishReason, usage }: ModelAnswer) => ({
+  text,
+  tool_calls: toolCalls.map(({ toolName, input }) => ({ tool: toolName, input })),
+  finish_reason: finishReason,
+  usage,
+});
+
+/** The prompt with another text in the user's last message. */
+function withInput(
+  prompt: readonly LanguageModelV4Message[],
+  before: string,
+  after: string,
+): LanguageModelV4Message[] {
+  const at = prompt.findLastIndex(({ role }) => role === "user");
+  return prompt.map((message, i) => {
+    if (i !== at || message.role !== "user") return message;
+    const content = message.content.map((part) =>
+      part.type === "text" && part.text.startsWith(before)
+        ? { ...part, text: after + part.text.slice(before.length) }
+        : part,
+    );
+    return { ...message, content };
+  });
 }
 
 const callKey = (call: AgentToolCall): string => `${call.toolName} ${stringifyJson(call.parameters)}`;

@@ -4,6 +4,7 @@ import type { AgentAlerts, HealthReport } from "./alerts.ts";
 import type { AnswerForm } from "./answer-form.ts";
 import type { CompositeRouting } from "./composite.ts";
 import type { ExecutionContexts } from "./contexts.ts";
+import type { AgentHooks } from "./hooks.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 import type { AgentMetrics } from "./metrics.ts";
 import type { SharedMemory } from "./shared-memory.ts";
@@ -129,6 +130,7 @@ export interface Agent {
   readonly lifecycle: Lifecycle;
   readonly metrics: AgentMetrics;
   readonly alerts: AgentAlerts;
+  readonly hooks: AgentHooks;
   health(): HealthReport;
   /**
    * One turn. Turns of one agent run one after another. A turn that fails leaves the conversation as it was.
@@ -150,7 +152,7 @@ export interface AgentService {
   /** @throws invalid_argument, not_found, config, already_exists */
   create(config: AgentConfig): Promise<Agent>;
   /** @throws not_found for a missing member, already_exists, invalid_argument */
-  createComposite(name: string, members: readonly string[], routing: CompositeRouting): Agent;
+  createComposite(name: string, members: readonly string[], routing: CompositeRouting): Promise<Agent>;
   get(name: string): Agent | undefined;
   /** By name. */
   list(): readonly Agent[];
@@ -161,6 +163,8 @@ export interface AgentService {
    * @returns the tool's name
    */
   wrapAsTool(name: string, options: WrapOptions, run: RunContext): Promise<string>;
+  /** Ends every agent. */
+  dispose(): Promise<void>;
   readonly contexts: ExecutionContexts;
   readonly sharedMemory: SharedMemory;
 }

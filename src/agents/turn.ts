@@ -1,4 +1,5 @@
 import type { RunContext } from "../kernel/services.ts";
+import type { AgentHooks } from "./hooks.ts";
 import type { AgentEvent, AgentInput, AgentOutput } from "./service.ts";
 
 /** One turn, as the kind of an agent sees it. */
@@ -8,6 +9,7 @@ export interface Turn {
   /** Aborted by the run, the agent's time limit and its end. */
   readonly signal: AbortSignal;
   emit(event: AgentEvent): Promise<void>;
+  readonly hooks: AgentHooks;
 }
 
 /** What makes an agent the kind it is; the frame around a turn (`agent.ts`) is the same for all. */
@@ -22,14 +24,23 @@ export interface Behaviour {
 export const echoBehaviour: Behaviour = {
   heldBytes: 0,
   async run(turn) {
-    await turn.emit({ type: "text", text: turn.input.text });
-    return {
-      text: turn.input.text,
+    const { input, signal, run } = turn;
+    const round = {
+      input: input.text,
+      model: "echo",
+      number: 1,
+      identity: () => "",
+      signal,
+      correlationId: run.id,
+    };
+    const { text, usage, finishReason } = await turn.hooks.round(round, async (text) => ({
+      text,
       toolCalls: [],
+      parts: [{ type: "text", text }],
       usage: { promptTokens: 0, completionTokens: 0, totalTokens: 0 },
       finishReason: "stop",
-      model: "echo",
-      provider: "basic",
-    };
+    }));
+    await turn.emit({ type: "text", text });
+    return { text, toolCalls: [], usage, finishReason, model: "echo", provider: "basic" };
   },
 };

@@ -15,7 +15,8 @@ export type LogCategory =
   | "security"
   | "cli"
   | "event"
-  | "session";
+  | "session"
+  | "hook";
 
 export interface LogRecord {
   timeMs: number;

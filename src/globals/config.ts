@@ -5,9 +5,9 @@ import { SpellError } from "../core/errors.ts";
 import { parseJson, stringifyJson } from "../core/json.ts";
 import { didYouMean } from "../core/nearest.ts";
 import type { ScriptValue } from "../core/values.ts";
-import type { ConfigService } from "../kernel/services.ts";
+import type { ConfigService, Services } from "../kernel/services.ts";
 import { restoreSnapshot, takeSnapshot } from "./config-snapshots.ts";
-import { AnyTable, type GlobalDecl, optional, param, wait } from "./declare.ts";
+import { AnyTable, type CallContext, type GlobalDecl, optional, param, wait } from "./declare.ts";
 
 /**
  * What every script may do. Widening its own sandbox is not among it: `addAllowedPath` and `setSecurity` need
@@ -48,7 +48,12 @@ function providerNames(config: Config): string[] {
     .sort();
 }
 
-function refuse(action: string): never {
+async function refuse({ services }: CallContext, action: string): Promise<never> {
+  await services.activeHooks()?.run({
+    point: "SecurityViolation",
+    component: { type: "System", name: "configuration" },
+    data: { rule: "modify_security", component: "Config", detail: `Cannot ${action}` },
+  });
   throw new SpellError(
     "permission_denied",
     `Cannot ${action}: scripts have no permission "modify_security"`,
@@ -57,6 +62,19 @@ function refuse(action: string): never {
       hint: "Set it in the configuration file, which only the user writes",
     },
   );
+}
+
+/** Makes a change and tells hooks what it changed. */
+async function changing<T>(services: Services, change: () => T): Promise<T> {
+  const before = services.config.current;
+  const result = change();
+  const hooks = services.activeHooks();
+  if (hooks?.has("ConfigurationChange")) {
+    const { configurationChanges } = await import("../kernel/reload.ts");
+    const { tellChanges } = await import("../kernel/tell-changes.ts");
+    await tellChanges(hooks, configurationChanges(before, services.config.current), "script");
+  }
+  return result;
 }
 
 function setProvider(service: ConfigService, name: string, given: Record<string, ScriptValue>): void {
@@ -152,7 +170,7 @@ export const ConfigGlobal: GlobalDecl = {
       doc: "Raises: a script cannot give itself access to more files; the user sets `tools.file_operations.allowed_paths`.",
       params: [param("path", Type.String(), "A directory")],
       returns: "nil",
-      handler: (_ctx, path) => refuse(`allow the path "${path}"`),
+      handler: (ctx, path) => refuse(ctx, `allow the path "${path}"`),
     }),
     setProvider: wait({
       doc: "Adds or replaces a provider for this process. Raises for settings that the configuration would refuse.",
@@ -165,13 +183,14 @@ export const ConfigGlobal: GlobalDecl = {
         ),
       ],
       returns: "nil",
-      handler: ({ services }, name, settings) => setProvider(services.config, name, settings),
+      handler: ({ services }, name, settings) =>
+        changing(services, () => setProvider(services.config, name, settings)),
     }),
     setSecurity: wait({
       doc: "Raises: a script cannot change its own limits; the user sets `[runtime.security]`.",
       params: [param("settings", AnyTable, "Fields of getSecurity")],
       returns: "nil",
-      handler: () => refuse("change the security settings"),
+      handler: (ctx) => refuse(ctx, "change the security settings"),
     }),
     snapshot: wait({
       doc: "Remembers the configuration. At most ten snapshots are kept.",
@@ -183,7 +202,8 @@ export const ConfigGlobal: GlobalDecl = {
       doc: "Brings the configuration of a snapshot back. Raises for an unknown timestamp.",
       params: [param("timestamp", Type.Integer(), "What snapshot returned")],
       returns: "nil",
-      handler: ({ services }, timestamp) => restoreSnapshot(services.config, timestamp),
+      handler: ({ services }, timestamp) =>
+        changing(services, () => restoreSnapshot(services.config, timestamp)),
     }),
     toJson: wait({
       doc: "The whole configuration as a table, despite its name.",

@@ -6,6 +6,7 @@ import { DebugGlobal } from "./debug.ts";
 import type { GlobalDecl } from "./declare.ts";
 import { LoggerGlobal, UtilsGlobal } from "./empty.ts";
 import { EventGlobal } from "./event.ts";
+import { HookGlobal } from "./hook.ts";
 import { JSONGlobal } from "./json.ts";
 import { LocalLLMGlobal } from "./local-llm.ts";
 import { MetricsGlobal } from "./metrics.ts";
@@ -23,6 +24,7 @@ export const globals: readonly GlobalDecl[] = [
   EventGlobal,
   SessionGlobal,
   ArtifactGlobal,
+  HookGlobal,
   ConfigGlobal,
   ProviderGlobal,
   DebugGlobal,

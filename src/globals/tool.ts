@@ -2,6 +2,7 @@
 import { Type } from "typebox";
 import { SpellError } from "../core/errors.ts";
 import { Handle, isPlainObject, isScriptFunction, type ScriptValue } from "../core/values.ts";
+import type { ToolFilter } from "../tools/service.ts";
 import type { ToolDefinition } from "../tools/tool.ts";
 import {
   AnyTable,
@@ -35,7 +36,7 @@ export const ToolGlobal: GlobalDecl = {
       doc: "All tools, sorted by name.",
       params: [],
       returns: "{name, description, version, category, security_level}[]",
-      handler: async (ctx) => (await ctx.services.tools()).list().map(entryOf),
+      handler: async (ctx) => discovered(ctx, {}),
     }),
     get: wait({
       doc: "A tool by name, or nil.",
@@ -98,11 +99,7 @@ export const ToolGlobal: GlobalDecl = {
         ),
       ],
       returns: "{name, description, category, version, security_level}[]",
-      handler: async (ctx, filter) =>
-        (await ctx.services.tools())
-          .list()
-          .filter(fits(filter ?? {}))
-          .map(entryOf),
+      handler: async (ctx, filter) => discovered(ctx, filter ?? {}),
     }),
     register: wait({
       doc: "Adds a tool that runs a function of the script; agents can use it too. The function gets the parameters and returns text or a table. `Tool.register(name, fn)` or `Tool.register{name, description, parameters, execute, category?, version?, timeout_ms?}`, where `parameters` is JSON Schema, a list of descriptors or a table from names to types.",
@@ -154,19 +151,12 @@ async function handleOf(ctx: CallContext, name: string) {
   return tool === undefined ? null : new Handle("ToolObject", tool);
 }
 
-function entryOf({ name, description, version, category, level }: ToolDefinition) {
-  return { name, description, version, category, security_level: level };
+async function discovered(ctx: CallContext, filter: ToolFilter) {
+  return (await (await ctx.services.tools()).discover(filter)).map(entryOf);
 }
 
-function fits(filter: { category?: string; tag?: string; capabilities?: string[] }) {
-  return ({ name, description, category }: ToolDefinition) => {
-    const text = `${name} ${description}`.toLowerCase();
-    return (
-      (filter.category === undefined || category === filter.category.toLowerCase()) &&
-      (filter.tag === undefined || description.includes(filter.tag)) &&
-      (filter.capabilities ?? []).every((word) => text.includes(word.toLowerCase()))
-    );
-  };
+function entryOf({ name, description, version, category, level }: ToolDefinition) {
+  return { name, description, version, category, security_level: level };
 }
 
 export async function callTool(

@@ -1,23 +1,213 @@
 /** The hooks of one kernel. */
-import type { HookedOperation, HookInput, HookResult, HookService } from "./service.ts";
+import { SpellError } from "../core/errors.ts";
+import type { Log } from "../core/log.ts";
+import { didYouMean } from "../core/nearest.ts";
+import type { EventService } from "../events/service.ts";
+import type { ConfigService } from "../kernel/services.ts";
+import { Around, type AroundOptions } from "./around.ts";
+import { BREAKER_PRESETS, CircuitBreaker } from "./breaker.ts";
+import { BUILTINS, type Builtin, builtinOptions } from "./builtin/index.ts";
+import { asResult, runChain } from "./chain.ts";
+import { Executor, type ExecutorSettings } from "./executor.ts";
+import { Hook, HookRegistry } from "./registry.ts";
+import { ResultCache } from "./result-cache.ts";
+import type {
+  HookedOperation,
+  HookFigures,
+  HookFilter,
+  HookInput,
+  HookResult,
+  HookService,
+  HookSpec,
+  RegisteredHook,
+} from "./service.ts";
+import { type RunTarget, Targets } from "./targets.ts";
 
-export function createHookService(): HookService {
-  return new Hooks();
+export interface HookServiceOptions {
+  config: ConfigService;
+  log: Log;
+  /** The bus, where anybody has asked for it. */
+  events?: () => EventService | undefined;
+  /** What redirected and forked operations run. */
+  targets?: { tool?: RunTarget; agent?: RunTarget; workflow?: RunTarget };
+  /** Milliseconds of a steady clock. */
+  now?: () => number;
 }
 
+/** With the built-in hooks that the configuration asks for. @throws SpellError config */
+export async function createHookService(options: HookServiceOptions): Promise<HookService> {
+  const service = new Hooks(options);
+  const { enabled, builtin } = options.config.current.hooks;
+  if (enabled)
+    for (const [name, section] of Object.entries(builtin))
+      if (section?.enabled) await service.enableBuiltin(name);
+  return service;
+}
+
+/** Points that come once: a hook that is registered later is told then. */
+const ONCE = new Set(["SystemStartup", "PreKernelStartup", "PostKernelStartup"]);
+
 class Hooks implements HookService {
-  has(_point: string): boolean {
-    return false;
+  private readonly registry = new HookRegistry();
+  private readonly executor: Executor;
+  private readonly parts: AroundOptions;
+  private readonly builtins = new Map<string, { hook: Hook; builtin: Builtin }>();
+  /** What was told at points that come once. */
+  private readonly past = new Map<string, HookInput>();
+  private known: { config: unknown; settings: Settings } | undefined;
+
+  constructor(private readonly options: HookServiceOptions) {
+    const { log, events = () => undefined, targets = {}, now } = options;
+    this.executor = new Executor({
+      settings: () => this.settings,
+      log,
+      events,
+      ...(now === undefined ? {} : { now }),
+    });
+    this.parts = {
+      fold: (input) =>
+        this.has(input.point) ? runChain(this.registry.at(input.point), input, this.executor) : undefined,
+      cache: new ResultCache(),
+      targets: new Targets(targets),
+      ended: (hooks, operationMs) => this.executor.judge(hooks, operationMs),
+    };
   }
 
-  async run(_input: HookInput): Promise<HookResult> {
-    return { type: "continue" };
+  has(point: string): boolean {
+    return this.registry.at(point).length > 0 && this.settings.on;
+  }
+
+  hasScripted(point: string): boolean {
+    return this.has(point) && this.registry.at(point).some((hook) => !hook.immediate);
+  }
+
+  async run(input: HookInput): Promise<HookResult> {
+    if (ONCE.has(input.point)) this.past.set(input.point, input);
+    const folded = await this.parts.fold(input);
+    return folded === undefined ? { type: "continue" } : asResult(folded);
   }
 
   async around<T>(
-    operation: HookedOperation,
+    operation: HookedOperation<T>,
     work: (data: Record<string, unknown>) => Promise<T> | T,
   ): Promise<T> {
-    return work(operation.data);
+    const { before, after, error } = operation;
+    const isHooked = [before, after, error].some((point) => point !== undefined && this.has(point));
+    return isHooked ? new Around(operation, work, this.parts).run() : work(operation.data);
   }
+
+  async register(spec: HookSpec): Promise<RegisteredHook> {
+    const hook = new Hook(spec, this.breakerFor(spec));
+    this.registry.add(hook, this.options.config.current.hooks.max_hooks);
+    for (const [point, input] of this.past)
+      if (hook.standsAt(point) && this.settings.on) await runChain([hook], input, this.executor);
+    return hook;
+  }
+
+  /**
+   * A hook of a script shares its VM with whatever else runs there, and may call tools and models: how long it takes says
+   * little about it, so slow calls of it count only where somebody chose a breaker.
+   */
+  private breakerFor({ breaker, language }: HookSpec): CircuitBreaker | undefined {
+    const { config, now } = this.options;
+    const preset = breaker ?? config.current.hooks.circuit_breaker;
+    if (preset === "off") return undefined;
+    const isChosen = breaker !== undefined || config.isExplicit("hooks.circuit_breaker");
+    const slow = language === "lua" && !isChosen ? { slowToOpen: Number.POSITIVE_INFINITY } : {};
+    return new CircuitBreaker({ ...BREAKER_PRESETS[preset], ...slow }, now);
+  }
+
+  unregister(id: string): boolean {
+    const hook = this.registry.remove(id);
+    if (hook === undefined) return false;
+    for (const [name, builtin] of this.builtins) if (builtin.hook === hook) this.builtins.delete(name);
+    hook.spec.onRemoved?.();
+    return true;
+  }
+
+  find(id: string): RegisteredHook | undefined {
+    return this.registry.find(id);
+  }
+
+  list(filter?: HookFilter): RegisteredHook[] {
+    return [...this.registry.list(filter)];
+  }
+
+  figures(): HookFigures[] {
+    return this.registry
+      .list()
+      .map((hook) => ({ name: hook.name, ...hook.durations.summary(), breaker: hook.breakerState }));
+  }
+
+  removeScripts(): void {
+    for (const { id } of this.registry.list({ language: "lua" })) this.unregister(id);
+  }
+
+  async enableBuiltin(name: string, given: Record<string, unknown> = {}): Promise<RegisteredHook> {
+    const make = Object.hasOwn(BUILTINS, name) ? BUILTINS[name] : undefined;
+    if (make === undefined) throw unknownBuiltin(name);
+    const { config, log } = this.options;
+    const configured = config.current.hooks.builtin[name as keyof typeof config.current.hooks.builtin];
+    const builtin = make(builtinOptions(name, { ...configured, ...given }), {
+      log,
+      cache: this.parts.cache,
+      timeoutMs: () => this.settings.timeoutMs || Number.POSITIVE_INFINITY,
+      ...(this.options.now === undefined ? {} : { now: this.options.now }),
+    });
+    this.disableBuiltin(name);
+    const hook = (await this.register({
+      ...builtin.spec,
+      name,
+      description: builtin.description,
+      tags: ["builtin"],
+      breaker: builtin.spec.breaker ?? "off",
+    })) as Hook;
+    this.builtins.set(name, { hook, builtin });
+    return hook;
+  }
+
+  disableBuiltin(name: string): boolean {
+    if (!Object.hasOwn(BUILTINS, name)) throw unknownBuiltin(name);
+    const found = this.builtins.get(name);
+    return found !== undefined && this.unregister(found.hook.id);
+  }
+
+  builtinReport(name: string): Record<string, unknown> {
+    if (!Object.hasOwn(BUILTINS, name)) throw unknownBuiltin(name);
+    const found = this.builtins.get(name);
+    if (found === undefined)
+      throw new SpellError("not_found", `Cannot read built-in hook "${name}": it is not on`, {
+        hint: `Switch it on with Hook.enable_builtin("${name}")`,
+      });
+    return found.builtin.report();
+  }
+
+  /** As the configuration stands now. */
+  private get settings(): Settings {
+    const { config } = this.options;
+    if (this.known?.config !== config.current) {
+      const { enabled, timeout_ms, rate_limit_per_minute, circuit_breaker_threshold } = config.current.hooks;
+      const ifSet = (key: string, value: number) => (config.isExplicit(`hooks.${key}`) ? value : undefined);
+      const settings = {
+        on: enabled || !config.isExplicit("hooks.enabled"),
+        timeoutMs: timeout_ms,
+        callsPerMinute: ifSet("rate_limit_per_minute", rate_limit_per_minute),
+        overheadShare: ifSet("circuit_breaker_threshold", circuit_breaker_threshold),
+      };
+      this.known = { config: config.current, settings };
+    }
+    return this.known.settings;
+  }
+}
+
+type Settings = ExecutorSettings & {
+  /** False where the configuration says so: no hook runs. */
+  on: boolean;
+};
+
+function unknownBuiltin(name: string): SpellError {
+  const names = Object.keys(BUILTINS);
+  return new SpellError("not_found", `Cannot find built-in hook: ${name}`, {
+    hint: didYouMean(name, names) ?? `Built-in hooks are ${names.join(", ")}`,
+  });
 }

@@ -57,11 +57,14 @@ export class ScriptSession {
   private readonly policy: ScriptPolicy;
   private current: Run | undefined;
   private vm = new SessionVm();
+  /** For what the script's functions do between two executions: its hooks and tools may be called then. */
+  private last: Run | undefined;
+  private readonly ending = new AbortController();
   private turn: Promise<unknown> = Promise.resolve();
   private waiting = 0;
 
   constructor(
-    services: Services,
+    private readonly services: Services,
     private readonly env: Record<string, string | undefined>,
   ) {
     this.dispatcher = new Dispatcher(globals, services);
@@ -69,7 +72,7 @@ export class ScriptSession {
     this.engine = this.createEngine();
   }
 
-  execute(request: ExecuteRequest, options: RequestOptions): Promise<ExecuteReply> {
+  execute(request: ExecuteRequest, options: RequestOptions & { isPeek?: boolean }): Promise<ExecuteReply> {
     this.waiting++;
     const mine = this.turn
       .then(() => this.runOne(request, options))
@@ -86,7 +89,7 @@ export class ScriptSession {
     const args = { script: "", positional: [], named: {} };
     const outcome = await this.execute(
       { type: "execute", code: chunk, name: "peek", args, language: "lua", stream: false },
-      {},
+      { isPeek: true },
     ).catch(() => undefined); // nothing is known then
     return outcome?.value;
   }
@@ -95,6 +98,8 @@ export class ScriptSession {
   reset(): Promise<void> {
     const mine = this.turn.then(async () => {
       await this.engine.dispose();
+      this.services.activeHooks()?.removeScripts();
+      this.last = undefined;
       this.engine = this.createEngine();
     });
     this.turn = mine.catch(() => undefined); // told to its own caller
@@ -105,7 +110,10 @@ export class ScriptSession {
     return createLuaEngine({ globals, policy: this.policy.engine, host: this.host() });
   }
 
-  private async runOne(request: ExecuteRequest, options: RequestOptions): Promise<ExecuteReply> {
+  private async runOne(
+    request: ExecuteRequest,
+    { isPeek = false, ...options }: RequestOptions & { isPeek?: boolean },
+  ): Promise<ExecuteReply> {
     const started = performance.now();
     const run: Run = {
       request,
@@ -124,12 +132,20 @@ export class ScriptSession {
     try {
       if (options.signal?.aborted) throw new SpellError("interrupted", "Interrupted");
       const { name, path, args } = request;
+      const before = isPeek ? undefined : this.services.activeHooks();
+      const given = await codeOf(request);
       const outcome = await this.engine.execute({
-        code: await codeOf(request),
+        code:
+          before === undefined
+            ? given
+            : await (await import("./hooks.ts")).beforeExecution(before, request, given, run.id),
         name,
         args,
         ...(path === undefined ? {} : { path }),
       });
+      const after = isPeek ? undefined : this.services.activeHooks();
+      if (after !== undefined)
+        await (await import("./hooks.ts")).afterExecution(after, request, outcome, run.id);
       if (outcome.error !== undefined) throw errorFromJson(asFailedRun(outcome.error, this.policy));
       const durationMs = performance.now() - started;
       const { exitCode, heapBytes, value = null } = outcome;
@@ -145,6 +161,7 @@ export class ScriptSession {
       run.abort.abort(new SpellError("interrupted", "The script has ended"));
       this.current = undefined;
       this.vm.pause();
+      if (!isPeek) this.last = { ...run, abort: this.ending };
     }
   }
 
@@ -182,12 +199,14 @@ export class ScriptSession {
   }
 
   private running(): Run {
-    if (this.current === undefined)
+    const run = this.current ?? this.last;
+    if (run === undefined)
       throw new SpellError("interrupted", "Cannot call the kernel: the script has ended");
-    return this.current;
+    return run;
   }
 
   dispose(): Promise<void> {
+    this.ending.abort(new SpellError("interrupted", "The kernel has ended"));
     return this.engine.dispose();
   }
 }

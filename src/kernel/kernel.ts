@@ -9,6 +9,8 @@ import type { RecorderSource } from "../core/recording.ts";
 import { type SpanInput, span } from "../core/span.ts";
 import type { EventService } from "../events/service.ts";
 import { sendsEvents } from "../events/settings.ts";
+import { NO_HOOKS } from "../hooks/none.ts";
+import type { HookService } from "../hooks/service.ts";
 import type { KernelMetrics } from "../metrics/create.ts";
 import type { BackupService } from "../state/backup/service.ts";
 import type { MigrationService } from "../state/migration/service.ts";
@@ -43,6 +45,7 @@ export interface LocalKernel extends KernelClient, Pick<Services, "events" | "ac
   readonly config: ConfigService;
   /** What was done with state until now. */
   stateFigures(): StateFigures;
+  activeHooks(): HookService | undefined;
 }
 
 export function createKernel(options: KernelOptions): LocalKernel {
@@ -97,6 +100,7 @@ class Kernel implements LocalKernel, Services {
   private bus: EventService | undefined;
   private readonly sessionService;
   private readonly recorder: RecorderSource;
+  private hooksNow: HookService | undefined;
   private session: ScriptSession | undefined;
   private readonly executions = new ToldExecutions(() => this.bus);
   private ended: Promise<void> | undefined;
@@ -109,7 +113,14 @@ class Kernel implements LocalKernel, Services {
     this.toolService = once(async () => {
       const { createToolService } = await import("../tools/create.ts");
       await this.metrics();
-      return createToolService({ config: this.config, log, env, cwd, recorder: () => this.recorder() });
+      return createToolService({
+        config: this.config,
+        log,
+        env,
+        cwd,
+        recorder: () => this.recorder(),
+        hooks: () => this.hooksNow,
+      });
     });
     this.modelService = once(async () => {
       const { createModelService } = await import("../models/create.ts");
@@ -129,6 +140,7 @@ class Kernel implements LocalKernel, Services {
         tools: () => this.tools(),
         log,
         recorder: () => this.recorder(),
+        hooks: () => this.hooksNow,
       });
     });
     this.debugService = once(async () => {
@@ -150,7 +162,7 @@ class Kernel implements LocalKernel, Services {
         log,
         env,
         storage: () => this.storage(),
-        hooks: () => this.hooks(),
+        hooks: async () => this.hooksNow ?? NO_HOOKS,
         events: () => this.events(),
       });
       this.stateFigures = () => state.figures();
@@ -176,23 +188,26 @@ class Kernel implements LocalKernel, Services {
         state: () => this.state(),
         backups: () => this.backups(),
         events: () => this.events(),
-        hooks: () => this.hooks(),
+        hooks: async () => this.hooksNow ?? NO_HOOKS,
       });
     });
     this.eventService = once(async () => {
       const { createEventService } = await import("../events/create.ts");
-      this.bus = await createEventService({
+      const { withEventHooks } = await import("../hooks/event-points.ts");
+      const bus = await createEventService({
         config: this.config,
         log,
         env,
         cwd,
         storage: () => this.storage(),
       });
+      this.bus = withEventHooks(bus, () => this.hooksNow);
       return this.bus;
     });
     this.hookService = once(async () => {
-      const { createHookService } = await import("../hooks/create.ts");
-      return createHookService();
+      const { createKernelHooks } = await import("./hooks.ts");
+      this.hooksNow = await createKernelHooks(this, () => this.bus);
+      return this.hooksNow;
     });
     this.keyService = once(async () => {
       const { openKeyStore } = await import("../security/keys/store.ts");
@@ -218,7 +233,7 @@ class Kernel implements LocalKernel, Services {
         storage: () => this.storage(),
         tools: () => this.tools(),
         events: () => this.events(),
-        hooks: () => this.hooks(),
+        hooks: async () => this.hooksNow ?? NO_HOOKS,
         ...(options.id === undefined ? {} : { ownSession: `kernel-session-${options.id}` }),
       });
     });
@@ -287,6 +302,10 @@ class Kernel implements LocalKernel, Services {
     return this.sessionService.get();
   }
 
+  activeHooks() {
+    return this.hooksNow;
+  }
+
   request(request: ExecuteRequest, options?: RequestOptions): Promise<ExecuteReply | Failure>;
   request(request: KernelRequest, options?: RequestOptions): Promise<KernelReply>;
   async request(request: KernelRequest, asked: RequestOptions = {}): Promise<KernelReply> {
@@ -295,8 +314,9 @@ class Kernel implements LocalKernel, Services {
       if (this.ended !== undefined)
         throw new SpellError("internal", "Cannot take a request: the kernel has shut down");
       if (this.isWatched()) await this.telemetry.get();
+      if (this.wantsHooks()) await this.hooks();
       return await span(messageSpan(request.type, options.id), async (watched) => {
-        const reply = await this.answer(request, options);
+        const reply = await this.hooked(request, () => this.answer(request, options));
         if (reply.status === "error") watched.fail(reply.error.code, reply.error.message);
         return reply;
       });
@@ -309,6 +329,12 @@ class Kernel implements LocalKernel, Services {
     }
   }
 
+  private async hooked(request: KernelRequest, answer: () => Promise<KernelReply>): Promise<KernelReply> {
+    if (this.hooksNow === undefined) return answer();
+    const { aroundMessage } = await import("./hooks.ts");
+    return aroundMessage(this.hooksNow, request, answer);
+  }
+
   /** Asked before anything is loaded for it: the standard variables name a collector, or steps are to be logged. */
   private isWatched(): boolean {
     const { env } = this;
@@ -317,6 +343,13 @@ class Kernel implements LocalKernel, Services {
       env.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT ||
       env.OTEL_EXPORTER_OTLP_METRICS_ENDPOINT;
     return Boolean(collector) || this.config.current.kernel.execution.enable_tracing;
+  }
+
+  /** The configuration switches hooks on that nobody has asked for yet. */
+  private wantsHooks(): boolean {
+    if (this.hookService.isWanted()) return false;
+    const { enabled, builtin } = this.config.current.hooks;
+    return enabled && Object.values(builtin).some((section) => section?.enabled);
   }
 
   private async answer(request: KernelRequest, options: RequestOptions): Promise<KernelReply> {
@@ -401,6 +434,10 @@ class Kernel implements LocalKernel, Services {
   }
 
   private async end(): Promise<void> {
+    if (this.hooksNow !== undefined) {
+      const { endWithHooks } = await import("./hooks.ts");
+      await endWithHooks(this, this.hooksNow, this.agentService.isWanted());
+    }
     await this.session?.dispose();
     const sessions = await this.sessionService.made();
     await sessions?.dispose();

@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { LoadedConfig } from "../config/load.ts";
 import { redact } from "../config/redact.ts";
+import type { Config } from "../config/schema.ts";
 import { parseToml } from "../config/toml.ts";
 import { isTree, joinPath, setPath, splitPath, type Tree } from "../config/tree.ts";
 import { SpellError } from "../core/errors.ts";
@@ -34,12 +35,21 @@ export function applyChanges(
     config.update((draft) => {
       for (const { keys, value } of changes) setPath(draft as never, keys, value);
     });
-  return changes.map(({ keys, was, value }) => ({
+  return changes.map(shown);
+}
+
+/** What differs between two states of the configuration, secrets replaced. */
+export function configurationChanges(before: Config, after: Config): ConfigChange[] {
+  return [...differences(before as never, after as never, [])].map(shown);
+}
+
+function shown({ keys, was, value }: Difference): ConfigChange {
+  return {
     key: joinPath(keys),
     old: redact(was, keys) ?? null,
     new: redact(value, keys) ?? null,
     live: LIVE.test(joinPath(keys)),
-  }));
+  };
 }
 
 interface Difference {

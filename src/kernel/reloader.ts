@@ -2,7 +2,7 @@
 import type { LoadedConfig } from "../config/load.ts";
 import { messageOf } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
-import { applyChanges, applyKernelFile } from "./reload.ts";
+import { applyChanges, applyKernelFile, type ConfigChange } from "./reload.ts";
 import type { ConfigService } from "./services.ts";
 
 export class Reloader {
@@ -18,7 +18,7 @@ export class Reloader {
       load: () => Promise<LoadedConfig>;
       dataDirectory: string;
       log: Log;
-      onReloaded: () => void;
+      onReloaded: (changes: readonly ConfigChange[]) => void;
     },
   ) {}
 
@@ -35,7 +35,7 @@ export class Reloader {
       this.loaded = after;
       this.successes++;
       this.lastAt = new Date().toISOString();
-      onReloaded();
+      onReloaded(changes);
       for (const { key, old, new: value, live } of changes)
         log.info("config", live ? "setting changed" : "setting changed, counts after a restart", {
           key,

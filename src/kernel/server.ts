@@ -8,6 +8,7 @@ import type { LogLevel, LogSink } from "../core/log.ts";
 import { dataDirectory } from "../core/paths.ts";
 import { shortVersion } from "../core/version.ts";
 import { sendsEvents } from "../events/settings.ts";
+import type { HookService } from "../hooks/service.ts";
 import { KernelMetrics } from "../metrics/create.ts";
 import type { KernelReply } from "./api.ts";
 import { ClientHub } from "./client-hub.ts";
@@ -21,13 +22,14 @@ import type { Endpoint, Transport } from "./hub.ts";
 import { createKernel, type LocalKernel } from "./kernel.ts";
 import { type KernelLog, kernelLog } from "./logs/kernel-log.ts";
 import { Operations } from "./operations.ts";
-import { applyKernelFile } from "./reload.ts";
+import { applyKernelFile, type ConfigChange } from "./reload.ts";
 import { Reloader } from "./reloader.ts";
 import type { ServerSettings } from "./server-settings.ts";
 import { shutDown } from "./shutdown.ts";
 import { handleSignals } from "./signals.ts";
 import { connectionOf, type StartedDocument, startedDocument } from "./started.ts";
 import { StateDumper, writeWhole } from "./state-dump.ts";
+import { tellChanges } from "./tell-changes.ts";
 import { createTransports } from "./transports.ts";
 import { watchIdle, watchParent } from "./watch.ts";
 
@@ -125,9 +127,16 @@ export class KernelServer {
       limits: () => config.current.health,
       version: shortVersion(),
       log,
+      onExcess: (excess) =>
+        this.tellHooks(excess.point, ({ tellExcess }, hooks) => tellExcess(hooks, excess)),
     });
+    this.watchBroadcasts("PreIOPubBroadcast");
     this.closing.push(() => this.monitor[Symbol.dispose]());
-    const onReloaded = () => this.applyOverrides();
+    const onReloaded = (changes: readonly ConfigChange[]) => {
+      this.applyOverrides();
+      const hooks = this.kernel.activeHooks();
+      if (hooks !== undefined) void tellChanges(hooks, changes, "reload");
+    };
     this.dumper = new StateDumper({
       directory: this.data,
       log: this.logs,
@@ -137,6 +146,21 @@ export class KernelServer {
       reloads: () => this.reloader,
     });
     this.reloader = new Reloader(loaded, { config, load, dataDirectory: this.data, log, onReloaded });
+  }
+
+  /** For hooks that are told and not waited for. */
+  private tellHooks(
+    point: string,
+    tell: (hooked: typeof import("./hooks.ts"), hooks: HookService) => Promise<void>,
+  ): void {
+    const hooks = this.kernel.activeHooks();
+    if (hooks?.has(point)) void import("./hooks.ts").then((hooked) => tell(hooked, hooks));
+  }
+
+  private watchBroadcasts(point: "PreIOPubBroadcast" | "PostIOPubBroadcast"): void {
+    this.hub.onBroadcast((broadcast) =>
+      this.tellHooks(point, ({ tellBroadcast }, hooks) => tellBroadcast(hooks, point, broadcast)),
+    );
   }
 
   private applyOverrides(): void {
@@ -157,6 +181,7 @@ export class KernelServer {
     if (sendsEvents(config.current)) await this.kernel.events();
     const token = Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString("hex");
     const endpoints = await this.startTransports(token);
+    this.watchBroadcasts("PostIOPubBroadcast");
     const document = startedDocument(settings, endpoints);
     this.closing.push(() => this.removeConnectionFiles());
     const connection = connectionOf(settings, endpoints, token);

@@ -29,6 +29,10 @@ export class ResourceBudget {
 
   constructor(private readonly limits: ResourceLimits) {}
 
+  get used(): { memoryBytes: number; operations: number } {
+    return { memoryBytes: this.memoryBytes, operations: this.operations };
+  }
+
   countOperation(): void {
     this.operations += 1;
     if (this.operations > this.limits.operations)

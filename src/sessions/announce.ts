@@ -1,12 +1,12 @@
 /** What others hear of sessions: events on the bus, and hooks that may have their say (spec/kernel.md section 14). */
 import { SpellError } from "../core/errors.ts";
 import type { EventService } from "../events/service.ts";
-import type { HookService } from "../hooks/service.ts";
+import type { HookRunner } from "../hooks/service.ts";
 import { type SessionRow, time } from "./rows.ts";
 
 export interface Announcing {
   events: () => Promise<EventService>;
-  hooks: () => Promise<HookService>;
+  hooks: () => Promise<HookRunner>;
 }
 
 export type SessionPoint =

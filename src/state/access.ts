@@ -1,14 +1,14 @@
 /** Reading and writing one value with its hooks around it and its event after it (spec/kernel.md section 13.3). */
 import { SpellError } from "../core/errors.ts";
 import type { EventService } from "../events/service.ts";
-import type { HookComponent, HookService } from "../hooks/service.ts";
+import type { HookComponent, HookRunner } from "../hooks/service.ts";
 import type { StatePlace } from "./keys.ts";
 import { type StateRecords, VersionConflict } from "./records.ts";
 import { shownValue } from "./redact.ts";
 import type { StateCallOptions } from "./service.ts";
 
 export interface StateSurroundings {
-  hooks: () => Promise<HookService>;
+  hooks: () => Promise<HookRunner>;
   events: () => Promise<EventService>;
   /** As the configuration stands now. */
   emitsEvents: () => boolean;

@@ -3,7 +3,7 @@
 import { SpellError } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
 import type { EventService } from "../events/service.ts";
-import type { HookService } from "../hooks/service.ts";
+import type { HookRunner } from "../hooks/service.ts";
 import type { ConfigService } from "../kernel/services.ts";
 import type { Storage } from "../storage/storage.ts";
 import { StateAccess } from "./access.ts";
@@ -25,7 +25,7 @@ export interface StateDependencies {
   env: Record<string, string | undefined>;
   /** The database of the data directory. */
   storage: () => Promise<Storage>;
-  hooks: () => Promise<HookService>;
+  hooks: () => Promise<HookRunner>;
   events: () => Promise<EventService>;
 }
 

@@ -1,6 +1,7 @@
 /** The tools by name: built-in ones and those added while the program runs. */
 import { SpellError } from "../core/errors.ts";
 import { didYouMean } from "../core/nearest.ts";
+import type { ToolFilter } from "./service.ts";
 import type { ToolDefinition } from "./tool.ts";
 
 /** Names that every model provider accepts for a tool. */
@@ -48,6 +49,17 @@ export class ToolCatalogue {
     this.tools.delete(name);
     this.sorted = undefined;
   }
+}
+
+export function fits(filter: ToolFilter): (tool: ToolDefinition) => boolean {
+  return ({ name, description, category }) => {
+    const text = `${name} ${description}`.toLowerCase();
+    return (
+      (filter.category === undefined || category === filter.category.toLowerCase()) &&
+      (filter.tag === undefined || description.includes(filter.tag)) &&
+      (filter.capabilities ?? []).every((word) => text.includes(word.toLowerCase()))
+    );
+  };
 }
 
 /** The error for a name that no tool has, with the nearest ones. */

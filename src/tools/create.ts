@@ -4,17 +4,19 @@ import { stringifyJson } from "../core/json.ts";
 import type { Log } from "../core/log.ts";
 import { type RecorderSource, recorded } from "../core/recording.ts";
 import { type Span, span } from "../core/span.ts";
+import type { HookService } from "../hooks/service.ts";
 import type { ConfigService } from "../kernel/services.ts";
 import { createCapabilities } from "../security/create.ts";
 import { checkLevel, grantedLevel } from "../security/levels.ts";
 import { limitsOf, ResourceBudget } from "../security/limits.ts";
-import { ToolCatalogue, unknownTool } from "./catalogue.ts";
+import { fits, ToolCatalogue, unknownTool } from "./catalogue.ts";
 import { failedOutcome, makeResult } from "./envelope.ts";
+import { ToolHooks, type Usage } from "./hooks.ts";
 import { checkParameters, type ParameterSchema } from "./parameters.ts";
 import { RateLimit } from "./rate-limit.ts";
 import { toolOutput } from "./recorded.ts";
 import { builtinTools } from "./registry.ts";
-import type { ToolCallOptions, ToolResult, ToolService } from "./service.ts";
+import type { ToolCallOptions, ToolFilter, ToolResult, ToolService } from "./service.ts";
 import { runWithin, weightOf } from "./supervise.ts";
 import type { ToolDefinition, ToolOutcome } from "./tool.ts";
 
@@ -24,6 +26,8 @@ export interface ToolServiceOptions {
   env: Readonly<Record<string, string | undefined>>;
   /** Relative paths of tools start here. */
   cwd: string;
+  /** Where there may be any. */
+  hooks?: () => HookService | undefined;
   /** In place of the built-in ones. */
   tools?: readonly ToolDefinition[];
   /** Milliseconds of a steady clock, for the rate limit. */
@@ -43,15 +47,22 @@ export function createToolService(options: ToolServiceOptions): ToolService {
 class Tools implements ToolService {
   private readonly catalogue: ToolCatalogue;
   private readonly rate: RateLimit;
+  private readonly hooks: ToolHooks;
   private readonly running = new Set<Promise<unknown>>();
 
   constructor(private readonly options: ToolServiceOptions) {
-    this.catalogue = new ToolCatalogue(options.tools ?? builtinTools);
+    const builtin = options.tools ?? builtinTools;
+    this.catalogue = new ToolCatalogue(builtin);
+    this.hooks = new ToolHooks(options.hooks ?? (() => undefined), (tool) => builtin.includes(tool));
     this.rate = new RateLimit(options.now);
   }
 
   list(): readonly ToolDefinition[] {
     return this.catalogue.list();
+  }
+
+  discover(filter: ToolFilter): Promise<readonly ToolDefinition[]> {
+    return this.hooks.discover(filter, (asked) => this.list().filter(fits(asked)));
   }
 
   find(name: string): ToolDefinition | undefined {
@@ -96,18 +107,32 @@ class Tools implements ToolService {
     watched: Span,
   ): Promise<ToolResult> {
     if (watched.holdsContent) watched.set({ "gen_ai.tool.call.arguments": stringifyJson(params) });
-    this.admit(tool);
-    const startMs = performance.now();
+    if (this.hooks.areOn) await this.admit(tool, call);
+    else this.checkAdmission(tool);
     const log =
       call.correlationId === undefined
         ? this.options.log
         : this.options.log.withCorrelation(call.correlationId);
     try {
-      const result = await recorded(
-        call.unrecorded ? undefined : this.options.recorder,
-        { kind: "tool", name: tool.name, input: params, ...correlation(call) },
-        async () => makeResult(tool, await this.run(tool, params, call), performance.now() - startMs),
-        toolOutput,
+      const result = await this.hooks.around(
+        tool,
+        params,
+        call,
+        (data, usage) =>
+          recorded(
+            call.unrecorded ? undefined : this.options.recorder,
+            { kind: "tool", name: tool.name, input: data, ...correlation(call) },
+            async () => {
+              const startMs = performance.now();
+              const outcome = await this.run(tool, data, call, usage);
+              return makeResult(tool, outcome, performance.now() - startMs);
+            },
+            toolOutput,
+          ),
+        (target, data) => {
+          const other = target.replace(/^tool:/, "");
+          return this.find(other) === undefined ? undefined : this.execute(other, data, call);
+        },
       );
       if (!result.success) watched.fail(result.error?.code ?? "tool_failed", result.error?.message);
       if (watched.holdsContent && typeof result.text === "string")
@@ -129,7 +154,17 @@ class Tools implements ToolService {
   }
 
   /** @throws SpellError permission_denied, limit */
-  private admit(tool: ToolDefinition): void {
+  private async admit(tool: ToolDefinition, call: ToolCallOptions): Promise<void> {
+    await this.hooks.ask("tool_security_check", tool, call, { execution_phase: "security_check" });
+    try {
+      this.checkAdmission(tool);
+    } catch (error) {
+      await this.hooks.report(tool, call, error);
+      throw error;
+    }
+  }
+
+  private checkAdmission(tool: ToolDefinition): void {
     const { tools } = this.options.config.current;
     if (!tools.enabled) {
       throw new SpellError(
@@ -148,20 +183,29 @@ class Tools implements ToolService {
     tool: ToolDefinition,
     given: Record<string, unknown>,
     call: ToolCallOptions,
+    usage: Usage,
   ): Promise<ToolOutcome> {
     const budget = new ResourceBudget(limitsOf(tool.level, tool.limits));
     try {
       budget.hold(weightOf(given));
-      const params = checkParameters(tool, given);
+      const check = (asked: Record<string, unknown>) => checkParameters(tool, asked);
+      const { areOn } = this.hooks;
+      const params = areOn ? await this.hooks.validate(tool, given, call, check) : check(given);
+      if (areOn) await this.hooks.ask("tool_resource_allocated", tool, call);
+      usage.concurrent = this.running.size + 1;
       const outcome = await runWithin(tool.name, this.timeoutMs(tool, call), call.signal, (signal) =>
         this.follow(this.perform(tool, params, budget, signal)),
       );
       budget.hold(weightOf(outcome));
       return outcome;
     } catch (error) {
+      if (this.hooks.areOn) await this.hooks.report(tool, call, error);
       const operation = operationOf(tool, given);
       if (isReturned(tool, operation, error)) return failedOutcome(operation, error);
       throw error;
+    } finally {
+      Object.assign(usage, budget.used);
+      if (this.hooks.areOn) await this.hooks.notify("tool_resource_released", tool, call, budget.used);
     }
   }
 

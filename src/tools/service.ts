@@ -23,9 +23,21 @@ export interface ToolCallOptions {
   unrecorded?: boolean;
 }
 
+/** Everything given must hold. */
+export interface ToolFilter {
+  /** Exact, without case. */
+  category?: string;
+  /** Part of the description. */
+  tag?: string;
+  /** Words that all occur in the name or description. */
+  capabilities?: string[];
+}
+
 export interface ToolService {
   /** All tools by main name, sorted. */
   list(): readonly ToolDefinition[];
+  /** The tools that a query finds, as hooks leave them. */
+  discover(filter: ToolFilter): Promise<readonly ToolDefinition[]>;
   /** Exact name, then `_` for `-`, then aliases. */
   find(name: string): ToolDefinition | undefined;
   /**

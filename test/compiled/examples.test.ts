@@ -52,6 +52,16 @@ const EXPECTED: Record<string, { options?: string[]; args?: string[]; lines: (st
     ],
   },
   "debug.lua": { lines: [/WARN \[example\] shown$/, "took time:\ttrue", "captured:\t1", /value/] },
+  "hooks.lua": {
+    lines: [
+      "changed:\t42",
+      "refused:\tfalse\tdivision by zero is not asked here",
+      "repeated:\tdone\t3",
+      "cached:\trun 1\trun 1",
+      "measured:\t3",
+      "hooks:\tmetrics",
+    ],
+  },
   "structured.lua": {
     lines: ["person:\tinteger\tstring\ttrue", /^vote:\t(yes|no)$/, /^false\t.*"not" cannot be held: #$/],
   },

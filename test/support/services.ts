@@ -23,6 +23,7 @@ export function onlyServices(config: ConfigService, given: Partial<Services> = {
     keys: absent("keys"),
     metrics: absent("metrics"),
     sessions: absent("sessions"),
+    activeHooks: () => undefined,
     ...given,
   };
 }

@@ -7,8 +7,8 @@ import { silentLog } from "../../src/core/log.ts";
 import { EventBus } from "../../src/events/bus.ts";
 import type { SpellEvent } from "../../src/events/service.ts";
 import { busSettings } from "../../src/events/settings.ts";
-import { createHookService } from "../../src/hooks/create.ts";
-import type { HookService } from "../../src/hooks/service.ts";
+import { NO_HOOKS } from "../../src/hooks/none.ts";
+import type { HookRunner } from "../../src/hooks/service.ts";
 import { createBackupService } from "../../src/state/backup/backups.ts";
 import type { BackupService } from "../../src/state/backup/service.ts";
 import { createStateService } from "../../src/state/create.ts";
@@ -30,11 +30,7 @@ export interface TestState {
 }
 
 /** Several on one home are several processes, as far as the database knows. */
-export async function testState(
-  home: TestHome,
-  toml = "",
-  hooks: HookService = createHookService(),
-): Promise<TestState> {
+export async function testState(home: TestHome, toml = "", hooks: HookRunner = NO_HOOKS): Promise<TestState> {
   const configPath = join(home.directory, "state.toml");
   writeFileSync(configPath, toml);
   const config = createConfigService(

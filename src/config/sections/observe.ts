@@ -15,19 +15,29 @@ import {
   text,
   unset,
 } from "../fields.ts";
+import { BuiltinHooks } from "./hooks.ts";
 import { LOG_LEVEL_WORDS } from "./runtime.ts";
 
 const SHARE = { minimum: 0, maximum: 1 } as const;
 
 export const Hooks = section("Hooks.", {
-  enabled: flag(false, "Run hooks"),
-  rate_limit_per_minute: integer(100, "Calls of one hook a minute"),
+  enabled: flag(
+    false,
+    "Whether the built-in hooks of `[hooks.builtin]` run. Hooks of scripts always do, unless this is set to false",
+  ),
+  rate_limit_per_minute: integer(100, "Calls of one hook a minute; counts only where it is set"),
   max_hooks: integer(1000, "Hooks registered at once", POSITIVE),
-  timeout_ms: integer(5000, "Time for one hook, in milliseconds"),
+  timeout_ms: integer(5000, "Time for one hook, in milliseconds; 0: no limit"),
+  circuit_breaker: choice(
+    ["default", "production", "conservative", "off"],
+    "default",
+    "When a hook that fails or is slow is passed over for a while",
+  ),
   circuit_breaker_threshold: number(
     0.01,
-    "Share of slowdown from which a hook is switched off (0.01 is 1 %)",
+    "Share of slowdown from which a hook is switched off (0.01 is 1 %); counts only where it is set",
   ),
+  builtin: BuiltinHooks,
 });
 
 const patterns = (byDefault: string[], doc: string) =>

@@ -99,7 +99,7 @@ class ScriptThread {
   ) {
     this.numbering = numberDeclarations(options.globals);
     this.references = new References(this.numbering, {
-      call: (fn, args) => this.calls.run(fn, args),
+      call: (fn, args) => (this.ended ? Promise.reject(vmEnded()) : this.calls.run(fn, args)),
       release: (pairs) => this.sendReleases(pairs),
     });
     this.writer = new Writer(this.references);
@@ -387,6 +387,12 @@ class ScriptThread {
     this.finish(outcome);
     if (broken) void this.end(new SpellError("interrupted", "The script VM was replaced"));
   }
+}
+
+function vmEnded(): SpellError {
+  return new SpellError("interrupted", "Cannot run the script function: its VM has ended", {
+    data: { vmEnded: true },
+  });
 }
 
 function stopError(reason: number, policy: EnginePolicy): SpellError {

@@ -48,7 +48,7 @@ export const composition: Record<string, FunctionDecl> = {
         throw new SpellError("invalid_argument", 'Cannot build composite agent: "name" is required');
       }
       const members = agents ?? texts(all?.agents) ?? [];
-      (await ctx.services.agents()).createComposite(name, members, compositeRouting(routing ?? all));
+      await (await ctx.services.agents()).createComposite(name, members, compositeRouting(routing ?? all));
       return null;
     },
   }),

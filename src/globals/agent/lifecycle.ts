@@ -10,13 +10,20 @@ const { wait } = methodsOf<Agent>();
 
 const seconds = (ms: number): number => Math.floor(ms / 1000);
 
-const transition = (doc: string, change: (lifecycle: Lifecycle) => void): FunctionDecl =>
+const transition = (
+  doc: string,
+  change: (lifecycle: Lifecycle) => void,
+  hookPoint?: "agent_paused" | "agent_recovering",
+): FunctionDecl =>
   wait({
     doc: `${doc} Raises on an illegal transition.`,
     params: [],
     returns: "nil",
-    handler: (ctx) => {
-      change(ctx.self.lifecycle);
+    handler: async (ctx) => {
+      const { lifecycle, hooks } = ctx.self;
+      const from = lifecycle.state;
+      change(lifecycle);
+      if (hookPoint !== undefined) await hooks.notify(hookPoint, from, lifecycle.state);
       return null;
     },
   });
@@ -60,17 +67,23 @@ export const lifecycleMethods: Record<string, FunctionDecl> = {
   initialize: transition("Makes the agent Ready; it is when it has been built.", (l) => l.initialize()),
   start: transition("Ready to Running.", (l) => l.start()),
   stop: transition("Running or Paused to Ready.", (l) => l.stop()),
-  pause: transition("Ready or Running to Paused; a paused agent takes no turns.", (l) => l.pause()),
+  pause: transition(
+    "Ready or Running to Paused; a paused agent takes no turns.",
+    (l) => l.pause(),
+    "agent_paused",
+  ),
   resume: transition("Paused back to where it came from.", (l) => l.resume()),
-  recover: transition("Error to Ready, at most three times without a successful turn between.", (l) =>
-    l.recover(),
+  recover: transition(
+    "Error to Ready, at most three times without a successful turn between.",
+    (l) => l.recover(),
+    "agent_recovering",
   ),
   terminate: wait({
     doc: "Ends running turns and the agent for good; its name stays taken until `destroy`. Raises on an illegal transition.",
     params: [],
     returns: "nil",
-    handler: (ctx) => {
-      ctx.self.terminate();
+    handler: async (ctx) => {
+      await ctx.self.hooks.shutdown("terminated", () => ctx.self.terminate());
       return null;
     },
   }),

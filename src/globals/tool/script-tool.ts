@@ -1,10 +1,10 @@
 /** Tools that a script defines with `Tool.register`. */
 import { SpellError } from "../../core/errors.ts";
-import { stringifyJson } from "../../core/json.ts";
 import { runAsTask } from "../../core/task.ts";
 import { isPlainObject, isScriptFunction, type ScriptFunction, type ScriptValue } from "../../core/values.ts";
+import { outcomeOf, plainPrimary } from "../../tools/outcome.ts";
 import type { ToolService } from "../../tools/service.ts";
-import type { ToolDefinition, ToolOutcome } from "../../tools/tool.ts";
+import type { ToolDefinition } from "../../tools/tool.ts";
 import { readSchema } from "./schema.ts";
 
 /** Which function of a script stands behind a definition. */
@@ -31,7 +31,7 @@ export function readScriptTool(first: ScriptValue, second: ScriptValue): ToolDef
     needs: [],
     limits: { memoryBytes: 100_000_000 },
     examples: [],
-    primary: ({ result, text }) => (typeof result === "object" && result !== null ? text : result),
+    primary: plainPrimary,
     ...(typeof timeoutMs === "number" ? { timeoutMs } : {}),
     execute: async (params, { signal }) => {
       const call = () => callScript(execute, params as ScriptValue);
@@ -61,43 +61,6 @@ async function callScript(execute: ScriptFunction, params: ScriptValue): Promise
     if (!(error instanceof SpellError) || error.code !== "script") throw error;
     throw new SpellError("tool_failed", error.message, { data: error.data });
   }
-}
-
-/** Text or any other value is the result; a table with `success` or `result` is taken as a finished outcome. */
-function outcomeOf(value: ScriptValue): ToolOutcome {
-  if (!isPlainObject(value) || !("success" in value || "result" in value)) {
-    return { operation: "execute", ...shown(value) };
-  }
-  const { success, message, result, error, operation, text } = value;
-  return {
-    operation: typeof operation === "string" ? operation : "execute",
-    success: success !== false,
-    ...shown(result, text),
-    ...(typeof message === "string" ? { message } : {}),
-    ...(success === false ? { error: failureOf(error ?? message) } : {}),
-  };
-}
-
-function shown(result: unknown, text?: unknown): { result?: unknown; text: string | Uint8Array } {
-  const content = text ?? result;
-  const asText =
-    typeof content === "string" || content instanceof Uint8Array
-      ? content
-      : content === undefined || content === null
-        ? ""
-        : stringifyJson(content);
-  return { text: asText, ...(result === undefined || result === null ? {} : { result }) };
-}
-
-function failureOf(error: unknown): { message: string; code?: string; details?: unknown } {
-  if (!isPlainObject(error))
-    return { message: typeof error === "string" ? error : "The tool reports a failure" };
-  const { message, code, details } = error;
-  return {
-    message: typeof message === "string" ? message : "The tool reports a failure",
-    ...(typeof code === "string" ? { code } : {}),
-    ...(details === undefined ? {} : { details }),
-  };
 }
 
 function refuse(argument: string, rule: string): SpellError {

@@ -8,7 +8,7 @@ import type { HubStatus } from "../hub.ts";
 import type { Operations } from "../operations.ts";
 import { healthFigures } from "./figures.ts";
 import { LoopDelay } from "./loop-delay.ts";
-import { type HealthReport, healthReport } from "./report.ts";
+import { type Excess, excesses, type HealthReport, healthReport } from "./report.ts";
 import type { RequestMetrics } from "./request-metrics.ts";
 import { SystemProbe } from "./system.ts";
 
@@ -22,11 +22,15 @@ export interface MonitorOptions {
   limits: () => Config["health"];
   version: string;
   log: Log;
+  /** Told once when a figure has risen above its limit. */
+  onExcess?: (excess: Excess) => void;
 }
 
 export class HealthMonitor implements Disposable {
   private readonly probe = new SystemProbe();
   private readonly delay = new LoopDelay();
+  /** The figures that were above their limits at the last look. */
+  private exceeded = new Set<string>();
   private level: HealthReport["status"] = "Healthy";
   private timer: Timer | undefined;
 
@@ -70,7 +74,11 @@ export class HealthMonitor implements Disposable {
   }
 
   private check(): void {
-    const { status, issues } = this.report();
+    const report = this.report();
+    const { status, issues } = report;
+    const above = excesses(report);
+    for (const excess of above) if (!this.exceeded.has(excess.metric)) this.options.onExcess?.(excess);
+    this.exceeded = new Set(above.map(({ metric }) => metric));
     if (status !== this.level)
       this.options.log.write(status === "Healthy" ? "info" : "warn", "kernel", "health changed", {
         from: this.level,

@@ -84,6 +84,51 @@ export function healthReport({ system, performance, hub, limits, version }: Heal
   };
 }
 
+/** A figure above its limit, for hooks. */
+export interface Excess {
+  point: "MemoryUsageHigh" | "CpuUsageHigh" | "PerformanceThresholdExceeded";
+  metric: string;
+  value: number;
+  limit: number;
+}
+
+export function excesses({ system, connections, performance, thresholds }: HealthReport): Excess[] {
+  const point = "PerformanceThresholdExceeded" as const;
+  const held: { point: Excess["point"]; metric: string; value: number | null; limit: number }[] = [
+    {
+      point: "MemoryUsageHigh",
+      metric: "memory_usage_mb",
+      value: system.memory_usage_mb,
+      limit: thresholds.max_memory_mb,
+    },
+    {
+      point: "CpuUsageHigh",
+      metric: "cpu_usage_percent",
+      value: system.cpu_usage_percent,
+      limit: thresholds.max_cpu_percent,
+    },
+    {
+      point,
+      metric: "active_connections",
+      value: connections.active_connections,
+      limit: thresholds.max_connections,
+    },
+    {
+      point,
+      metric: "loop_delay_us",
+      value: performance.loop_delay_us.mean,
+      limit: thresholds.max_avg_latency_us,
+    },
+    {
+      point,
+      metric: "error_rate_per_minute",
+      value: performance.error_rate_per_minute,
+      limit: thresholds.max_error_rate_per_minute,
+    },
+  ];
+  return held.filter((figure): figure is Excess => figure.value !== null && figure.value > figure.limit);
+}
+
 function round(value: number): number {
   return Math.round(value * 10) / 10;
 }

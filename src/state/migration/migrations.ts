@@ -4,7 +4,7 @@ import { messageOf, SpellError } from "../../core/errors.ts";
 import { isPlainObject } from "../../core/values.ts";
 import { matchesWildcard } from "../../core/wildcard.ts";
 import type { EventService } from "../../events/service.ts";
-import type { HookService } from "../../hooks/service.ts";
+import type { HookRunner } from "../../hooks/service.ts";
 import type { ConfigService } from "../../kernel/services.ts";
 import type { StateChange, StateRecord } from "../backend.ts";
 import type { BackupService } from "../backup/service.ts";
@@ -32,7 +32,7 @@ export interface MigrationDependencies {
   state: () => Promise<StateService>;
   backups: () => Promise<BackupService>;
   events: () => Promise<EventService>;
-  hooks: () => Promise<HookService>;
+  hooks: () => Promise<HookRunner>;
 }
 
 export function createMigrationService(dependencies: MigrationDependencies): MigrationService {

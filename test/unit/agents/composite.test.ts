@@ -10,7 +10,7 @@ async function composite(answers: Answer[], routing: CompositeRouting) {
   const models = Object.fromEntries(names.map((name, i) => [name, new ScriptedModel([answers[i]!])]));
   const { agents } = world({ ...models, spare: new ScriptedModel([says("spare")]) });
   for (const name of [...names, "spare"]) await agents.create({ name, model: name, systemPrompt: "" });
-  const made = agents.createComposite("all", names, routing);
+  const made = await agents.createComposite("all", names, routing);
   return { made, models, agents };
 }
 
@@ -150,8 +150,10 @@ describe("Any composite", () => {
     const { agents } = await composite([says("x")], { strategy: "sequential" });
     const make = (name: string, members: string[]) => () =>
       agents.createComposite(name, members, { strategy: "sequential" });
-    expect(make("other", ["spar"])).toThrow('Cannot build composite agent "other": no such agent: spar');
-    expect(make("other", [])).toThrow("it needs at least one member");
-    expect(make("all", ["a"])).toThrow("already exists");
+    await expect(make("other", ["spar"])()).rejects.toThrow(
+      'Cannot build composite agent "other": no such agent: spar',
+    );
+    await expect(make("other", [])()).rejects.toThrow("it needs at least one member");
+    await expect(make("all", ["a"])()).rejects.toThrow("already exists");
   });
 });

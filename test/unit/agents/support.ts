@@ -154,6 +154,10 @@ export class MemoryTools implements ToolService {
     return [...this.tools.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 
+  async discover() {
+    return this.list();
+  }
+
   find(name: string) {
     const kebab = name.replaceAll("_", "-");
     return this.tools.get(name) ?? this.tools.get(kebab) ?? this.list().find((t) => t.aliases.includes(name));

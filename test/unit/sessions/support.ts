@@ -6,7 +6,7 @@ import type { Config } from "../../../src/config/schema.ts";
 import { SpellError } from "../../../src/core/errors.ts";
 import { silentLog } from "../../../src/core/log.ts";
 import type { SpellEvent } from "../../../src/events/service.ts";
-import type { HookInput, HookResult, HookService } from "../../../src/hooks/service.ts";
+import type { HookInput, HookResult, HookRunner } from "../../../src/hooks/service.ts";
 import { createSessionService } from "../../../src/sessions/create.ts";
 import type { SessionService } from "../../../src/sessions/service.ts";
 import { openStorage, type Storage } from "../../../src/storage/storage.ts";
@@ -52,7 +52,7 @@ export async function world({
   bus.listen("*", (event) => events.push(event));
   const ran: HookInput[] = [];
   const answer: World["answer"] = { result: { type: "continue" } };
-  const hooks: HookService = {
+  const hooks: HookRunner = {
     has: () => true,
     run: async (input) => {
       ran.push(input);

@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { SpellError } from "../../../src/core/errors.ts";
-import type { HookService } from "../../../src/hooks/service.ts";
+import type { HookRunner } from "../../../src/hooks/service.ts";
 import { failure, temporaryHome } from "../../support/model-service.ts";
 import { contentOf, type TestState, testState } from "../../support/state.ts";
 
@@ -418,7 +418,7 @@ describe("A migration", () => {
   test("asks hooks before it begins, and tells what it does in events", async () => {
     using home = temporaryHome();
     const asked: string[] = [];
-    const hooks: HookService = {
+    const hooks: HookRunner = {
       has: () => true,
       run: async () => ({ type: "continue" }),
       async around({ before, after, data }, work) {

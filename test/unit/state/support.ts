@@ -2,7 +2,7 @@
 import type { Config } from "../../../src/config/schema.ts";
 import { silentLog } from "../../../src/core/log.ts";
 import type { EventService } from "../../../src/events/service.ts";
-import type { HookedOperation, HookInput, HookService } from "../../../src/hooks/service.ts";
+import type { HookedOperation, HookInput, HookRunner } from "../../../src/hooks/service.ts";
 import { createStateService } from "../../../src/state/create.ts";
 import type { StateService } from "../../../src/state/service.ts";
 import { openStorage, type Storage } from "../../../src/storage/storage.ts";
@@ -12,11 +12,12 @@ import { testBus } from "../events/support.ts";
 type Settings = Config["runtime"]["state_persistence"];
 
 /** Hooks of a test: `around` is what a hook at these points does with the operation. */
-export class TestHooks implements HookService {
+export class TestHooks implements HookRunner {
   readonly ran: HookInput[] = [];
   constructor(
     private readonly points: readonly string[] = [],
-    private readonly change: (operation: HookedOperation) => Record<string, unknown> = ({ data }) => data,
+    private readonly change: <T>(operation: HookedOperation<T>) => Record<string, unknown> = ({ data }) =>
+      data,
   ) {}
 
   has(point: string): boolean {
@@ -29,7 +30,7 @@ export class TestHooks implements HookService {
   }
 
   async around<T>(
-    operation: HookedOperation,
+    operation: HookedOperation<T>,
     work: (data: Record<string, unknown>) => Promise<T> | T,
   ): Promise<T> {
     const { before = "", component, data } = operation;
@@ -43,7 +44,7 @@ export async function stateWith(
     settings?: Partial<Settings>;
     events?: EventService;
     emitEvents?: boolean;
-    hooks?: HookService;
+    hooks?: HookRunner;
     env?: Record<string, string>;
     storage?: Storage;
   } = {},
