@@ -21,7 +21,10 @@ export async function events(): Promise<Row[]> {
       name: "events: through the bus, with correlation",
       unit: "events/s",
       ours: figures.bus,
-      peer: { name: "node:events EventEmitter in Bun, which numbers and keeps nothing", figure: figures.emitter },
+      peer: {
+        name: "node:events EventEmitter in Bun, which numbers and keeps nothing",
+        figure: figures.emitter,
+      },
       target: { of: "ours", at: "least", value: 2_000_000 },
     }),
     row({

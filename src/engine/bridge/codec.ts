@@ -180,14 +180,25 @@ export class Writer {
 }
 
 export class Reader {
-  private readonly view: DataView;
+  private ownView: DataView | undefined = undefined;
   private at = 0;
 
   constructor(
     private readonly bytes: Uint8Array,
     private readonly special: SpecialCodec,
-  ) {
-    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  ) {}
+
+  /** Made for numbers that are no small integers only: most messages hold none. */
+  private get view(): DataView {
+    const { bytes } = this;
+    this.ownView ??= new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    return this.ownView;
+  }
+
+  private int32(): number {
+    const { bytes, at } = this;
+    this.at = at + 4;
+    return bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24);
   }
 
   byte(): number {
@@ -195,8 +206,7 @@ export class Reader {
   }
 
   uint32(): number {
-    this.at += 4;
-    return this.view.getUint32(this.at - 4, true);
+    return this.int32() >>> 0;
   }
 
   text(): string {
@@ -231,8 +241,7 @@ export class Reader {
       case FALSE:
         return false;
       case INT32:
-        this.at += 4;
-        return this.view.getInt32(this.at - 4, true);
+        return this.int32();
       case FLOAT:
         this.at += 8;
         return this.view.getFloat64(this.at - 8, true);

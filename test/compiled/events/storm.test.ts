@@ -32,7 +32,10 @@ describe("an event storm", () => {
       new Response(proc.stderr).text(),
       proc.exited,
     ]);
-    const [received, missed, sum, last, processed, dropped, remembered] = stdout.trim().split("\t").map(Number);
+    const [received, missed, sum, last, processed, dropped, remembered] = stdout
+      .trim()
+      .split("\t")
+      .map(Number);
     expect([sum, last, processed]).toEqual([COUNT, COUNT, COUNT]);
     expect(received).toBeWithin(1000, 2100);
     expect(dropped).toBe(missed!);
@@ -44,7 +47,10 @@ describe("an event storm", () => {
 
   test("an interrupt ends a script that waits for events", async () => {
     using box = new Sandbox();
-    box.write("script.lua", `local id = Event.subscribe("never") print("waiting") io.stdout:flush() Event.receive(id, 600000)`);
+    box.write(
+      "script.lua",
+      `local id = Event.subscribe("never") print("waiting") io.stdout:flush() Event.receive(id, 600000)`,
+    );
     const proc = box.start(["run", "script.lua"]);
     for await (const _chunk of proc.stdout) proc.kill("SIGINT");
     expect(await proc.exited).toBe(130);
