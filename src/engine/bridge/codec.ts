@@ -213,16 +213,9 @@ export class Reader {
     const length = this.uint32();
     const from = this.at;
     this.at += length;
-    if (length <= 16) {
-      let text = "";
-      for (let i = from; i < this.at; i++) {
-        const code = this.bytes[i]!;
-        if (code > 127) return utf8Decoder.decode(this.bytes.subarray(from, this.at));
-        text += String.fromCharCode(code);
-      }
-      return text;
-    }
-    return utf8Decoder.decode(this.bytes.subarray(from, this.at));
+    return length <= MAX_SHORT
+      ? shortText(this.bytes, from, this.at)
+      : utf8Decoder.decode(this.bytes.subarray(from, this.at));
   }
 
   raw(): Uint8Array {
@@ -275,6 +268,31 @@ export class Reader {
     for (let left = this.uint32(); left > 0; left--) setField(object, this.text(), this.value());
     return object;
   }
+}
+
+const MAX_SHORT = 24;
+/** Short texts come again and again: names of fields, types, words. */
+const recent = new Array<string>(512).fill("");
+
+function shortText(bytes: Uint8Array, from: number, to: number): string {
+  let hash = to - from;
+  for (let i = from; i < to; i++) {
+    const code = bytes[i]!;
+    if (code > 127) return utf8Decoder.decode(bytes.subarray(from, to));
+    hash = (Math.imul(hash, 31) + code) | 0;
+  }
+  const slot = hash & (recent.length - 1);
+  const known = recent[slot]!;
+  if (isText(known, bytes, from, to)) return known;
+  const text = utf8Decoder.decode(bytes.subarray(from, to));
+  recent[slot] = text;
+  return text;
+}
+
+function isText(text: string, bytes: Uint8Array, from: number, to: number): boolean {
+  if (text.length !== to - from) return false;
+  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) !== bytes[from + i]) return false;
+  return true;
 }
 
 /** Assigns without ever touching the prototype. */
