@@ -26,7 +26,9 @@ export function runAsTask<T>(
 
 /** `outer`, aborted as well when one of the tasks within which this code runs is given up. */
 export function taskSignal(outer: AbortSignal): AbortSignal {
-  const signals = currentTasks().flatMap((task) => task.signal ?? []);
+  const tasks = currentTasks();
+  if (tasks.length === 0) return outer;
+  const signals = tasks.flatMap((task) => task.signal ?? []);
   return signals.length === 0 ? outer : AbortSignal.any([outer, ...signals]);
 }
 

@@ -33,7 +33,9 @@ export class RedisLink extends BatchOutlet {
   private readonly closing = new AbortController();
   private received = 0;
   private unreadable = 0;
+  /** Lost connections and failed attempts. */
   private losses = 0;
+  private isAway = false;
 
   constructor(private readonly redis: RedisSettings) {
     super(redis);
@@ -55,12 +57,13 @@ export class RedisLink extends BatchOutlet {
     } catch (error) {
       publisher.close();
       subscriber.close();
-      if (!this.closing.signal.aborted) this.failed(error);
+      if (!this.closing.signal.aborted) this.away("Redis cannot be reached; it is tried again", error);
       return false;
     }
     const connection = { publisher, subscriber };
     publisher.onclose = subscriber.onclose = () => this.lost(connection);
     this.connection = connection;
+    this.isAway = false;
     this.connecting.resolve();
     this.log.info("event", "the bus is shared through Redis", { channel: this.redis.channel });
     return true;
@@ -80,12 +83,17 @@ export class RedisLink extends BatchOutlet {
     connection.publisher.close();
     connection.subscriber.close();
     if (this.closing.signal.aborted) return;
-    this.losses++;
-    this.log.warn("event", "the connection to Redis is lost; it is tried again", {
-      channel: this.redis.channel,
-      losses: this.losses,
-    });
+    this.away("the connection to Redis is lost; it is tried again");
     void this.keepTrying();
+  }
+
+  /** Counted each time, and logged once until it is back. */
+  private away(message: string, error?: unknown): void {
+    this.losses++;
+    if (this.isAway) return;
+    this.isAway = true;
+    const reason = error === undefined ? {} : { reason: messageOf(error) };
+    this.log.warn("event", message, { channel: this.redis.channel, ...reason });
   }
 
   protected async hand(batch: readonly BusEvent[]): Promise<void> {

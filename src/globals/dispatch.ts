@@ -7,35 +7,50 @@ import type { CallContext, FunctionDecl, GlobalDecl } from "./declare.ts";
 
 type Handler = (ctx: CallContext<unknown>, ...args: unknown[]) => unknown;
 
+interface Called {
+  readonly decl: FunctionDecl;
+  /** As messages say it: `Tool.execute`, `AgentObject:execute`. */
+  readonly call: string;
+}
+
 export class Dispatcher {
   /** Functions by global or class name, aliases included. */
-  private readonly tables = new Map<string, Map<string, FunctionDecl>>();
+  private readonly tables = new Map<string, Map<string, Called>>();
 
   constructor(
     globals: readonly GlobalDecl[],
     private readonly services: Services,
   ) {
     for (const global of globals) {
-      this.add(global.name, global.functions, global.index);
-      for (const cls of global.classes ?? []) this.add(cls.name, cls.methods);
+      this.add(`${global.name}.`, global.name, global.functions, global.index);
+      for (const cls of global.classes ?? []) this.add(`${cls.name}:`, cls.name, cls.methods);
     }
   }
 
-  private add(name: string, functions: Record<string, FunctionDecl>, index?: FunctionDecl): void {
-    const table = new Map(Object.entries(functions));
-    for (const decl of Object.values(functions))
-      for (const alias of decl.aliases ?? []) table.set(alias, decl);
-    if (index !== undefined) table.set(INDEX, index);
+  private add(
+    prefix: string,
+    name: string,
+    functions: Record<string, FunctionDecl>,
+    index?: FunctionDecl,
+  ): void {
+    const table = new Map<string, Called>();
+    const set = (fn: string, decl: FunctionDecl) => table.set(fn, { decl, call: prefix + fn });
+    for (const [fn, decl] of Object.entries(functions)) set(fn, decl);
+    for (const decl of Object.values(functions)) for (const alias of decl.aliases ?? []) set(alias, decl);
+    if (index !== undefined) set(INDEX, index);
     this.tables.set(name, table);
   }
 
   /** Runs a wait or post call. A method's target names the class and carries the object. */
   call(target: CallTarget, args: readonly unknown[], run: RunContext): unknown {
-    const decl = this.tables.get(target.global)?.get(target.fn);
-    const call = `${target.global}${target.object === undefined ? "." : ":"}${target.fn}`;
-    if (decl === undefined || (decl.crossing !== "wait" && decl.crossing !== "post")) {
-      throw new SpellError("internal", `Cannot call ${call}: no such function is declared`);
+    const called = this.tables.get(target.global)?.get(target.fn);
+    if (called === undefined || (called.decl.crossing !== "wait" && called.decl.crossing !== "post")) {
+      throw new SpellError(
+        "internal",
+        `Cannot call ${target.global}.${target.fn}: no such function is declared`,
+      );
     }
+    const { decl, call } = called;
     const ctx: CallContext<unknown> = { services: this.services, run, self: target.object };
     return (decl.handler as Handler)(ctx, ...checkArgs(call, decl.params, args));
   }

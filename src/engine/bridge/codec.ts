@@ -180,14 +180,25 @@ export class Writer {
 }
 
 export class Reader {
-  private readonly view: DataView;
+  private ownView: DataView | undefined = undefined;
   private at = 0;
 
   constructor(
     private readonly bytes: Uint8Array,
     private readonly special: SpecialCodec,
-  ) {
-    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  ) {}
+
+  /** Made for numbers that are no small integers only: most messages hold none. */
+  private get view(): DataView {
+    const { bytes } = this;
+    this.ownView ??= new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    return this.ownView;
+  }
+
+  private int32(): number {
+    const { bytes, at } = this;
+    this.at = at + 4;
+    return bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24);
   }
 
   byte(): number {
@@ -195,24 +206,16 @@ export class Reader {
   }
 
   uint32(): number {
-    this.at += 4;
-    return this.view.getUint32(this.at - 4, true);
+    return this.int32() >>> 0;
   }
 
   text(): string {
     const length = this.uint32();
     const from = this.at;
     this.at += length;
-    if (length <= 16) {
-      let text = "";
-      for (let i = from; i < this.at; i++) {
-        const code = this.bytes[i]!;
-        if (code > 127) return utf8Decoder.decode(this.bytes.subarray(from, this.at));
-        text += String.fromCharCode(code);
-      }
-      return text;
-    }
-    return utf8Decoder.decode(this.bytes.subarray(from, this.at));
+    return length <= MAX_SHORT
+      ? shortText(this.bytes, from, this.at)
+      : utf8Decoder.decode(this.bytes.subarray(from, this.at));
   }
 
   raw(): Uint8Array {
@@ -231,8 +234,7 @@ export class Reader {
       case FALSE:
         return false;
       case INT32:
-        this.at += 4;
-        return this.view.getInt32(this.at - 4, true);
+        return this.int32();
       case FLOAT:
         this.at += 8;
         return this.view.getFloat64(this.at - 8, true);
@@ -266,6 +268,31 @@ export class Reader {
     for (let left = this.uint32(); left > 0; left--) setField(object, this.text(), this.value());
     return object;
   }
+}
+
+const MAX_SHORT = 24;
+/** Short texts come again and again: names of fields, types, words. */
+const recent = new Array<string>(512).fill("");
+
+function shortText(bytes: Uint8Array, from: number, to: number): string {
+  let hash = to - from;
+  for (let i = from; i < to; i++) {
+    const code = bytes[i]!;
+    if (code > 127) return utf8Decoder.decode(bytes.subarray(from, to));
+    hash = (Math.imul(hash, 31) + code) | 0;
+  }
+  const slot = hash & (recent.length - 1);
+  const known = recent[slot]!;
+  if (isText(known, bytes, from, to)) return known;
+  const text = utf8Decoder.decode(bytes.subarray(from, to));
+  recent[slot] = text;
+  return text;
+}
+
+function isText(text: string, bytes: Uint8Array, from: number, to: number): boolean {
+  if (text.length !== to - from) return false;
+  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) !== bytes[from + i]) return false;
+  return true;
 }
 
 /** Assigns without ever touching the prototype. */

@@ -4,7 +4,12 @@
  */
 const HEAD = 0;
 const TAIL = 1;
-const HEADER_BYTES = 8;
+/** 1 while a thread sleeps until the other one has read or written: only then it has to be woken. */
+const READER_SLEEPS = 2;
+const WRITER_SLEEPS = 3;
+const HEADER_BYTES = 16;
+/** What is taken out of the pipe at once; a larger frame has memory of its own. */
+const CHUNK_BYTES = 64 * 1024;
 /** Bytes before each frame's payload: its length, little endian. */
 export const FRAME_PREFIX_BYTES = 4;
 
@@ -23,7 +28,7 @@ export class Pipe {
 
   /** @param capacity a power of two */
   constructor(memory: SharedArrayBuffer, offset: number, capacity: number) {
-    this.words = new Int32Array(memory, offset, 2);
+    this.words = new Int32Array(memory, offset, HEADER_BYTES / 4);
     this.data = new Uint8Array(memory, offset + HEADER_BYTES, capacity);
     this.mask = capacity - 1;
   }
@@ -43,7 +48,7 @@ export class Pipe {
     this.data.set(bytes.subarray(from, from + first), at);
     if (count > first) this.data.set(bytes.subarray(from + first, from + count), 0);
     Atomics.store(this.words, HEAD, (head + count) | 0);
-    Atomics.notify(this.words, HEAD);
+    if (Atomics.load(this.words, READER_SLEEPS) === 1) Atomics.notify(this.words, HEAD);
     return count;
   }
 
@@ -57,7 +62,7 @@ export class Pipe {
     target.set(this.data.subarray(at, at + first), from);
     if (count > first) target.set(this.data.subarray(0, count - first), from + first);
     Atomics.store(this.words, TAIL, (tail + count) | 0);
-    Atomics.notify(this.words, TAIL);
+    if (Atomics.load(this.words, WRITER_SLEEPS) === 1) Atomics.notify(this.words, TAIL);
     return count;
   }
 
@@ -65,39 +70,73 @@ export class Pipe {
   waitForData(): void {
     const tail = this.words[TAIL]!;
     for (let i = 0; i < LOOKS; i++) if (Atomics.load(this.words, HEAD) !== tail) return;
+    // Told before the last look: the writer either sees it or is seen.
+    Atomics.store(this.words, READER_SLEEPS, 1);
     const head = Atomics.load(this.words, HEAD);
-    if (((head - this.words[TAIL]!) | 0) === 0) Atomics.wait(this.words, HEAD, head);
+    if (((head - tail) | 0) === 0) Atomics.wait(this.words, HEAD, head);
+    Atomics.store(this.words, READER_SLEEPS, 0);
   }
 
   /** Blocks the thread until there is room, at most `timeoutMs`. */
   waitForRoom(timeoutMs: number): void {
+    Atomics.store(this.words, WRITER_SLEEPS, 1);
     const tail = Atomics.load(this.words, TAIL);
     if (((this.words[HEAD]! - tail) | 0) === this.data.length)
       Atomics.wait(this.words, TAIL, tail, timeoutMs);
+    Atomics.store(this.words, WRITER_SLEEPS, 0);
   }
 }
 
 /** Takes whole frames out of a pipe. */
 export class FrameReader {
-  private readonly prefix = new Uint8Array(FRAME_PREFIX_BYTES);
-  private frame: Uint8Array | undefined;
+  private readonly chunk = new Uint8Array(new ArrayBuffer(CHUNK_BYTES));
+  /** What of the chunk was read from the pipe and not given out. */
+  private from = 0;
+  private to = 0;
+  private large: Uint8Array | undefined;
   private filled = 0;
 
   constructor(private readonly pipe: Pipe) {}
 
-  /** The next frame's payload, or undefined when it is not whole yet. */
+  /** The next frame's payload, or undefined when it is not whole yet. It is valid until the next call. */
   next(): Uint8Array | undefined {
-    if (this.frame === undefined) {
-      if (this.pipe.available() < FRAME_PREFIX_BYTES) return undefined;
-      this.pipe.read(this.prefix, 0);
-      const [a, b, c, d] = this.prefix as unknown as [number, number, number, number];
-      this.frame = new Uint8Array(a | (b << 8) | (c << 16) | (d << 24));
-      this.filled = 0;
+    if (this.large !== undefined) return this.fillLarge(this.large);
+    if (!this.holds(FRAME_PREFIX_BYTES)) return undefined;
+    const { chunk, from } = this;
+    const length =
+      chunk[from]! | (chunk[from + 1]! << 8) | (chunk[from + 2]! << 16) | (chunk[from + 3]! << 24);
+    if (length > CHUNK_BYTES - FRAME_PREFIX_BYTES) return this.beginLarge(length);
+    if (!this.holds(FRAME_PREFIX_BYTES + length)) return undefined;
+    const begin = this.from + FRAME_PREFIX_BYTES;
+    this.from = begin + length;
+    return chunk.subarray(begin, this.from);
+  }
+
+  /** Whether so many bytes are there, read from the pipe if need be. */
+  private holds(count: number): boolean {
+    if (this.to - this.from >= count) return true;
+    if (this.from > 0) {
+      this.chunk.copyWithin(0, this.from, this.to);
+      this.to -= this.from;
+      this.from = 0;
     }
-    this.filled += this.pipe.read(this.frame, this.filled);
-    if (this.filled < this.frame.length) return undefined;
-    const whole = this.frame;
-    this.frame = undefined;
-    return whole;
+    this.to += this.pipe.read(this.chunk, this.to);
+    return this.to >= count;
+  }
+
+  private beginLarge(length: number): Uint8Array | undefined {
+    const begin = this.from + FRAME_PREFIX_BYTES;
+    this.large = new Uint8Array(new ArrayBuffer(length));
+    this.large.set(this.chunk.subarray(begin, this.to));
+    this.filled = this.to - begin;
+    this.from = this.to = 0;
+    return this.fillLarge(this.large);
+  }
+
+  private fillLarge(frame: Uint8Array): Uint8Array | undefined {
+    this.filled += this.pipe.read(frame, this.filled);
+    if (this.filled < frame.length) return undefined;
+    this.large = undefined;
+    return frame;
   }
 }

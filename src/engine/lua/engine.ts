@@ -10,7 +10,14 @@ import { FrameReader, LOOKS } from "../bridge/pipe.ts";
 import { FromScript, RING, SharedChannel, Stop, ToScript, type WorkerStart } from "../bridge/protocol.ts";
 import { References } from "../bridge/references.ts";
 import { RunClock } from "../clock.ts";
-import type { EngineHost, EnginePolicy, ExecuteInput, ExecuteOutcome, ScriptEngine } from "../engine.ts";
+import type {
+  CallTarget,
+  EngineHost,
+  EnginePolicy,
+  ExecuteInput,
+  ExecuteOutcome,
+  ScriptEngine,
+} from "../engine.ts";
 import { systemCall } from "../host.ts";
 import type { WorkerMessage } from "./start.ts";
 import { installStopHook, type ReachableVm } from "./stop-hook.ts";
@@ -327,11 +334,8 @@ class ScriptThread {
     const fn = this.numbering.functions[reader.uint32()]!;
     const handle = reader.uint32();
     const args = reader.value() as unknown[];
-    const target = {
-      global: fn.owner,
-      fn: fn.name,
-      ...(handle === 0 ? {} : { object: this.references.objectOf(handle) }),
-    };
+    const target: CallTarget = { global: fn.owner, fn: fn.name };
+    if (handle !== 0) target.object = this.references.objectOf(handle);
     return this.calls.within(id, callback, () =>
       this.options.host.call(target, args, () => this.calls.blocked()),
     );

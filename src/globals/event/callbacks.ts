@@ -1,5 +1,5 @@
 /** Script functions that are called for events: `Event.on`. */
-import { SpellError } from "../../core/errors.ts";
+import { messageOf, SpellError } from "../../core/errors.ts";
 import type { ScriptFunction } from "../../core/values.ts";
 import type { EventService, SubscribeOptions, Subscription } from "../../events/service.ts";
 import type { RunContext } from "../../kernel/services.ts";
@@ -51,11 +51,13 @@ async function work(ctx: CallContext, service: Service, fn: ScriptFunction): Pro
       await fn.call(eventTable(received.event, received.missed, subscription.language));
     } catch (error) {
       if (vm.ended.aborted) return;
-      ctx.services.log.warn("event", "a function for events failed", {
-        pattern: subscription.pattern,
-        event_type: received.event.type,
-        reason: error instanceof SpellError ? error.message : String(error),
-      });
+      // Interrupted: its script has ended or was stopped, which is no fault of the function.
+      if (!(error instanceof SpellError && error.code === "interrupted"))
+        ctx.services.log.warn("event", "a function for events failed", {
+          pattern: subscription.pattern,
+          event_type: received.event.type,
+          reason: messageOf(error),
+        });
     }
     if (subscription.queued === 0) rest(service);
   }

@@ -1,8 +1,8 @@
 import { type Static, Type } from "typebox";
 import { SpellError } from "../../core/errors.ts";
+import type { ScriptValue } from "../../core/values.ts";
 import type { EventInput, PublishOutcome } from "../../events/service.ts";
 import {
-  AnyTable,
   AnyValue,
   type CallContext,
   type FunctionDecl,
@@ -28,10 +28,22 @@ const PublishOptions = Type.Object({
   priority: Type.Optional(Type.Integer({ description: "Smaller is more urgent; 0 when missing" })),
 });
 
-type Sent = { type: string; data?: unknown; opts?: Static<typeof PublishOptions> };
+/** What `publish` was given: each for itself, since names would cross with every event. */
+const SENT = [
+  param("type", AnyValue, "Type"),
+  optional("data", AnyValue, "Payload"),
+  optional("opts", AnyValue, "Options"),
+] as const;
 
-function inputOf(ctx: CallContext, { type, data, opts }: Sent): EventInput {
-  if (opts === undefined) return { type, data, language: "lua", correlationId: ctx.run.id };
+function inputOf(
+  ctx: CallContext,
+  given: ScriptValue,
+  data?: ScriptValue,
+  options?: ScriptValue,
+): EventInput {
+  const type = given as string;
+  const opts = options as unknown as Static<typeof PublishOptions> | null | undefined;
+  if (opts === undefined || opts === null) return { type, data, language: "lua", correlationId: ctx.run.id };
   return {
     type,
     data,
@@ -68,9 +80,10 @@ export const publishing: Record<string, FunctionDecl> = {
         checkUuid("opts.correlation_id", opts.correlation_id);
         checkUuid("opts.parent_id", opts.parent_id);
       }
-      const sent = opts === undefined ? { type, data } : { type, data, opts };
-      if (publishMode(ctx).waits) ctx.wait("Event", "send_waiting", sent);
-      else ctx.post("Event", "send", sent);
+      const given = opts as ScriptValue;
+      if (publishMode(ctx).waits) ctx.wait("Event", "send_waiting", type, data, given);
+      else if (opts === undefined) ctx.post("Event", "send", type, data);
+      else ctx.post("Event", "send", type, data, given);
       return true;
     },
   }),
@@ -87,23 +100,19 @@ export const publishing: Record<string, FunctionDecl> = {
   }),
   send: post({
     doc: "Publishes without waiting.",
-    params: [param("event", AnyTable, "What `publish` was given")],
+    params: SENT,
     returns: "nil",
     internal: true,
-    handler: (ctx, sent) => void openedBus(ctx).publish(inputOf(ctx, sent as unknown as Sent)),
+    handler: (ctx, ...sent) => void openedBus(ctx).publish(inputOf(ctx, ...sent)),
   }),
   send_waiting: wait({
     doc: "Publishes when there is room.",
-    params: [param("event", AnyTable, "What `publish` was given")],
+    params: SENT,
     returns: "nil",
     internal: true,
-    handler: async (ctx, sent) => {
+    handler: async (ctx, ...sent) => {
       const { vm, signal } = ctx.run;
-      const outcome = await openedBus(ctx).publishWhenRoom(
-        inputOf(ctx, sent as unknown as Sent),
-        vm.ended,
-        signal,
-      );
+      const outcome = await openedBus(ctx).publishWhenRoom(inputOf(ctx, ...sent), vm.ended, signal);
       refuseRejected(outcome);
     },
   }),
