@@ -92,24 +92,31 @@ export class Artifacts implements ArtifactService {
   }
 
   /** Makes the content lasting and names it in one write. */
-  async put(
+  private async put(
     bytes: Uint8Array,
     name: (db: Database, content: Content) => number,
   ): Promise<{ hash: string; sequence: number }> {
-    const threshold = this.to.settings().artifact_compression_threshold;
-    let content = await this.contents.prepare(bytes, threshold);
+    let content = await this.prepare(bytes);
     try {
       for (;;) {
         const sequence = await this.to.storage.write((db) =>
           this.contents.add(db, content) ? name(db, content) : undefined,
         );
         if (sequence !== undefined) return { hash: content.hash, sequence };
-        content = await this.contents.pack(content.hash, bytes, threshold);
+        content = await this.pack(content.hash, bytes);
       }
     } catch (error) {
       await this.contents.removeUnused([content.hash]);
       throw error;
     }
+  }
+
+  prepare(bytes: Uint8Array): Promise<Content> {
+    return this.contents.prepare(bytes, this.to.settings().artifact_compression_threshold);
+  }
+
+  pack(hash: string, bytes: Uint8Array): Promise<Content> {
+    return this.contents.pack(hash, bytes, this.to.settings().artifact_compression_threshold);
   }
 
   async storeFile(

@@ -23,9 +23,9 @@ const ABANDONED_MS = 3_600_000;
 export interface Content {
   hash: string;
   sizeBytes: number;
-  /** As it is kept; absent where the store has it already. */
-  stored?: Uint8Array;
   isCompressed: boolean;
+  /** How it is kept; absent where the store has it already. */
+  kept?: { sizeBytes: number /** Null for one in a file. */; data: Uint8Array | null };
 }
 
 interface ContentRow {
@@ -63,9 +63,11 @@ export class Contents {
       const packed = await Bun.zstdCompress(bytes, { level: COMPRESSION_LEVEL });
       if (packed.length < bytes.length) stored = packed;
     }
-    const content = { hash, sizeBytes: bytes.length, stored, isCompressed: stored !== bytes };
-    if (this.isFile(stored.length)) await this.writeFile(this.pathOf(content), stored);
-    return content;
+    const isCompressed = stored !== bytes;
+    const inFile = this.directory !== undefined && stored.length > INLINE_BYTES;
+    if (inFile) await this.writeFile(this.pathOf({ hash, isCompressed }), stored);
+    const kept = { sizeBytes: stored.length, data: inFile ? null : stored };
+    return { hash, sizeBytes: bytes.length, isCompressed, kept };
   }
 
   /**
@@ -74,15 +76,14 @@ export class Contents {
    */
   add(db: Database, content: Content): boolean {
     if (this.find(db, content.hash) !== undefined) return true;
-    const { hash, sizeBytes, stored, isCompressed } = content;
-    if (stored === undefined) return false;
-    const inFile = this.isFile(stored.length);
-    if (inFile && !existsSync(this.pathOf(content))) return false;
+    const { hash, sizeBytes, kept, isCompressed } = content;
+    if (kept === undefined) return false;
+    if (kept.data === null && !existsSync(this.pathOf(content))) return false;
     db.query(
       `INSERT INTO artifact_content VALUES (?, ?, ?, ?, ?)
        ON CONFLICT (hash) DO UPDATE SET
          stored_size = excluded.stored_size, is_compressed = excluded.is_compressed, data = excluded.data`,
-    ).run(hash, sizeBytes, stored.length, isCompressed ? 1 : 0, inFile ? null : stored);
+    ).run(hash, sizeBytes, kept.sizeBytes, isCompressed ? 1 : 0, kept.data);
     return true;
   }
 
@@ -161,10 +162,6 @@ export class Contents {
       }
     }
     return removed;
-  }
-
-  private isFile(storedBytes: number): boolean {
-    return this.directory !== undefined && storedBytes > INLINE_BYTES;
   }
 
   /** Both forms of a content have names of their own: processes may be set up differently. */

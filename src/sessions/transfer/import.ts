@@ -7,6 +7,7 @@ import { errnoOf, ioError } from "../../core/io-error.ts";
 import { readTar, type TarEntry } from "../../core/tar.ts";
 import type { Storage } from "../../storage/storage.ts";
 import { type Artifacts, LARGEST_BYTES, writeArtifact } from "../artifacts/artifacts.ts";
+import type { Content } from "../artifacts/contents.ts";
 import { findSession, insertSession } from "../rows.ts";
 import type { ExportSummary } from "../service.ts";
 import { CONTENTS, DOCUMENT, DOCUMENT_SUM, SessionDocument } from "./document.ts";
@@ -125,7 +126,7 @@ const taken = (id: string): SpellError =>
     hint: `Delete it first: llmspell session delete ${id}`,
   });
 
-/** The session is suspended until all of it is there; one whose import fails is removed again. */
+/** All in one write: an import that ends on the way, killed even, leaves nothing that can be seen. */
 async function bringIn(
   storage: Storage,
   artifacts: Artifacts,
@@ -136,26 +137,48 @@ async function bringIn(
   fail: Fail,
 ): Promise<void> {
   const { session } = document;
-  await storage.write((db) => {
-    if (findSession(db, session.id) !== null) throw taken(session.id);
-    if (session.status === "active") checkRoom(db);
-    insertSession(db, { ...session, status: session.status === "active" ? "suspended" : session.status });
-  });
-  try {
-    const byHash = Map.groupBy(document.artifacts, ({ content_hash }) => content_hash);
-    for (const [hash, rows] of byHash) {
-      const bytes = await bytesOf(file, entries.find(({ name }) => name === CONTENTS + hash)!);
-      await artifacts.put(bytes, (db, content) => {
-        if (content.hash !== hash) throw fail(`the content of artifact "${rows[0]!.name}" is damaged`);
-        for (const row of rows) writeArtifact(db, { ...row, session_id: session.id });
-        return rows.length;
-      });
+  const contents = new Map<string, Content>();
+  const take = async (hash: string, again: boolean) => {
+    const bytes = await bytesOf(file, entries.find(({ name }) => name === CONTENTS + hash)!);
+    const content = await (again ? artifacts.pack(hash, bytes) : artifacts.prepare(bytes));
+    // under the hash that it has: a damaged one is removed again too
+    contents.set(content.hash, content);
+    if (content.hash !== hash) {
+      const { name } = document.artifacts.find(({ content_hash }) => content_hash === hash)!;
+      throw fail(`the content of artifact "${name}" is damaged`);
     }
-    await storage.write((db) => writeRest(db, document));
+  };
+  try {
+    for (const hash of new Set(document.artifacts.map(({ content_hash }) => content_hash)))
+      await take(hash, false);
+    for (;;) {
+      const gone = await storage
+        .write((db) => {
+          if (findSession(db, session.id) !== null) throw taken(session.id);
+          if (session.status === "active") checkRoom(db);
+          for (const content of contents.values())
+            if (!artifacts.contents.add(db, content)) throw new ContentGone(content.hash);
+          insertSession(db, session);
+          for (const row of document.artifacts) writeArtifact(db, { ...row, session_id: session.id });
+          writeRest(db, document);
+        })
+        .catch((error: unknown) => {
+          if (error instanceof ContentGone) return error;
+          throw error;
+        });
+      if (gone === undefined) return;
+      await take(gone.hash, true);
+    }
   } catch (error) {
-    await storage.write((db) => db.query("DELETE FROM session WHERE id = ?").run(session.id));
-    await artifacts.contents.removeUnused(document.artifacts.map(({ content_hash }) => content_hash));
+    await artifacts.contents.removeUnused(contents.keys());
     throw error;
+  }
+}
+
+/** Undoes the write; its content has to be packed again. */
+class ContentGone extends Error {
+  constructor(readonly hash: string) {
+    super(`The content left the store: ${hash}`);
   }
 }
 
@@ -180,7 +203,6 @@ function writeRest(db: Database, { session, values, checkpoints, steps }: Sessio
       s.duration_ms,
       s.correlation_id,
     );
-  db.query("UPDATE session SET status = ? WHERE id = ?").run(session.status, id);
 }
 
 async function bytesOf(file: FileHandle, { offset, sizeBytes }: TarEntry): Promise<Uint8Array> {

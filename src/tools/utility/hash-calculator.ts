@@ -33,8 +33,8 @@ interface Hasher {
 
 async function createHasher(algorithm: Algorithm): Promise<Hasher> {
   if (algorithm !== "blake3") return new Bun.CryptoHasher(algorithm);
-  const { Blake3 } = await import("../../core/blake3.ts");
-  return new Blake3();
+  const { blake3 } = await import("@noble/hashes/blake3.js");
+  return blake3.create();
 }
 
 /** `SHA-256` and `sha256` are the same; an unknown name means sha256. */

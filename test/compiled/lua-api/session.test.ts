@@ -1,5 +1,6 @@
 /** spec/lua-api.md sections 5, 14 and 15; agents-workflows-rag.md section 12, row 15. */
 import { describe, expect, test } from "bun:test";
+import { readdirSync } from "node:fs";
 import { Sandbox } from "../../support/cli.ts";
 import { luaTable, scripted } from "./support.ts";
 
@@ -324,6 +325,17 @@ tool_calls = [{ name = "calculator", arguments = { operation = "evaluate", input
       "false true",
     ],
   ],
+});
+
+test("A script that uses no session leaves no trace, tools included", async () => {
+  using box = new Sandbox();
+  box.write("c.toml", ENABLED.replace("enabled = true", 'enabled = true\nstorage_backend = "sqlite"'));
+  const done = await box.lua(
+    `print(Session ~= nil, Tool.execute("calculator", {operation = "evaluate", input = "1+1"}).output)`,
+    { args: ["-c", "c.toml"] },
+  );
+  expect([done.stdout, done.stderr]).toEqual(["true\t2\n", ""]);
+  expect(readdirSync(box.home)).toEqual([]);
 });
 
 describe("Where sessions are off", () => {
