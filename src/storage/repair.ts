@@ -2,7 +2,7 @@
  * A new database from what can be read of a damaged one. The old files are kept beside it under another name. Nothing
  * is changed while another process has the database open.
  */
-import { Database, SQLiteError } from "bun:sqlite";
+import { Database, SQLiteError, type Statement } from "bun:sqlite";
 import { existsSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { SpellError } from "../core/errors.ts";
@@ -125,19 +125,23 @@ function readableRows(db: Database, { name, type, wr }: Table): { rows: Row[]; l
   if (inOrder("ASC")) return { rows: [...rows.values()], lost: 0 };
   inOrder("DESC");
   // The walks stop at the first bad page from either side: ask for each row between.
-  const last = Math.max(0, ...rows.keys());
+  const last = [...rows.keys()].reduce((most, id) => Math.max(most, id), 0);
   for (let id = 1; id <= last; id++) if (!rows.has(id)) walk(db, `${select} WHERE rowid = ${id}`, keep);
   return { rows: [...rows.values()], lost: null };
 }
 
 /** Whether it came to the end. */
 function walk(db: Database, sql: string, keep: (row: Row) => void): boolean {
+  let statement: Statement | undefined;
   try {
-    for (const row of db.prepare(sql).iterate()) keep(row as Row);
+    statement = db.prepare(sql);
+    for (const row of statement.iterate()) keep(row as Row);
     return true;
   } catch (error) {
     if (!(error instanceof SQLiteError)) throw error;
     return false;
+  } finally {
+    statement?.finalize();
   }
 }
 
