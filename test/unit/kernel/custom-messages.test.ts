@@ -39,6 +39,17 @@ describe("custom messages: content to request", () => {
       { type: "session", command: "replay", id: "x", fromStep: 2 },
     ],
     ["session_request", { command: "create", name: "n" }, { type: "session", command: "create", name: "n" }],
+    [
+      "state_request",
+      { command: "set", scope: "user:a", key: "k", value: null },
+      { type: "state", command: "set", scope: "user:a", key: "k", value: null },
+    ],
+    ["state_request", { command: "list", scope: null }, { type: "state", command: "list" }],
+    [
+      "state_request",
+      { command: "import", value: { "global:a": { $bytes: "/w==" } } },
+      { type: "state", command: "import", state: { "global:a": new Uint8Array([255]) }, merge: false },
+    ],
     ["kernel_status_request", {}, { type: "kernel_status" }],
   ])("%s %j", (type, content, request) => {
     expect(customRequest(type, content)).toEqual(request as never);
@@ -57,7 +68,8 @@ describe("custom messages: content to request", () => {
     ["tool_request", { command: "invoke", name: "x", timeout: -1 }, '"timeoutSeconds"'],
     ["session_request", { command: "delete" }, '"id"'],
     ["session_request", { command: "replay", id: "x", from_step: 0 }, '"fromStep"'],
-    ["state_request", { command: "get", key: "k" }, "keeps no state yet"],
+    ["state_request", { command: "get" }, '"key"'],
+    ["state_request", { command: "repair" }, "Unknown state command: repair"],
   ])("%s %j is refused: %s", (type, content, message) => {
     expect(() => customRequest(type, content)).toThrow(message);
   });

@@ -140,6 +140,15 @@ describe.skipIf(python === undefined)("Jupyter's own clients", () => {
     expect(found.debug_unreadable.evalue).toContain("message.");
     expect(found.debug_while_busy).toMatchObject({ type: "response", request_seq: 9, command: "threads" });
     expect(found.debug_while_busy.seq).toBe(found.debug.seq + 1);
+    const value = { list: [1, null, { $bytes: "/w==" }] };
+    expect(found.state).toMatchObject([
+      { status: "ok", key: "n" },
+      { status: "ok", found: true, value },
+      { status: "ok", keys: ["n"], count: 1 },
+      { status: "ok", state: { "user:ada:n": value } },
+      { status: "error", error: expect.stringContaining("Unknown state command: explode") },
+    ]);
+    expect(result("state_in_lua")["text/plain"]).toBe("true");
 
     expect(found.while_busy).toEqual(["Tool"]);
     expect(found.heart).toBe(true);
