@@ -5,6 +5,8 @@ import { createConfigService } from "../config/service.ts";
 import { type ErrorJson, errorToJson, SpellError } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
 import { dataDirectory } from "../core/paths.ts";
+import type { BackupService } from "../state/backup/service.ts";
+import type { MigrationService } from "../state/migration/service.ts";
 import { NO_STATE_FIGURES, type StateFigures } from "../state/service.ts";
 import type {
   ExecuteReply,
@@ -179,11 +181,12 @@ class Kernel implements LocalKernel, Services {
     return this.stateService.get();
   }
 
-  backups() {
+  // These two know each other: the compiler needs to be told.
+  backups(): Promise<BackupService> {
     return this.backupService.get();
   }
 
-  migrations() {
+  migrations(): Promise<MigrationService> {
     return this.migrationService.get();
   }
 
