@@ -39,15 +39,21 @@ export function createKernel(options: KernelOptions): LocalKernel {
   return new Kernel(options);
 }
 
-/** Remembers the promise of the first call, so that a service is made once. */
-function once<T>(make: () => Promise<T>): { get: () => Promise<T>; made: () => Promise<T> | undefined } {
+/**
+ * Remembers the promise of the first call, so that a service is made once. One that could not be made is tried again.
+ * `made`: the service where there is one.
+ */
+function once<T>(make: () => Promise<T>): { get: () => Promise<T>; made: () => Promise<T | undefined> } {
   let made: Promise<T> | undefined;
   return {
     get: () => {
-      made ??= make();
+      made ??= make().catch((error: unknown) => {
+        made = undefined;
+        throw error;
+      });
       return made;
     },
-    made: () => made,
+    made: async () => made?.catch(() => undefined), // told to those who asked for it
   };
 }
 

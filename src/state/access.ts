@@ -15,7 +15,8 @@ export interface StateSurroundings {
 }
 
 const COMPONENT: HookComponent = { type: "System", name: "state" };
-const CONFLICTS_IN_A_ROW = 1000;
+const CONFLICTS_IN_A_ROW = 10_000;
+const CONFLICT_PAUSE_MS = 3;
 
 /** What becomes of a value: its new value, or undefined where it is removed. */
 interface Written {
@@ -108,7 +109,7 @@ export class StateAccess {
         if (!(error instanceof VersionConflict)) throw error;
         await this.tellConflict(place, error, options);
         if (attempt === CONFLICTS_IN_A_ROW) throw busy(place);
-        await Bun.sleep(Math.random() * Math.min(attempt, 50));
+        if (attempt > 3) await Bun.sleep(Math.random() * CONFLICT_PAUSE_MS);
       }
     }
   }

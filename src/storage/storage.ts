@@ -12,7 +12,12 @@ import { MIGRATIONS, type Migration } from "./migrations.ts";
 export const DATABASE_FILE = "llmspell.db";
 
 /** How long a writer waits within SQLite, where it blocks this thread, before it waits beside it. */
-const BUSY_BLOCK_MS = 20;
+const BUSY_BLOCK_MS = 3;
+/**
+ * The longest wait beside it. It does not grow: a write holds the lock for some microseconds, and who comes back seldom
+ * is overtaken again and again.
+ */
+const BUSY_PAUSE_MS = 8;
 /** After this a writer that never had its turn gives up. */
 const BUSY_LIMIT_MS = 60_000;
 
@@ -85,7 +90,7 @@ class SqliteStorage implements Storage {
 
   async write<T>(work: (db: Database) => T): Promise<T> {
     const deadlineMs = performance.now() + BUSY_LIMIT_MS;
-    for (let attempt = 0; ; attempt++) {
+    for (;;) {
       try {
         return this.db.transaction(work).immediate(this.db);
       } catch (error) {
@@ -98,7 +103,7 @@ class SqliteStorage implements Storage {
               hint: "See which programs have the file open, and try again",
             },
           );
-        await Bun.sleep(Math.random() * Math.min(5 * 2 ** attempt, 200));
+        await Bun.sleep(Math.random() * BUSY_PAUSE_MS);
       }
     }
   }

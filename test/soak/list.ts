@@ -12,6 +12,9 @@ import { scripts } from "./scripts.ts";
 import type { Soak } from "./soak.ts";
 import { sockets } from "./sockets.ts";
 import { start } from "./start.ts";
+import { fault } from "./storage/fault.ts";
+import { kill } from "./storage/kill.ts";
+import { processes } from "./storage/processes.ts";
 
 export const soaks: readonly Soak[] = [
   interrupt,
@@ -27,4 +30,7 @@ export const soaks: readonly Soak[] = [
   openai,
   sockets,
   clients,
+  kill,
+  processes,
+  fault,
 ];

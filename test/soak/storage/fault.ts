@@ -1,0 +1,181 @@
+/**
+ * Every call that changes a file of the data directory fails once, each in its turn: afterwards the old values are there
+ * or the new, whole, what was acknowledged is the new, and the message names the cause.
+ */
+import { cpSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { Sandbox } from "../../support/cli.ts";
+import { uniform } from "../../support/random.ts";
+import { check, checkSound, type Ended, ended, type Figures, type Soak, type SoakOptions } from "../soak.ts";
+import { checkDatabase } from "./kill.ts";
+
+const GUARD_MS = 120_000;
+const SOURCE = join(import.meta.dir, "../../support/native/faulty_files.c");
+const DATA = ".llmspell";
+
+/** What is written under faults. Others who write to the data directory stand beside it. */
+interface FaultyWriter {
+  name: string;
+  /** Lua that makes the old values, without faults. */
+  before: string;
+  /** Lua: `step(NAME, function)` for every write; each is printed as `ok NAME` or `failed NAME MESSAGE`. */
+  writes: string;
+  /** Lua that prints a JSON object with a value for each step: `old` or `new`, anything else is neither. */
+  after: string;
+}
+
+const PREAMBLE = `local function step(name, write)
+  local ok, message = pcall(write)
+  print(ok and "ok" or "failed", name, ok and "" or tostring(message))
+end
+local function long(word) local t = {} for i = 1, 3000 do t[i] = word .. i * 7919 % 1000003 end return table.concat(t) end
+`;
+
+const state: FaultyWriter = {
+  name: "state",
+  before: `State.save("global", "short", "old") State.save("global", "long", long("old")) State.save("global", "gone", "old")
+    State.save("global", "count", 1)`,
+  writes: `step("short", function() State.save("global", "short", "new") end)
+    step("long", function() State.save("global", "long", long("new")) end)
+    step("gone", function() State.delete("global", "gone") end)
+    step("count", function() State.update("global", "count", function(n) return n + 1 end) end)`,
+  after: `local function which(value, old, new) return value == old and "old" or value == new and "new" or "neither" end
+    local function load(key) return State.load("global", key) end
+    print(JSON.stringify({short = which(load("short"), "old", "new"), long = which(load("long"), long("old"), long("new")),
+      gone = which(load("gone"), "old", nil), count = which(load("count"), 1, 2)}))`,
+};
+
+const writers: readonly FaultyWriter[] = [state];
+
+/** As numbers of Linux, with what the message must say. */
+const FAULTS = [
+  { name: "disk full", errno: 28, says: /disk is full|No space left|ENOSPC/ },
+  {
+    name: "disk error",
+    errno: 5,
+    says: /disk reports an error|I\/O error|EIO|cannot be opened|damaged|memory/i,
+  },
+];
+
+interface Fault {
+  errno: number;
+  at: number;
+  lasting: boolean;
+  short: boolean;
+}
+
+class FaultBench {
+  constructor(
+    readonly box: Sandbox,
+    private readonly library: string,
+  ) {}
+
+  async run(script: string, fault?: Fault): Promise<Ended & { calls: number }> {
+    const count = join(this.box.root, "calls");
+    rmSync(count, { force: true });
+    const env: Record<string, string> =
+      fault === undefined
+        ? {}
+        : {
+            LD_PRELOAD: this.library,
+            FAULT_PATH: `/${DATA}/`,
+            FAULT_COUNT: count,
+            FAULT_AT: String(fault.at),
+            FAULT_ERRNO: String(fault.errno),
+            ...(fault.lasting ? { FAULT_LASTING: "1" } : {}),
+            ...(fault.short ? { FAULT_SHORT: "1" } : {}),
+          };
+    const end = await ended(this.box.start(["run", script], { env }), GUARD_MS, script);
+    const calls = await Bun.file(count)
+      .text()
+      .catch(() => "0");
+    return { ...end, calls: Number(calls) };
+  }
+}
+
+async function run({ seed, full }: SoakOptions): Promise<Figures> {
+  if (process.platform !== "linux" || Bun.which("gcc") === null) {
+    const reason = "faults are put under a program on Linux with gcc only";
+    console.error(`fault: skipped: ${reason}`);
+    return { skipped: reason };
+  }
+  const random = uniform(seed);
+  using box = new Sandbox();
+  const library = join(box.root, "faulty_files.so");
+  const built = Bun.spawnSync(["gcc", "-shared", "-fPIC", "-O1", "-o", library, SOURCE, "-ldl"], {
+    stderr: "pipe",
+  });
+  check(built.exitCode === 0, "the library of faults does not compile", built.stderr.toString());
+  const bench = new FaultBench(box, library);
+  const totals = { faults: 0, acknowledged: 0, refused: 0, old: 0, new: 0 };
+  for (const writer of writers) {
+    box.write("before.lua", PREAMBLE + writer.before);
+    box.write("writes.lua", PREAMBLE + writer.writes);
+    box.write("after.lua", PREAMBLE + writer.after);
+    const prepared = await bench.run("before.lua");
+    check(prepared.code === 0, `${writer.name}: the old values`, prepared);
+    const data = join(box.home, DATA);
+    const kept = join(box.root, "kept");
+    cpSync(data, kept, { recursive: true });
+    const { calls } = await bench.run("writes.lua", { errno: 5, at: 0, lasting: false, short: false });
+    check(calls > 0, `${writer.name}: no call could be made to fail`);
+    for (const { name, errno, says } of FAULTS) {
+      for (let at = 1; at <= calls; at++) {
+        if (!full && random() < 0.85) continue;
+        rmSync(data, { recursive: true });
+        cpSync(kept, data, { recursive: true });
+        const fault = { errno, at, lasting: random() < 0.5, short: random() < 0.5 };
+        const what = `${writer.name}, ${name} at call ${at} of ${calls}${fault.lasting ? " and all after" : ""}`;
+        const end = await bench.run("writes.lua", fault);
+        checkSound(end, what);
+        const found = await bench.run("after.lua");
+        check(found.code === 0, `${what}: what is there cannot be read`, found);
+        judge(end, JSON.parse(found.stdout), says, what, totals);
+        checkDatabase(box, what);
+        totals.faults++;
+      }
+    }
+    rmSync(kept, { recursive: true });
+  }
+  return { ...totals, half: 0, damaged: 0 };
+}
+
+interface Totals {
+  acknowledged: number;
+  refused: number;
+  old: number;
+  new: number;
+}
+
+function judge(end: Ended, found: Record<string, string>, says: RegExp, what: string, totals: Totals): void {
+  const steps = new Map(
+    end.stdout
+      .trimEnd()
+      .split("\n")
+      .filter((line) => line !== "")
+      .map((line) => {
+        const [outcome, step, message = ""] = line.split("\t");
+        return [step!, { outcome: outcome!, message }] as const;
+      }),
+  );
+  // A script that cannot even start says why.
+  if (steps.size === 0) check(end.code === 1 && says.test(end.stderr), `${what}: it hides the cause`, end);
+  for (const [step, value] of Object.entries(found)) {
+    const { outcome, message } = steps.get(step) ?? { outcome: "none", message: "" };
+    check(value === "old" || value === "new", `${what}: ${step} is neither old nor new`, found);
+    totals[value]++;
+    if (outcome === "ok") {
+      check(value === "new", `${what}: ${step} was acknowledged and is lost`, found);
+      totals.acknowledged++;
+    } else if (outcome === "failed") {
+      check(says.test(message), `${what}: ${step} hides the cause`, message);
+      totals.refused++;
+    }
+  }
+}
+
+export const fault: Soak = {
+  name: "fault",
+  description: "every call that changes a file of the data directory fails in its turn",
+  run,
+};

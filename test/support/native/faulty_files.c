@@ -1,0 +1,128 @@
+// Files that fail, for tests: preloaded into a program, it makes the FAULT_AT-th call that changes a file whose path contains
+// FAULT_PATH fail with FAULT_ERRNO, and all that follow it where FAULT_LASTING is set. Calls: pwrite64, write, fsync,
+// fdatasync, ftruncate, ftruncate64, rename, unlink, and mmap of a shared file (memory that the system refuses). With
+// FAULT_SHORT a write that fails writes half of its bytes first. At the end the number of calls is in the file FAULT_COUNT.
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+static atomic_long calls;
+
+static int of_path(const char *path) {
+  const char *part = getenv("FAULT_PATH");
+  return part != NULL && strstr(path, part) != NULL;
+}
+
+static int of_file(int fd) {
+  char link[64], path[4096];
+  snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+  ssize_t length = readlink(link, path, sizeof path - 1);
+  if (length < 0) return 0;
+  path[length] = 0;
+  return of_path(path);
+}
+
+// Whether this call fails; errno is then set.
+static int fails(void) {
+  long number = ++calls;
+  const char *count = getenv("FAULT_COUNT");
+  if (count != NULL) {
+    int saved = errno;
+    char text[32];
+    int length = snprintf(text, sizeof text, "%ld", number);
+    int fd = open(count, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    static ssize_t (*next)(int, const void *, size_t);
+    if (next == NULL) next = dlsym(RTLD_NEXT, "write");
+    if (fd >= 0) { next(fd, text, length); close(fd); }
+    errno = saved;
+  }
+  const char *at = getenv("FAULT_AT");
+  if (at == NULL) return 0;
+  long wanted = atol(at);
+  if (wanted <= 0 || (getenv("FAULT_LASTING") != NULL ? number < wanted : number != wanted)) return 0;
+  const char *code = getenv("FAULT_ERRNO");
+  errno = code == NULL ? EIO : atoi(code);
+  return 1;
+}
+
+#define NEXT(result, name, ...)                  \
+  static result (*next)(__VA_ARGS__);            \
+  if (next == NULL) next = dlsym(RTLD_NEXT, #name);
+
+ssize_t pwrite64(int fd, const void *bytes, size_t count, off64_t at) {
+  NEXT(ssize_t, pwrite64, int, const void *, size_t, off64_t)
+  if (of_file(fd) && fails()) {
+    int code = errno;
+    if (getenv("FAULT_SHORT") != NULL && count > 1) next(fd, bytes, count / 2, at);
+    errno = code;
+    return -1;
+  }
+  return next(fd, bytes, count, at);
+}
+
+ssize_t write(int fd, const void *bytes, size_t count) {
+  NEXT(ssize_t, write, int, const void *, size_t)
+  if (of_file(fd) && fails()) {
+    int code = errno;
+    if (getenv("FAULT_SHORT") != NULL && count > 1) next(fd, bytes, count / 2);
+    errno = code;
+    return -1;
+  }
+  return next(fd, bytes, count);
+}
+
+int fsync(int fd) {
+  NEXT(int, fsync, int)
+  return of_file(fd) && fails() ? -1 : next(fd);
+}
+
+int fdatasync(int fd) {
+  NEXT(int, fdatasync, int)
+  return of_file(fd) && fails() ? -1 : next(fd);
+}
+
+int ftruncate(int fd, off_t length) {
+  NEXT(int, ftruncate, int, off_t)
+  return of_file(fd) && fails() ? -1 : next(fd, length);
+}
+
+int ftruncate64(int fd, off64_t length) {
+  NEXT(int, ftruncate64, int, off64_t)
+  return of_file(fd) && fails() ? -1 : next(fd, length);
+}
+
+int rename(const char *from, const char *to) {
+  NEXT(int, rename, const char *, const char *)
+  return (of_path(from) || of_path(to)) && fails() ? -1 : next(from, to);
+}
+
+int unlink(const char *path) {
+  NEXT(int, unlink, const char *)
+  return of_path(path) && fails() ? -1 : next(path);
+}
+
+void *mmap64(void *at, size_t length, int protection, int flags, int fd, off64_t offset) {
+  NEXT(void *, mmap64, void *, size_t, int, int, int, off64_t)
+  if (fd >= 0 && (flags & MAP_SHARED) && of_file(fd) && fails()) {
+    errno = ENOMEM;
+    return MAP_FAILED;
+  }
+  return next(at, length, protection, flags, fd, offset);
+}
+
+void *mmap(void *at, size_t length, int protection, int flags, int fd, off_t offset) {
+  NEXT(void *, mmap, void *, size_t, int, int, int, off_t)
+  if (fd >= 0 && (flags & MAP_SHARED) && of_file(fd) && fails()) {
+    errno = ENOMEM;
+    return MAP_FAILED;
+  }
+  return next(at, length, protection, flags, fd, offset);
+}
