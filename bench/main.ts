@@ -13,6 +13,7 @@ const SUITES: Record<string, () => Promise<Row[]>> = {
   lua: async () => (await import("./lua.ts")).lua(),
   inference: async () => (await import("./inference.ts")).inference(),
   grammar: async () => (await import("./grammar.ts")).grammar(),
+  backup: async () => (await import("./backup.ts")).backup(),
   embeddings: async () => (await import("./embeddings.ts")).embeddings(),
   concurrent: async () => (await import("./concurrent.ts")).concurrent(),
 };

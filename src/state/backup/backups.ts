@@ -1,4 +1,5 @@
 /** The backup service over state, a directory and the settings. */
+import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import type { Config } from "../../config/schema.ts";
 import { messageOf, SpellError } from "../../core/errors.ts";
@@ -13,7 +14,7 @@ import type { MigrationService } from "../migration/service.ts";
 import type { RawState, StateService } from "../service.ts";
 import { chainOf, contentProblems, stateOf } from "./chain.ts";
 import { baseOf, writeSnapshot } from "./create.ts";
-import { BackupDirectory, readBackup } from "./directory.ts";
+import { BackupDirectory, metaBeside, readBackup } from "./directory.ts";
 import { isIncremental } from "./metadata.ts";
 import { planRetention, type RetentionPolicy } from "./retention.ts";
 import type {
@@ -79,6 +80,7 @@ class Backups implements BackupService {
   /** One that is to be restored, or on which another builds, stays: retention runs after, not here. */
   private async write(directory: BackupDirectory, options: CreateOptions): Promise<BackupInfo> {
     const { incremental = false, description, output, signal } = options;
+    if (output !== undefined) refuseExisting(output);
     const nowMs = Date.now();
     const id = directory.newId(nowMs);
     const { compression_enabled, compression_type, compression_level, incremental_enabled, max_backups } =
@@ -218,7 +220,7 @@ class Backups implements BackupService {
     }
     if (!dryRun) {
       await phase("RestoringData");
-      await raw.backend.apply(changes);
+      await this.replace(raw, changes, metadata.id);
       raw.schemaVersion = schemaVersion;
       await phase("Completed");
     }
@@ -228,6 +230,16 @@ class Backups implements BackupService {
       safetyBackupId: safety?.metadata.id,
       dryRun,
     };
+  }
+
+  /** One transaction: where it fails, the database has undone it. */
+  private async replace(raw: RawState, changes: readonly StateChange[], id: string): Promise<void> {
+    try {
+      await raw.backend.apply(changes);
+    } catch (error) {
+      await this.publish("rollback.completed", { backup_id: id, error: messageOf(error) });
+      throw error;
+    }
   }
 
   /** All that is there goes, all that was there comes, and the note of its schema version with it. */
@@ -352,6 +364,16 @@ class Backups implements BackupService {
 function levelOf(type: Settings["compression_type"], level: number): number | undefined {
   if (type === "none") return undefined;
   return type === "lz4" ? 1 : level;
+}
+
+/** @throws SpellError already_exists */
+function refuseExisting(output: string): void {
+  const existing = [output, metaBeside(output)].find((path) => existsSync(path));
+  if (existing === undefined) return;
+  throw new SpellError("already_exists", `Cannot write the backup: the file exists already: ${existing}`, {
+    data: { path: existing },
+    hint: "Remove it, or name another file",
+  });
 }
 
 async function assertSound(backup: BackupInfo, cipher: StateCipher): Promise<void> {
