@@ -41,7 +41,7 @@ const SCHEMAS = {
 };
 
 /** Moves, converts, adds and removes a field each, and is checked. */
-const valueOf = (i: number) => ({ name: `name ${i}`, age: String(i % 90), old: true, note: "stays" });
+const tableOf = (i: number) => ({ name: `name ${i}`, age: String(i % 90), old: true, note: "stays" });
 
 async function services(scratch: Scratch) {
   const schemas = join(scratch.path, "home", "schemas");
@@ -70,7 +70,7 @@ function transforms(schemas: string): number {
   const [step] = planMigration(registry, "1.0.0", "1.1.0").steps.map((one) =>
     prepare(one, "Strict", new Map()),
   );
-  const values = Array.from({ length: ENTRIES }, (_, i) => valueOf(i));
+  const values = Array.from({ length: ENTRIES }, (_, i) => tableOf(i));
   const startedMs = performance.now();
   for (const value of values) void step!.apply(value);
   return ((performance.now() - startedMs) * 1000) / ENTRIES;
@@ -110,7 +110,7 @@ export async function backup(): Promise<Row[]> {
     const entries = Array.from({ length: ENTRIES }, (_, i) => ({
       scope: "custom",
       key: `k${i}`,
-      value: valueOf(i),
+      value: tableOf(i),
     }));
     const reset = async () => {
       await state.import(entries, true);

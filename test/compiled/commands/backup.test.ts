@@ -5,7 +5,8 @@ import { join } from "node:path";
 import { Sandbox } from "../../support/cli.ts";
 
 async function json(box: Sandbox, ...args: string[]) {
-  const done = await box.run([...args, "--output", "json"]);
+  // In front: `backup create` has an --output of its own.
+  const done = await box.run(["--output", "json", ...args]);
   expect([done.code, done.stderr]).toEqual([0, ""]);
   return JSON.parse(done.stdout);
 }
@@ -80,6 +81,7 @@ describe("llmspell backup", () => {
     [["restore", "./absent.backup"], 1, "absent.meta"],
     [["delete", "../x"], 1, "Backup not found"],
     [["restore"], 2, "backup"],
+    [["create", "--output", "json"], 2, "Cannot use --output: here it names a file: json"],
     [["list", "--limit", "0"], 2, "--limit"],
   ] as const)("refuses %j", async (args, code, text) => {
     using box = new Sandbox();
