@@ -10,6 +10,7 @@ import { type Row, table } from "./row.ts";
 const SUITES: Record<string, () => Promise<Row[]>> = {
   startup: async () => (await import("./startup.ts")).startup(),
   bridge: async () => (await import("./bridge.ts")).bridge(),
+  state: async () => (await import("./state.ts")).state(),
   lua: async () => (await import("./lua.ts")).lua(),
   inference: async () => (await import("./inference.ts")).inference(),
   grammar: async () => (await import("./grammar.ts")).grammar(),

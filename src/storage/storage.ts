@@ -18,6 +18,10 @@ const BUSY_BLOCK_MS = 3;
  * is overtaken again and again.
  */
 const BUSY_PAUSE_MS = 8;
+/** How long a reader waits, who blocks this thread. */
+const READ_LIMIT_MS = 10_000;
+/** What the log may hold when nobody needs it any more. */
+const LOG_KEPT_BYTES = 8 * 1024 * 1024;
 /** After this a writer that never had its turn gives up. */
 const BUSY_LIMIT_MS = 60_000;
 
@@ -45,7 +49,7 @@ export async function openStorage(
   migrations: readonly Migration[] = MIGRATIONS,
 ): Promise<Storage> {
   const path = place === ":memory:" ? place : join(place, DATABASE_FILE);
-  const storage = new SqliteStorage(path, open(place, path));
+  const storage = new SqliteStorage(path, await whenFree(path, () => open(place, path)));
   try {
     await migrate(storage, migrations);
   } catch (error) {
@@ -58,17 +62,20 @@ export async function openStorage(
 function open(place: string, path: string): Database {
   // What is stored is its owner's alone.
   const umask = process.umask(0o077);
+  let db: Database | undefined;
   try {
     if (place !== ":memory:") mkdirSync(place, { recursive: true });
-    const db = new Database(path, { create: true, strict: true });
+    db = new Database(path, { create: true, strict: true });
     db.run(`PRAGMA busy_timeout = ${BUSY_LIMIT_MS}`);
     db.run("PRAGMA journal_mode = WAL");
     db.run("PRAGMA synchronous = NORMAL");
     db.run("PRAGMA foreign_keys = ON");
+    db.run(`PRAGMA journal_size_limit = ${LOG_KEPT_BYTES}`);
     db.run(`PRAGMA busy_timeout = ${BUSY_BLOCK_MS}`);
     return db;
   } catch (error) {
-    throw storageError("Cannot open the database", path, error);
+    db?.close();
+    throw isBusy(error) ? error : storageError("Cannot open the database", path, error);
   } finally {
     process.umask(umask);
   }
@@ -81,35 +88,48 @@ class SqliteStorage implements Storage {
   ) {}
 
   read<T>(work: (db: Database) => T): T {
-    try {
-      return work(this.db);
-    } catch (error) {
-      throw storageError("Cannot read the database", this.path, error);
-    }
-  }
-
-  async write<T>(work: (db: Database) => T): Promise<T> {
-    const deadlineMs = performance.now() + BUSY_LIMIT_MS;
+    const deadlineMs = performance.now() + READ_LIMIT_MS;
     for (;;) {
       try {
-        return this.db.transaction(work).immediate(this.db);
+        return work(this.db);
       } catch (error) {
-        if (!isBusy(error)) throw storageError("Cannot write the database", this.path, error);
-        if (performance.now() > deadlineMs)
-          throw new SpellError(
-            "limit",
-            `Cannot write the database: other processes keep it busy: ${this.path}`,
-            {
-              hint: "See which programs have the file open, and try again",
-            },
-          );
-        await Bun.sleep(Math.random() * BUSY_PAUSE_MS);
+        // Only while another process puts the log in order that a dead one left behind.
+        if (!isBusy(error) || performance.now() > deadlineMs)
+          throw storageError("Cannot read the database", this.path, error);
+        Bun.sleepSync(1);
       }
     }
   }
 
+  write<T>(work: (db: Database) => T): Promise<T> {
+    return whenFree(this.path, () => {
+      try {
+        return this.db.transaction(work).immediate(this.db);
+      } catch (error) {
+        throw isBusy(error) ? error : storageError("Cannot write the database", this.path, error);
+      }
+    });
+  }
+
   close(): void {
     this.db.close();
+  }
+}
+
+/** Does it again while other processes keep the database busy. @throws SpellError limit when they never give way */
+async function whenFree<T>(path: string, work: () => T): Promise<T> {
+  const deadlineMs = performance.now() + BUSY_LIMIT_MS;
+  for (;;) {
+    try {
+      return work();
+    } catch (error) {
+      if (!isBusy(error)) throw error;
+      if (performance.now() > deadlineMs)
+        throw new SpellError("limit", `Cannot use the database: other processes keep it busy: ${path}`, {
+          hint: "See which programs have the file open, and try again",
+        });
+      await Bun.sleep(Math.random() * BUSY_PAUSE_MS);
+    }
   }
 }
 

@@ -125,6 +125,32 @@ const STORE_COMMANDS = [
   ["model", "remove", "acme/tiny-GGUF", "--yes"],
 ];
 
+const STATE_COMMANDS = [
+  ["state", "clear"],
+  [
+    "exec",
+    `State.save("user:bob", "k", {big = math.maxinteger, bytes = "\\xff", secret = "s"}) return State.load("user:bob", "k")`,
+  ],
+  ["state", "show"],
+  ["state", "show", "user:bob:k"],
+  ["state", "show", "absent"],
+  ["state", "set", "n", '{"a":[1,null,9007199254740993]}'],
+  ["state", "get", "n"],
+  ["state", "get", "absent"],
+  ["state", "list"],
+  ["state", "list", "--scope", "user:bob"],
+  ["state", "export", "s.json"],
+  ["state", "clear", "n"],
+  ["state", "import", "s.json"],
+  ["state", "import", "absent.json"],
+  ["state", "show"],
+  ["state", "delete", "n"],
+  ["state", "delete", "n"],
+  ["state", "set", "__n", "1"],
+  ["state", "check"],
+  ["state", "clear"],
+];
+
 describe("--output json, embedded and connected", () => {
   beforeAll(() => {
     for (const [name, text] of Object.entries(SCRIPTS)) sandbox.write(name, text);
@@ -152,6 +178,36 @@ describe("--output json, embedded and connected", () => {
     const embedded = await life((words) => words);
     expect(await life(connected)).toEqual(embedded);
     expect(embedded.map((document) => (document as Finished).code)).toEqual([0, 0, 0, 0, 1, 0, 0, 1, 0, 0]);
+  });
+
+  test("commands that change state, one after the other", async () => {
+    const life = async (place: (words: string[]) => string[]) => {
+      const documents: object[] = [];
+      for (const words of STATE_COMMANDS) {
+        const done = await sandbox.run(["--output", "json", ...place(words)], { env: CONFIGURATION });
+        documents.push(comparable(done));
+      }
+      return documents;
+    };
+    const embedded = await life((words) => words);
+    expect(await life(connected)).toEqual(embedded);
+    const codes = embedded.map((document) => (document as Finished).code);
+    expect(codes.map((code, i) => (code === 0 ? -1 : i)).filter((i) => i >= 0)).toEqual([7, 13, 17]);
+  });
+
+  test("what one process saves, the other sees", async () => {
+    await sandbox.run(connected(["exec", `State.save("global", "shared", "from the kernel")`]), {
+      env: CONFIGURATION,
+    });
+    const here = await sandbox.run(
+      [
+        "exec",
+        `local old = State.load("global", "shared") State.save("global", "shared", "from here") return old`,
+      ],
+      { env: CONFIGURATION },
+    );
+    const there = await sandbox.run(connected(["state", "get", "shared"]), { env: CONFIGURATION });
+    expect([here.stdout.trim(), there.stdout.trim()]).toEqual(["from the kernel", '"from here"']);
   });
 
   test("run and exec say where they ran", async () => {

@@ -13,7 +13,7 @@ import { SPELL_MINI } from "../support/gguf-models.ts";
 const EXPECTED: Record<string, { args?: string[]; lines: (string | RegExp)[] }> = {
   "quickstart.lua": { lines: ["What is 12*7+3?", /\b87\b/] },
   "hello.lua": {
-    lines: ["Hello from Lua 5.4", /Agent.*Config.*Debug.*JSON.*LocalLLM.*Provider.*Streaming.*Tool/],
+    lines: ["Hello from Lua 5.4", /Agent.*Config.*Debug.*JSON.*LocalLLM.*Provider.*State.*Streaming.*Tool/],
   },
   "arguments.lua": {
     args: ["first", "--name", "Ada", "--verbose"],
@@ -40,6 +40,17 @@ const EXPECTED: Record<string, { args?: string[]; lines: (string | RegExp)[] }> 
     lines: [/^build:\tfalse\t.*nowhere/, /^calculator:\tfalse\terror: ./, "file:\tfalse\ttrue"],
   },
   "files.lua": { lines: ["written:\ttrue", "first line", "second line", "still there:\tfalse"] },
+  "state.lua": {
+    lines: [
+      "run number:\t1",
+      "profile:\tAda\t2\ttrue",
+      "keys of ada:\tprofile theme",
+      "theme of bob:\tnil",
+      "mood:\tcurious\ttrue",
+      "draft:\tnot stored",
+      "theme of ada:\tnil",
+    ],
+  },
   "debug.lua": { lines: [/WARN \[example\] shown$/, "took time:\ttrue", "captured:\t1", /value/] },
   "structured.lua": {
     lines: ["person:\tinteger\tstring\ttrue", /^vote:\t(yes|no)$/, /^false\t.*"not" cannot be held: #$/],

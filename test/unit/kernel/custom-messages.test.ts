@@ -31,6 +31,17 @@ describe("custom messages: content to request", () => {
       { command: "pull", model: "a:b", force: true, quantization: "Q8_0" },
       { type: "model", command: "pull", model: "a:b", force: true, quantization: "Q8_0" },
     ],
+    [
+      "state_request",
+      { command: "set", scope: "user:a", key: "k", value: null },
+      { type: "state", command: "set", scope: "user:a", key: "k", value: null },
+    ],
+    ["state_request", { command: "list", scope: null }, { type: "state", command: "list" }],
+    [
+      "state_request",
+      { command: "import", value: { "global:a": { $bytes: "/w==" } } },
+      { type: "state", command: "import", state: { "global:a": new Uint8Array([255]) }, merge: false },
+    ],
     ["kernel_status_request", {}, { type: "kernel_status" }],
   ])("%s %j", (type, content, request) => {
     expect(customRequest(type, content)).toEqual(request as never);
@@ -47,7 +58,9 @@ describe("custom messages: content to request", () => {
     ["tool_request", { command: "invoke", params: {} }, '"name"'],
     ["tool_request", { command: "invoke", name: "x", params: [] }, '"params"'],
     ["tool_request", { command: "invoke", name: "x", timeout: -1 }, '"timeoutSeconds"'],
-    ["state_request", { command: "get", key: "k" }, "keeps no state yet"],
+    ["state_request", { command: "get" }, '"key"'],
+    ["state_request", { command: "repair" }, "Unknown state command: repair"],
+    ["session_request", { command: "list" }, "keeps no sessions yet"],
   ])("%s %j is refused: %s", (type, content, message) => {
     expect(() => customRequest(type, content)).toThrow(message);
   });

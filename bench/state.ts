@@ -1,0 +1,42 @@
+import { join } from "node:path";
+import { LLMSPELL, medians, run, Scratch } from "./measure.ts";
+import { type Row, row } from "./row.ts";
+
+const ROUNDS = 5;
+const CALLS = "300";
+/** What the reference publishes as its goals, in microseconds. */
+const REFERENCE = { write: 5000, read: 1000 };
+
+/** What reading and writing state costs a script; a write survives the end of the process when it returns. */
+export async function state(): Promise<Row[]> {
+  using scratch = new Scratch();
+  const script = join(import.meta.dir, "lua", "state.lua");
+  const peer = join(import.meta.dir, "peer", "sqlite.ts");
+  const printed = async (command: readonly string[]) => Number((await run(command, scratch)).stdout);
+  const ours = (kind: string) => () =>
+    printed([LLMSPELL, "run", script, "--", "--kind", kind, "--calls", CALLS]);
+  const limit = (kind: string) => () =>
+    printed([process.execPath, peer, join(scratch.path, "peer.db"), kind, CALLS]);
+  const times = await medians(ROUNDS, {
+    write: ours("write"),
+    read: ours("read"),
+    writeLimit: limit("write"),
+    readLimit: limit("read"),
+  });
+  return (["write", "read"] as const).flatMap((kind) => [
+    row({
+      name: `state: ${kind} from Lua, median`,
+      unit: "µs",
+      ours: times[kind],
+      peer: { name: "bun:sqlite without scripts (limit)", figure: times[`${kind}Limit`] },
+      target: { of: "ours", at: "most", value: kind === "write" ? 60 : 25 },
+    }),
+    row({
+      name: `state: ${kind} from Lua, against the reference's goal`,
+      unit: "µs",
+      ours: times[kind],
+      peer: { name: "goal of the reference", figure: REFERENCE[kind] },
+      target: { of: "ratio", at: "most", value: 1 },
+    }),
+  ]);
+}
