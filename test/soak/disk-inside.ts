@@ -206,7 +206,7 @@ const backups: Case = async (random) => {
   checkSound(await backup("an import", "state", "import", "values.json"), "an import");
   const first = JSON.parse((await backup("a backup", "backup", "create")).stdout);
   checkSound(await backup("a change", "state", "set", "k0", "changed"), "a change");
-  const left = between(random, 0, 60) * 4 * KIB;
+  const left = between(random, 0, 20) * 4 * KIB;
   disk.fill(left);
   const what = `a backup with ${left} bytes free`;
   const restores = random() < 0.5;
@@ -237,7 +237,7 @@ const keys: Case = async (random) => {
   using disk = new SmallDisk(1_000 * KIB, false);
   const { box } = disk;
   checkSound(await run(box, "a key", "keys", "add", "first", "sk-first-0123456789"), "a key");
-  const left = between(random, 0, 8) * 4 * KIB;
+  const left = between(random, 0, 3) * 4 * KIB;
   disk.fill(left);
   const what = `a key with ${left} bytes free`;
   const worked = judge(await run(box, what, "keys", "add", "second", "sk-second-0123456789"), what);
