@@ -75,6 +75,7 @@ export const StateGlobal: GlobalDecl = {
   name: "State",
   doc: "Values that stay: kept in the data directory, for the next run and for other processes, unless the configuration says otherwise.",
   when: "state",
+  bothSpellings: true,
   functions: {
     save: wait({
       doc: "Stores a value. When it returns, the value survives the end of the process. Raises on functions, cycles and keys that are not allowed.",

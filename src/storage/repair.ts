@@ -2,7 +2,7 @@
  * A new database from what can be read of a damaged one. The old files are kept beside it under another name. Nothing
  * is changed while another process has the database open.
  */
-import { Database, SQLiteError } from "bun:sqlite";
+import { Database, SQLiteError, type Statement } from "bun:sqlite";
 import { existsSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { SpellError } from "../core/errors.ts";
@@ -82,20 +82,28 @@ function problemsOf(db: Database): string[] {
   }
 }
 
+interface Table {
+  name: string;
+  type: "table" | "virtual";
+  /** 1 for a table without row numbers. */
+  wr: 0 | 1;
+}
+
 async function copyReadable(old: Database, fresh: Storage): Promise<Repaired["tables"]> {
+  // Shadow tables are written by the virtual table that they belong to.
   const tables = fresh.read(
     (db) =>
       db
         .query(
-          "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name <> 'migration' ORDER BY rowid",
+          "SELECT name, type, wr FROM pragma_table_list WHERE schema = 'main' AND type IN ('table', 'virtual') AND name NOT LIKE 'sqlite_%' AND name <> 'migration' ORDER BY type, name",
         )
-        .values() as [string][],
+        .all() as Table[],
   );
   const copied: Repaired["tables"] = [];
-  for (const [name] of tables) {
-    const { rows, lost } = readableRows(old, name);
-    const kept = await fresh.write((db) => insertAll(db, name, rows));
-    copied.push({ name, kept, lost });
+  for (const table of tables) {
+    const { rows, lost } = readableRows(old, table);
+    const kept = await fresh.write((db) => insertAll(db, table.name, rows));
+    copied.push({ name: table.name, kept, lost });
   }
   return copied;
 }
@@ -103,40 +111,37 @@ async function copyReadable(old: Database, fresh: Storage): Promise<Repaired["ta
 type Row = Record<string, unknown>;
 
 /** Walks a table forwards, then backwards from its end, so that one bad page costs only what is on it. */
-function readableRows(db: Database, table: string): { rows: Row[]; lost: number | null } {
+function readableRows(db: Database, { name, type, wr }: Table): { rows: Row[]; lost: number | null } {
+  if (wr === 1) {
+    const rows: Row[] = [];
+    const whole = walk(db, `SELECT * FROM "${name}"`, (row) => rows.push(row));
+    return { rows, lost: whole ? 0 : null };
+  }
   const rows = new Map<number, Row>();
-  const walk = (direction: "ASC" | "DESC") => {
-    try {
-      for (const row of db
-        .query(`SELECT rowid AS "rowid ", * FROM "${table}" ORDER BY rowid ${direction}`)
-        .iterate()) {
-        const { "rowid ": id, ...columns } = row as Row;
-        rows.set(Number(id), columns);
-      }
-      return true;
-    } catch (error) {
-      if (!(error instanceof SQLiteError)) throw error;
-      return false;
-    }
-  };
-  if (walk("ASC")) return { rows: [...rows.values()], lost: 0 };
-  walk("DESC");
-  probe(db, table, rows);
+  const keep = ({ "rowid ": id, ...columns }: Row) =>
+    rows.set(Number(id), type === "virtual" ? { rowid: id, ...columns } : columns);
+  const select = `SELECT rowid AS "rowid ", * FROM "${name}"`;
+  const inOrder = (order: string) => walk(db, `${select} ORDER BY rowid ${order}`, keep);
+  if (inOrder("ASC")) return { rows: [...rows.values()], lost: 0 };
+  inOrder("DESC");
+  // The walks stop at the first bad page from either side: ask for each row between.
+  const last = [...rows.keys()].reduce((most, id) => Math.max(most, id), 0);
+  for (let id = 1; id <= last; id++) if (!rows.has(id)) walk(db, `${select} WHERE rowid = ${id}`, keep);
   return { rows: [...rows.values()], lost: null };
 }
 
-/** Asks for each row between those that were found: the walks stop at the first bad page from either side. */
-function probe(db: Database, table: string, rows: Map<number, Row>): void {
-  const ids = [...rows.keys()];
-  const last = Math.max(0, ...ids);
-  for (let id = 1; id <= last; id++) {
-    if (rows.has(id)) continue;
-    try {
-      const row = db.query(`SELECT * FROM "${table}" WHERE rowid = ?`).get(id) as Row | null;
-      if (row !== null) rows.set(id, row);
-    } catch (error) {
-      if (!(error instanceof SQLiteError)) throw error;
-    }
+/** Whether it came to the end. */
+function walk(db: Database, sql: string, keep: (row: Row) => void): boolean {
+  let statement: Statement | undefined;
+  try {
+    statement = db.prepare(sql);
+    for (const row of statement.iterate()) keep(row as Row);
+    return true;
+  } catch (error) {
+    if (!(error instanceof SQLiteError)) throw error;
+    return false;
+  } finally {
+    statement?.finalize();
   }
 }
 

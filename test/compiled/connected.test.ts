@@ -207,7 +207,7 @@ describe("--output json, embedded and connected", () => {
       { env: CONFIGURATION },
     );
     const there = await sandbox.run(connected(["state", "get", "shared"]), { env: CONFIGURATION });
-    expect([here.stdout.trim(), there.stdout.trim()]).toEqual(["from the kernel", '"from here"']);
+    expect([here.stdout.trim(), there.stdout.trim()]).toEqual(['"from the kernel"', '"from here"']);
   });
 
   test("run and exec say where they ran", async () => {

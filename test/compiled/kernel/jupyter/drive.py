@@ -71,6 +71,18 @@ found["unknown"] = [found["unknown"]["msg_type"], found["unknown"]["content"]]
 message = client.session.msg("tool_request", {"command": "invoke", "name": "calculator", "params": {"expression": "6*7"}})
 client.shell_channel.send(message)
 found["tool"] = reply_to(message["header"]["msg_id"], client.get_shell_msg)["content"]
+found["state"] = []
+for content in (
+    {"command": "set", "scope": "user:ada", "key": "n", "value": {"list": [1, None, {"$bytes": "/w=="}]}},
+    {"command": "get", "key": "user:ada:n"},
+    {"command": "list", "scope": "user:ada"},
+    {"command": "show"},
+    {"command": "explode"},
+):
+    message = client.session.msg("state_request", content)
+    client.shell_channel.send(message)
+    found["state"].append(reply_to(message["header"]["msg_id"], client.get_shell_msg)["content"])
+found["state_in_lua"] = run("return State.load('user:ada', 'n').list[3] == '\\xff'")
 found["debug"] = control("debug_request", {"type": "request", "seq": 7, "command": "initialize", "arguments": {}})["content"]
 
 # control, completion and the heartbeat are answered while a cell runs; an interrupt ends it

@@ -106,6 +106,15 @@ describe.skipIf(python === undefined)("Jupyter's own clients", () => {
       expect.objectContaining({ status: "error", ename: "UnknownMessage" }),
     ]);
     expect(found.tool).toMatchObject({ status: "ok", tool: "calculator" });
+    const value = { list: [1, null, { $bytes: "/w==" }] };
+    expect(found.state).toMatchObject([
+      { status: "ok", key: "n" },
+      { status: "ok", found: true, value },
+      { status: "ok", keys: ["n"], count: 1 },
+      { status: "ok", state: { "user:ada:n": value } },
+      { status: "error", error: expect.stringContaining("Unknown state command: explode") },
+    ]);
+    expect(result("state_in_lua")["text/plain"]).toBe("true");
     expect(found.debug).toMatchObject({ type: "response", request_seq: 7, success: false });
 
     expect(found.while_busy).toEqual(["Tool"]);
