@@ -6,6 +6,7 @@ import { abortError, withDeadline } from "./deadline.ts";
 import { Lifecycle } from "./lifecycle.ts";
 import { AgentMetrics } from "./metrics.ts";
 import { withRun } from "./run-scope.ts";
+import type { SavedConversations } from "./saved-state.ts";
 import type { Agent, AgentEvent, AgentInput, AgentKind, AgentListener, AgentOutput } from "./service.ts";
 import type { ResolvedConfig } from "./settings.ts";
 import type { Behaviour } from "./turn.ts";
@@ -64,6 +65,14 @@ export class ManagedAgent implements Agent {
       return { status: "Unhealthy", message: `The agent is ${state}${lastError ? `: ${lastError}` : ""}` };
     const last = this.lifecycle.lastTurnError;
     return last === undefined ? { status: "Healthy" } : { status: "Degraded", message: last };
+  }
+
+  conversations(): SavedConversations {
+    return this.behaviour.memory?.conversations() ?? {};
+  }
+
+  restore(conversations: SavedConversations): void {
+    this.behaviour.memory?.restore(conversations);
   }
 
   terminate(): void {

@@ -19,6 +19,11 @@ export class Conversation {
     return this.turns.flatMap((turn) => turn.messages);
   }
 
+  /** The turns that are kept, oldest first. */
+  saved(): TurnMessages[] {
+    return this.turns.map((turn) => turn.messages);
+  }
+
   add(messages: TurnMessages): void {
     const bytes = Buffer.byteLength(JSON.stringify(messages));
     this.turns.push({ messages, bytes });

@@ -10,6 +10,7 @@ import type { SpellModel } from "../models/service.ts";
 import type { ToolDefinition, ToolService } from "../tools/service.ts";
 import { Conversation } from "./conversation.ts";
 import { runLoop } from "./loop.ts";
+import type { SavedConversations } from "./saved-state.ts";
 import type { AgentConfig, AgentInput } from "./service.ts";
 import type { ResolvedConfig } from "./settings.ts";
 import type { Behaviour, Turn } from "./turn.ts";
@@ -17,6 +18,19 @@ import type { Behaviour, Turn } from "./turn.ts";
 export class LlmBehaviour implements Behaviour {
   /** By conversation id; "" is the agent's own. */
   private readonly conversations = new Map<string, Conversation>();
+
+  readonly memory = {
+    conversations: (): SavedConversations =>
+      Object.fromEntries([...this.conversations].map(([id, conversation]) => [id, conversation.saved()])),
+    restore: (saved: SavedConversations): void => {
+      this.conversations.clear();
+      for (const [id, turns] of Object.entries(saved)) {
+        const conversation = new Conversation(this.config.maxConversationLength);
+        for (const messages of turns) conversation.add(messages);
+        this.conversations.set(id, conversation);
+      }
+    },
+  };
 
   constructor(
     private readonly config: ResolvedConfig,

@@ -6,6 +6,7 @@ import type { CompositeRouting } from "./composite.ts";
 import type { ExecutionContexts } from "./contexts.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 import type { AgentMetrics } from "./metrics.ts";
+import type { SavedConversations } from "./saved-state.ts";
 import type { SharedMemory } from "./shared-memory.ts";
 
 export interface AgentConfig {
@@ -135,6 +136,10 @@ export interface Agent {
    * @throws SpellError invalid_argument, limit, timeout, interrupted, deadlock, provider, context_overflow, model_invalid
    */
   execute(input: AgentInput, run: RunContext, listener?: AgentListener): Promise<AgentOutput>;
+  /** What it remembers of earlier turns; empty where it remembers nothing. */
+  conversations(): SavedConversations;
+  /** Remembers these instead. */
+  restore(conversations: SavedConversations): void;
   /** Ends running turns with `interrupted` and the agent for good. */
   terminate(): void;
 }

@@ -1,4 +1,5 @@
 import type { RunContext } from "../kernel/services.ts";
+import type { SavedConversations } from "./saved-state.ts";
 import type { AgentEvent, AgentInput, AgentOutput } from "./service.ts";
 
 /** One turn, as the kind of an agent sees it. */
@@ -16,6 +17,11 @@ export interface Behaviour {
   run(turn: Turn): Promise<Omit<AgentOutput, "durationMs">>;
   /** Bytes held between turns. */
   readonly heldBytes: number;
+  /** What is remembered of earlier turns, where anything is. */
+  readonly memory?: {
+    conversations(): SavedConversations;
+    restore(conversations: SavedConversations): void;
+  };
 }
 
 /** An agent without a model: it answers with what it was told. */

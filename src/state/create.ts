@@ -31,7 +31,7 @@ export interface StateDependencies {
 
 /** @throws SpellError config, io */
 export async function createStateService(dependencies: StateDependencies): Promise<StateService> {
-  const { config, env, hooks, events } = dependencies;
+  const { config, log, env, hooks, events } = dependencies;
   const settings = config.current.runtime.state_persistence;
   if (!settings.enabled)
     throw new SpellError("config", "Cannot use state: it is switched off", {
@@ -46,6 +46,7 @@ export async function createStateService(dependencies: StateDependencies): Promi
   const records = new StateRecords(backend, codec, FIRST_SCHEMA_VERSION);
   const note = await backend.get(SCHEMA_VERSION_NOTE);
   if (note !== undefined) records.schemaVersion = String(codec.decode(note));
+  log.debug("kernel", "state opened", { backend: backend.name, schema_version: records.schemaVersion });
   const emitsEvents = () => config.current.events.enabled && config.current.events.emit_state_events;
   return new State(records, new StateAccess(records, { hooks, events, emitsEvents }));
 }

@@ -112,10 +112,8 @@ export class StateRecords implements RawState {
   }
 }
 
-const withExpected = <C extends Exclude<StateChange, { type: "clear" }> | StateChange>(
-  change: C,
-  expected: number | undefined,
-): C => (expected === undefined ? change : { ...change, expected });
+const withExpected = (change: StateChange, expected: number | undefined): StateChange =>
+  expected === undefined || change.type === "clear" ? change : { ...change, expected };
 
 function versionsOf(applied: Applied): Extract<Applied, { applied: true }> {
   if (applied.applied) return applied;

@@ -1,8 +1,8 @@
 /** Methods of an agent for its life: state, transitions, end. */
 import { Type } from "typebox";
 import type { Lifecycle } from "../../agents/lifecycle.ts";
+import { loadAgent, SAVED_AGENTS, saveAgent } from "../../agents/saved-state.ts";
 import type { Agent } from "../../agents/service.ts";
-import { SpellError } from "../../core/errors.ts";
 import { AnyValue, type FunctionDecl, methodsOf, optional, param } from "../declare.ts";
 import { present, type Table } from "./fields.ts";
 
@@ -28,19 +28,6 @@ const reads = (
   aliases: string[] = [],
 ): FunctionDecl => wait({ doc, params: [], returns, aliases, handler: (ctx) => read(ctx.self) ?? null });
 
-const persistence = (doc: string, action: string, returns: string): FunctionDecl =>
-  wait({
-    doc: `${doc} Raises without state persistence.`,
-    params: [],
-    returns,
-    handler: (ctx) => {
-      throw new SpellError(
-        "config",
-        `Cannot ${action} the state of agent "${ctx.self.name}": there is no state persistence`,
-      );
-    },
-  });
-
 export const lifecycleMethods: Record<string, FunctionDecl> = {
   get_state: reads(
     "The state: Uninitialized, Initializing, Ready, Running, Paused, Terminating, Terminated, Error or Recovering.",
@@ -54,9 +41,30 @@ export const lifecycleMethods: Record<string, FunctionDecl> = {
     returns: "nil",
     handler: () => null,
   }),
-  save_state: persistence("Keeps the conversation beyond the process.", "save", "nil"),
-  load_state: persistence("Takes a kept conversation up again.", "load", "boolean"),
-  delete_state: persistence("Forgets a kept conversation.", "delete", "nil"),
+  save_state: wait({
+    doc: 'Keeps the conversation beyond the process, under the agent\'s name (`State.load("agent_state", name)`). Raises where state is switched off.',
+    params: [],
+    returns: "nil",
+    handler: async (ctx) => {
+      await saveAgent(await ctx.services.state(), ctx.self, { correlationId: ctx.run.id });
+      return null;
+    },
+  }),
+  load_state: wait({
+    doc: "Takes a kept conversation up again; false where there is none. Raises where state is switched off.",
+    params: [],
+    returns: "boolean",
+    handler: async (ctx) => loadAgent(await ctx.services.state(), ctx.self),
+  }),
+  delete_state: wait({
+    doc: "Forgets a kept conversation. Raises where state is switched off.",
+    params: [],
+    returns: "nil",
+    handler: async (ctx) => {
+      await (await ctx.services.state()).delete(SAVED_AGENTS, ctx.self.name);
+      return null;
+    },
+  }),
   initialize: transition("Makes the agent Ready; it is when it has been built.", (l) => l.initialize()),
   start: transition("Ready to Running.", (l) => l.start()),
   stop: transition("Running or Paused to Ready.", (l) => l.stop()),

@@ -113,9 +113,9 @@ luaTable("Agents' tools, state and measures", {
       `nil "warning" "string"`,
     ],
     [
-      "raises without state persistence",
-      `pcall(a.save_state, a), pcall(a.load_state, a), pcall(a.delete_state, a), a:set_state({})`,
-      /^false false false nil$/,
+      "keeps its conversation",
+      `local none = a:load_state() a:save_state() local kept = a:load_state() local saved = State.load("agent_state", a.name or "a") a:delete_state() return none, kept, saved ~= nil and saved.state.execution_state, a:load_state(), a:set_state({})`,
+      /^false true "Idle" false nil$/,
     ],
     [
       "is gone when destroyed",

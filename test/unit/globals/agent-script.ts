@@ -9,14 +9,20 @@ import type { Services } from "../../../src/kernel/services.ts";
 import type { SpellModel } from "../../../src/models/service.ts";
 import type { ToolDefinition } from "../../../src/tools/service.ts";
 import { testRun, world } from "../agents/support.ts";
+import { stateWith } from "../state/support.ts";
 
 export type Fields = Record<string, ScriptValue>;
 
 /** The Agent global as a script reaches it, on scripted models. */
 export function script(models: Record<string, SpellModel> = {}, definitions: ToolDefinition[] = []) {
   const { agents, tools } = world(models, definitions);
+  let state: ReturnType<typeof stateWith> | undefined;
   const services = {
     log: silentLog,
+    state: () => {
+      state ??= stateWith();
+      return state;
+    },
     agents: async () => agents,
     tools: async () => tools,
   } as unknown as Services;

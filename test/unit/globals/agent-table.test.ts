@@ -196,11 +196,21 @@ describe("An agent's methods", () => {
     });
   });
 
-  test("raise for saved state while there is no persistence", async () => {
-    const { call, method } = script({ m: new ScriptedModel([]) });
+  test("keep their conversation, forget it, and take it up again", async () => {
+    const model = new ScriptedModel([says("Hello Ada"), says("Again")]);
+    const { call, method } = script({ m: model });
     const ada = await call("create", { model: "m", name: "ada" });
-    for (const fn of ["save_state", "load_state", "delete_state"]) {
-      expect((await failureOf(method(ada, fn))).message).toContain("there is no state persistence");
-    }
+    expect(await method(ada, "load_state")).toBe(false);
+    await method(ada, "execute", "I am Ada");
+    await method(ada, "save_state");
+    await method(ada, "destroy");
+    const again = await call("create", { model: "m", name: "ada" });
+    expect(await method(again, "load_state")).toBe(true);
+    await method(again, "execute", "Who am I?");
+    const prompt = JSON.stringify(model.requests.at(-1)?.prompt);
+    expect(prompt).toContain("I am Ada");
+    expect(prompt).toContain("Hello Ada");
+    await method(again, "delete_state");
+    expect(await method(again, "load_state")).toBe(false);
   });
 });
