@@ -147,7 +147,7 @@ export async function backup(): Promise<Row[]> {
         unit: "µs",
         ours: figure("migrate"),
         peer: { name: "SQLite: the rows inserted", figure: (figure("insert") * 1000) / ENTRIES },
-        target: most(25),
+        target: most(50),
       }),
       row({
         name: "backup: 100 K entries, full",
@@ -161,7 +161,7 @@ export async function backup(): Promise<Row[]> {
         unit: "ms",
         ours: figure("incremental"),
         peer: null,
-        target: most(2500),
+        target: most(3000),
       }),
       row({
         name: "backup: 100 K entries, checked and restored",
