@@ -17,6 +17,7 @@ const SUITES: Record<string, () => Promise<Row[]>> = {
   hooks: async () => (await import("./hooks.ts")).hooks(),
   inference: async () => (await import("./inference.ts")).inference(),
   grammar: async () => (await import("./grammar.ts")).grammar(),
+  backup: async () => (await import("./backup.ts")).backup(),
   embeddings: async () => (await import("./embeddings.ts")).embeddings(),
   jupyter: async () => (await import("./jupyter.ts")).jupyter(),
   sessions: async () => (await import("./sessions.ts")).sessions(),

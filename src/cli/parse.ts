@@ -32,19 +32,21 @@ export async function parse(argv: readonly string[], env: Env): Promise<Invocati
   const words = dashes === -1 ? [...argv] : argv.slice(0, dashes);
   const rest = dashes === -1 ? [] : argv.slice(dashes + 1);
 
-  const { path, command, others } = await findPath(words);
+  const { path, command, leading, others } = await findPath(words);
   const declared = [...(command?.options ?? [])];
+  const hasOwn = declared.some(({ flag }) => GLOBAL_OPTIONS.some((global) => global.flag === flag));
+  const before = hasOwn ? givenGlobals(leading) : {};
   const shadowed = new Set(declared.flatMap((o) => (o.short === undefined ? [] : [o.short])));
   const globals = GLOBAL_OPTIONS.map((o) =>
     o.short !== undefined && shadowed.has(o.short) ? withoutShort(o) : o,
   );
   const flags = declared.concat(globals.filter((g) => !declared.some((d) => d.flag === g.flag)));
 
-  const guarded = guardWords(others, flags, path);
+  const guarded = guardWords(hasOwn ? others : [...leading, ...others], flags, path);
   if (rest.length > 0 && command?.scriptArgs !== true) guarded.push(...rest.map((word) => GUARD + word));
   const parsed = runCac(path, command, flags, guarded);
   const values = readOptions(path, flags, parsed.options, env);
-  const help = values.help === true;
+  const help = values.help === true || before.help === true;
   const version = values.version === true && command === undefined;
   if (command?.run === undefined && !help && !version) throw missingCommand(path, command);
   return {
@@ -52,11 +54,20 @@ export async function parse(argv: readonly string[], env: Env): Promise<Invocati
     command,
     args: command?.run === undefined || help ? {} : readArgs(path, command, parsed.args),
     options: values,
-    globals: withoutFlagsOf(declared, values),
+    globals: { ...withoutFlagsOf(declared, values), ...before },
     scriptArgs: command?.scriptArgs === true ? rest : [],
     help,
     version,
   };
+}
+
+/** In front of a command that has an `--output` of its own, the global one is meant. */
+function givenGlobals(leading: readonly string[]): OptionValues {
+  const guarded = guardWords(leading, GLOBAL_OPTIONS, []);
+  const values = readOptions([], GLOBAL_OPTIONS, runCac([], undefined, GLOBAL_OPTIONS, guarded).options, {});
+  const isGiven = (name: string) =>
+    guarded.some((word) => word === `--${name}` || word.startsWith(`--${name}=`));
+  return Object.fromEntries(Object.entries(values).filter(([name]) => isGiven(name)));
 }
 
 /** A command's own `--output` is not the global one. */
@@ -70,12 +81,13 @@ function withoutShort(option: OptionDecl): OptionDecl {
   return copy;
 }
 
-/** Follows command words through the tree; everything else stays, in order. */
+/** Follows command words through the tree; everything else stays, in order: before the first of them, and after. */
 async function findPath(
   words: readonly string[],
-): Promise<{ path: string[]; command: CommandDecl | undefined; others: string[] }> {
+): Promise<{ path: string[]; command: CommandDecl | undefined; leading: string[]; others: string[] }> {
   const path: string[] = [];
-  const others: string[] = [];
+  const leading: string[] = [];
+  let others = leading;
   let command: CommandDecl | undefined;
   for (let i = 0; i < words.length; i++) {
     const word = words[i]!;
@@ -106,10 +118,11 @@ async function findPath(
         didYouMean(word, names) ?? `Known: ${names.join(", ")}`,
       );
     }
+    if (path.length === 0) others = [];
     command = next;
     path.push(next.name);
   }
-  return { path, command, others };
+  return { path, command, leading, others: others === leading ? [] : others };
 }
 
 function commandLine(path: readonly string[]): string {

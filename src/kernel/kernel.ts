@@ -270,6 +270,7 @@ class Kernel implements LocalKernel, Services {
     return this.stateService.get();
   }
 
+  // These two know each other: the compiler needs to be told.
   backups(): Promise<BackupService> {
     return this.backupService.get();
   }

@@ -188,12 +188,74 @@ const settings: Case = async (random) => {
   return trusted && written;
 };
 
+/** A backup is there whole or not at all; one that was there is restored or the state stays as it is. */
+const backups: Case = async (random) => {
+  using disk = new SmallDisk(16_000 * KIB, false);
+  const { box } = disk;
+  box.write(
+    "backup.toml",
+    `[runtime.state_persistence.backup]\nbackup_dir = "${join(box.home, "backups")}"\n`,
+  );
+  const backup = (what: string, ...args: string[]) =>
+    run(box, what, "-c", "backup.toml", "--output", "json", ...args);
+  const values = Array.from({ length: 200 }, (_, i) => [
+    `global:k${i}`,
+    String(random()).repeat(between(random, 1, 200)),
+  ]);
+  box.write("values.json", JSON.stringify(Object.fromEntries(values)));
+  checkSound(await backup("an import", "state", "import", "values.json"), "an import");
+  const first = JSON.parse((await backup("a backup", "backup", "create")).stdout);
+  checkSound(await backup("a change", "state", "set", "k0", "changed"), "a change");
+  const left = between(random, 0, 20) * 4 * KIB;
+  disk.fill(left);
+  const what = `a backup with ${left} bytes free`;
+  const restores = random() < 0.5;
+  const args = restores ? ["backup", "restore", first.backup_id] : ["backup", "create"];
+  const worked = judge(await backup(what, ...args), what);
+  disk.grow();
+  const { backups: listed } = JSON.parse((await backup(what, "backup", "list")).stdout);
+  check(restores || listed.length === (worked ? 2 : 1), `${what}: the backups`, listed);
+  for (const { id } of listed) {
+    const { stdout } = await backup(what, "backup", "validate", id);
+    check(JSON.parse(stdout).is_valid === true, `${what}: a backup is damaged`, stdout);
+  }
+  const shown = JSON.parse((await backup(what, "state", "get", "k0")).stdout);
+  check(
+    shown === (restores && worked ? values[0]![1] : "changed"),
+    `${what}: the state is neither the old one nor the new`,
+    shown,
+  );
+  const again = await backup(what, "backup", "create");
+  check(again.code === 0, `${what}: the backup after it fails`, again);
+  const remains = filesBelow(join(box.home, "backups")).filter((path) => path.endsWith(".tmp"));
+  check(remains.length === 0, `${what}: left half-written`, remains);
+  return worked;
+};
+
+/** A key is stored, or the keys that were there are. */
+const keys: Case = async (random) => {
+  using disk = new SmallDisk(1_000 * KIB, false);
+  const { box } = disk;
+  checkSound(await run(box, "a key", "keys", "add", "first", "sk-first-0123456789"), "a key");
+  const left = between(random, 0, 3) * 4 * KIB;
+  disk.fill(left);
+  const what = `a key with ${left} bytes free`;
+  const worked = judge(await run(box, what, "keys", "add", "second", "sk-second-0123456789"), what);
+  const { keys: listed } = JSON.parse((await run(box, what, "keys", "list", "--output", "json")).stdout);
+  const names = listed.map((key: { provider: string; masked: string }) => `${key.provider} ${key.masked}`);
+  const expected = ["first sk-…6789", ...(worked ? ["second sk-…6789"] : [])];
+  check(names.join() === expected.join(), `${what}: the keys`, names);
+  return worked;
+};
+
 const CASES: readonly [name: string, test: Case][] = [
   ["extraction, full everywhere", extraction(true)],
   ["extraction, full home", extraction(false)],
   ["model import", modelImport],
   ["file operations", fileOperations],
   ["settings", settings],
+  ["backups", backups],
+  ["keys", keys],
 ];
 
 async function main(): Promise<void> {

@@ -5,6 +5,7 @@ import { ask, type ReplyFields } from "../ask.ts";
 import type { ArgValues, CommandDecl, CommandIo, OptionDecl, OptionValues } from "../command.ts";
 import { connectable } from "../connect-options.ts";
 import { EXIT } from "../exit-codes.ts";
+import { usageError } from "../usage.ts";
 import { wholeNumber } from "../whole-number.ts";
 
 const backup = { name: "backup", doc: "Id of the backup, or path of its .backup file" };
@@ -104,8 +105,13 @@ const isPath = (name: string): boolean => /[/\\]/.test(name) || name.endsWith(".
 const named = (io: CommandIo, name: string): string => (isPath(name) ? resolve(io.cwd, name) : name);
 
 async function create(io: CommandIo, _args: ArgValues, options: OptionValues): Promise<number> {
-  await refuseForgetful(io);
   const { output, description } = options;
+  if (["text", "json", "pretty"].includes(output as string))
+    throw usageError(
+      `Cannot use --output: here it names a file: ${output}`,
+      `\`llmspell --output ${output} backup create\` is about the result; a file may be ./${output}`,
+    );
+  await refuseForgetful(io);
   const reply = await ask(io, "Backup error", {
     type: "backup",
     command: "create",

@@ -55,7 +55,10 @@ const StatePersistence = section("The State global.", {
     "sqlite",
     "Where state is kept; file, sled and rocksdb mean sqlite, memory forgets it at the end",
   ),
-  schema_directory: unset.text("Path of the database; in the data directory when absent", PATH),
+  schema_directory: unset.text(
+    "Directory of the database and of schema files; when absent both are in the data directory (schema files in `schemas`)",
+    PATH,
+  ),
   migration_enabled: flag(false, "Allow schema migrations"),
   backup_on_migration: flag(true, "Back up before a migration"),
   backup_enabled: flag(false, "Allow backups"),

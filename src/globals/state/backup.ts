@@ -6,9 +6,15 @@ import { backupFields, cleanupFields, validationFields } from "../../state/backu
 import { type FunctionDecl, optional, param, wait } from "../declare.ts";
 
 const when = "state_backup" as const;
-const idParam = param("id", Type.String(), "Id of the backup, or the path of its `.backup` file");
+const idParam = param("id", Type.String(), "Id of the backup");
 
 type Fields = Record<string, ScriptValue>;
+
+/** A script names backups of the directory only: paths are for people. @throws SpellError not_found */
+function onlyId(id: string): string {
+  if (/^\w+$/.test(id)) return id;
+  throw new SpellError("not_found", `Backup not found: ${id}`);
+}
 
 /** Seconds since 1970, as `os.time` counts. */
 const seconds = (time: string): number => Math.floor(Date.parse(time) / 1000);
@@ -87,7 +93,7 @@ export const backupFunctions: Record<string, FunctionDecl> = {
     handler: ({ services, run }, id) =>
       orFailure(
         async () => {
-          const restored = await (await services.backups()).restore(id, { signal: run.signal });
+          const restored = await (await services.backups()).restore(onlyId(id), { signal: run.signal });
           return {
             success: true,
             backup_id: restored.backupId,
@@ -106,7 +112,7 @@ export const backupFunctions: Record<string, FunctionDecl> = {
     handler: ({ services }, id) =>
       orFailure(
         async () => {
-          const fields = validationFields(await (await services.backups()).validate(id));
+          const fields = validationFields(await (await services.backups()).validate(onlyId(id)));
           const [first] = fields.errors;
           return {
             ...fields,

@@ -1,20 +1,20 @@
 /** The backup service over state, a directory and the settings. */
+import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import type { Config } from "../../config/schema.ts";
 import { messageOf, SpellError } from "../../core/errors.ts";
 import type { Log } from "../../core/log.ts";
 import type { EventService } from "../../events/service.ts";
 import type { ConfigService } from "../../kernel/services.ts";
-import type { StateChange } from "../backend.ts";
 import type { StateCipher } from "../cipher.ts";
-import { SCHEMA_VERSION_NOTE } from "../create.ts";
 import { stateCipher } from "../key-source.ts";
 import type { MigrationService } from "../migration/service.ts";
-import type { RawState, StateService } from "../service.ts";
-import { chainOf, contentProblems, stateOf } from "./chain.ts";
+import type { StateService } from "../service.ts";
+import { chainOf, contentProblems } from "./chain.ts";
 import { baseOf, writeSnapshot } from "./create.ts";
-import { BackupDirectory, readBackup } from "./directory.ts";
+import { BackupDirectory, metaBeside, readBackup } from "./directory.ts";
 import { isIncremental } from "./metadata.ts";
+import { restoreState } from "./restore.ts";
 import { planRetention, type RetentionPolicy } from "./retention.ts";
 import type {
   BackupInfo,
@@ -27,7 +27,6 @@ import type {
   StorageUsage,
   Validation,
 } from "./service.ts";
-import type { SnapshotEntry } from "./snapshot-file.ts";
 
 export interface BackupDependencies {
   config: ConfigService;
@@ -79,6 +78,7 @@ class Backups implements BackupService {
   /** One that is to be restored, or on which another builds, stays: retention runs after, not here. */
   private async write(directory: BackupDirectory, options: CreateOptions): Promise<BackupInfo> {
     const { incremental = false, description, output, signal } = options;
+    if (output !== undefined) refuseExisting(output);
     const nowMs = Date.now();
     const id = directory.newId(nowMs);
     const { compression_enabled, compression_type, compression_level, incremental_enabled, max_backups } =
@@ -168,7 +168,13 @@ class Backups implements BackupService {
       const { id } = backup.metadata;
       await this.publish("restore.started", { backup_id: id, dry_run: options.dryRun === true });
       try {
-        const restored = await this.replaceState(directory, backup, options);
+        const restored = await restoreState(backup, options, {
+          cipher: (await this.ciphers()).read,
+          raw: (await this.dependencies.state()).raw,
+          migrations: this.dependencies.migrations,
+          saveCurrent: (description) => this.write(directory, { description }),
+          publish: (type, data) => this.publish(type, { backup_id: id, ...data }),
+        });
         await this.publish("restore.completed", {
           backup_id: id,
           entries_restored: restored.entriesRestored,
@@ -181,86 +187,6 @@ class Backups implements BackupService {
         throw error;
       }
     });
-  }
-
-  private async replaceState(
-    directory: BackupDirectory,
-    backup: BackupInfo,
-    options: RestoreOptions,
-  ): Promise<Restored> {
-    const { verifyChecksums = true, backupCurrent = true, dryRun = false, targetVersion, signal } = options;
-    const { metadata } = backup;
-    const phase = (name: string) => this.publish("restore.progress", { backup_id: metadata.id, phase: name });
-    const { read } = await this.ciphers();
-    const { raw } = await this.dependencies.state();
-
-    await phase("ValidatingBackups");
-    const chain = chainOf(backup);
-    if (verifyChecksums) for (const member of chain) await assertSound(member, read);
-    const state = await stateOf(chain, read, (entry) => entry);
-    if (state.size !== metadata.stats.state_entries)
-      throw new SpellError("io", `Cannot restore ${metadata.id}: it does not give the state it was made of`, {
-        data: { backup: metadata.id, entries: state.size, expected: metadata.stats.state_entries },
-      });
-    assertReadable(raw, state.values());
-    const { changes, schemaVersion } = await this.changesFor(
-      raw,
-      state,
-      metadata.schema_version,
-      targetVersion,
-    );
-    signal?.throwIfAborted();
-
-    let safety: BackupInfo | undefined;
-    if (backupCurrent && !dryRun) {
-      await phase("CreatingRollbackPoint");
-      safety = await this.write(directory, { description: `Before the restore of ${metadata.id}` });
-    }
-    if (!dryRun) {
-      await phase("RestoringData");
-      await raw.backend.apply(changes);
-      raw.schemaVersion = schemaVersion;
-      await phase("Completed");
-    }
-    return {
-      backupId: metadata.id,
-      entriesRestored: state.size,
-      safetyBackupId: safety?.metadata.id,
-      dryRun,
-    };
-  }
-
-  /** All that is there goes, all that was there comes, and the note of its schema version with it. */
-  private async changesFor(
-    raw: RawState,
-    state: ReadonlyMap<string, SnapshotEntry>,
-    from: string,
-    targetVersion: string | undefined,
-  ): Promise<{ changes: StateChange[]; schemaVersion: string }> {
-    const schemaVersion = targetVersion ?? from;
-    const entries =
-      targetVersion === undefined || targetVersion === from
-        ? [...state.values()]
-        : await (await this.dependencies.migrations()).transformed([...state.values()], from, targetVersion);
-    const changes: StateChange[] = [
-      { type: "clear", prefix: "" },
-      ...entries.map(
-        ({ key, data, lastModified, schemaVersion }): StateChange => ({
-          type: "set",
-          key,
-          value: data,
-          timestampMs: lastModified,
-          schemaVersion,
-        }),
-      ),
-      {
-        type: "set",
-        key: SCHEMA_VERSION_NOTE,
-        value: raw.encode(SCHEMA_VERSION_NOTE, schemaVersion),
-        schemaVersion,
-      },
-    ];
-    return { changes, schemaVersion };
   }
 
   async delete(id: string): Promise<void> {
@@ -354,17 +280,12 @@ function levelOf(type: Settings["compression_type"], level: number): number | un
   return type === "lz4" ? 1 : level;
 }
 
-async function assertSound(backup: BackupInfo, cipher: StateCipher): Promise<void> {
-  const { checksum, integrity } = await contentProblems(backup, cipher);
-  const [first] = [...checksum, ...integrity];
-  if (first === undefined) return;
-  throw new SpellError("io", `Cannot restore: ${first}`, {
-    data: { backup: backup.metadata.id },
-    hint: "Nothing was changed. Restore another backup; `llmspell backup list` shows them",
+/** @throws SpellError already_exists */
+function refuseExisting(output: string): void {
+  const existing = [output, metaBeside(output)].find((path) => existsSync(path));
+  if (existing === undefined) return;
+  throw new SpellError("already_exists", `Cannot write the backup: the file exists already: ${existing}`, {
+    data: { path: existing },
+    hint: "Remove it, or name another file",
   });
-}
-
-/** Values under another key would be lost to their owner. @throws SpellError config, io */
-function assertReadable(raw: RawState, entries: Iterable<SnapshotEntry>): void {
-  for (const { key, data } of entries) raw.decode({ key, value: data });
 }

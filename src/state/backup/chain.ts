@@ -51,9 +51,7 @@ export async function contentProblems(
   const problems: ContentProblems = { checksum: [], integrity: [] };
   try {
     if ((await checksumOf(path)) !== metadata.checksums.sha256)
-      problems.checksum.push(
-        `The checksum of ${metadata.id} does not match: the file was altered or is damaged`,
-      );
+      problems.checksum.push(alteredText(metadata.id));
     let entries = 0;
     let removed = 0;
     for await (const items of readSnapshot(path, metadata.id, cipher))
@@ -70,9 +68,22 @@ export async function contentProblems(
   return problems;
 }
 
+/** @throws SpellError io where one byte of the file is another than was written */
+export async function assertChecksum({ metadata, path }: BackupInfo): Promise<void> {
+  if ((await checksumOf(path)) === metadata.checksums.sha256) return;
+  throw new SpellError("io", `Cannot use the backup: ${alteredText(metadata.id)}`, {
+    data: { backup: metadata.id, path },
+    hint: "Nothing was changed. Use another backup; `llmspell backup list` shows them",
+  });
+}
+
+const alteredText = (id: string): string =>
+  `The checksum of ${id} does not match: the file was altered or is damaged`;
+
 /**
  * The state that a chain describes.
  * @param keep what of an entry is needed, so that no more is held
+ * @throws SpellError io (damaged), config (another key)
  */
 export async function stateOf<T>(
   chain: readonly BackupInfo[],
@@ -86,5 +97,9 @@ export async function stateOf<T>(
         if (item.type === "removed") state.delete(item.key);
         else state.set(item.entry.key, keep(item.entry));
       }
-  return state;
+  const { id, stats } = chain.at(-1)!.metadata;
+  if (state.size === stats.state_entries) return state;
+  throw new SpellError("io", `Cannot use backup ${id}: it does not give the state it was made of`, {
+    data: { backup: id, entries: state.size, expected: stats.state_entries },
+  });
 }

@@ -3,7 +3,7 @@ import { SpellError } from "../../core/errors.ts";
 import type { StateRecord } from "../backend.ts";
 import type { StateCipher } from "../cipher.ts";
 import { parseStorageKey } from "../keys.ts";
-import { chainOf, contentProblems, stateOf } from "./chain.ts";
+import { assertChecksum, chainOf, stateOf } from "./chain.ts";
 import { writeBackup } from "./directory.ts";
 import type { UnsignedMetadata } from "./metadata.ts";
 import type { BackupInfo } from "./service.ts";
@@ -34,10 +34,7 @@ export async function baseOf(
     const chain = chainOf(newest);
     const ageMs = nowMs - Date.parse(chain[0]!.metadata.created_at);
     if (ageMs > FULL_EVERY_MS || chain.length >= maxLength) return undefined;
-    for (const member of chain) {
-      const { checksum, integrity } = await contentProblems(member, cipher);
-      if (checksum.length + integrity.length > 0) return undefined;
-    }
+    for (const member of chain) await assertChecksum(member);
     return { parent: newest, marks: await stateOf(chain, cipher, markOf) };
   } catch (error) {
     // A damaged chain, or one under another key, is nothing to build on.

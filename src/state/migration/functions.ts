@@ -14,9 +14,10 @@ const CONVERTERS: Record<string, Converter> = {
     if (typeof value === "boolean") return value ? 1 : 0;
     if (typeof value === "number" && Number.isFinite(value)) return Math.trunc(value);
     if (typeof value === "string" && /^\s*[+-]?\d+\s*$/.test(value)) {
+      const number = Number(value);
+      if (Number.isSafeInteger(number)) return number + 0; // "-0" is 0
       const exact = BigInt(value.trim().replace(/^\+/, ""));
-      if (exact >= -INT64 && exact < INT64)
-        return Number.isSafeInteger(Number(exact)) ? Number(exact) : exact;
+      if (exact >= -INT64 && exact < INT64) return exact;
     }
     throw new Error("it is no whole number");
   },

@@ -132,6 +132,9 @@ class Migrations implements MigrationService {
       return { ...base, ...done, status: "completed", durationMs };
     } catch (error) {
       await this.publish("migration_failed", { ...data, error: messageOf(error) });
+      // Records change in the last moment and all at once: what was undone is what was prepared.
+      for (const type of ["migration_rollback_started", "migration_rollback_completed"])
+        await this.publish(type, data);
       throw error;
     }
   }

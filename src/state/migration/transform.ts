@@ -89,7 +89,7 @@ function defaulted(field: string, value: unknown): Step {
   return (record) => {
     if (getField(record, path) !== undefined) return false;
     // Each record has a table of its own.
-    setField(record, path, structuredClone(value));
+    setField(record, path, typeof value === "object" ? structuredClone(value) : value);
     return true;
   };
 }

@@ -87,6 +87,7 @@ print(r.success, r.backup_id, r.error)
 local v = State.validate_backup("backup_1_00")
 print(v.is_valid, v.backup_id, v.error)
 print(State.create_backup("by name").success, State.list_backups()[1].description)
+print(State.restore_backup("./stolen.backup").error, State.validate_backup("/etc/passwd").error)
 print(pcall(State.restore_backup))
 State.create_backup()
 print(State.cleanup_backups(1).deleted_count, #State.list_backups())
@@ -97,8 +98,9 @@ print(State.cleanup_backups(1).deleted_count, #State.list_backups())
       "false\tbackup_1_00\tBackup not found: backup_1_00",
       "true\tby name",
     ]);
-    expect(lines[3]).toStartWith("false\t");
-    expect(lines[4]).toBe("1\t1");
+    expect(lines[3]).toBe("Backup not found: ./stolen.backup\tBackup not found: /etc/passwd");
+    expect(lines[4]).toStartWith("false\t");
+    expect(lines[5]).toBe("1\t1");
   });
 
   test("keeps max_backups after each new one", async () => {

@@ -197,6 +197,7 @@ describe("A backup", () => {
     const created = await test.backups.create({ output, incremental: true });
     expect(created.metadata.backup_type).toBe("Full");
     expect(await test.backups.list()).toHaveLength(1);
+    expect((await failure(() => test.backups.create({ output }))).code).toBe("already_exists");
     await test.state.clear();
     await test.backups.restore(output);
     expect(await contentOf(test.state)).toEqual({ "global:a": 1 });
