@@ -11,7 +11,7 @@ test("an agent's answer goes on beyond the context where it says so, and ends th
   const { stdout, stderr, code } = await box.lua(`
     local function show(result)
       local usage = result.metadata.usage or result.usage
-      print(result.metadata.finish_reason, usage.prompt_tokens + usage.completion_tokens > 512)
+      print(result.metadata.finish_reason, usage.prompt_tokens + usage.completion_tokens > 600)
     end
     local plain = Agent.builder():name("plain"):model("local/noise:x"):temperature(0)
     show(plain:build():execute("la mu si"))
