@@ -2,6 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import type { LanguageModelV4FunctionTool } from "@ai-sdk/provider";
 import { toolRules } from "../../../src/models/grammar/tools.ts";
+import { builtinTools } from "../../../src/tools/registry.ts";
 
 const tool = (name: string, inputSchema: object) =>
   ({ type: "function", name, inputSchema }) as LanguageModelV4FunctionTool;
@@ -24,6 +25,13 @@ describe("The rules of tools", () => {
     expect(Object.keys(roots)).toEqual(["tool-a-schema", "tool-a-arg-n-schema", "tool-b-schema"]);
     for (const root of Object.values(roots)) expect(rules).toContain(`${root} ::= `);
   });
+
+  test.each(builtinTools.map(({ name, parameters }) => [name, parameters] as const))(
+    "hold calls of %s",
+    (name, parameters) => {
+      expect(toolRules([tool(name, parameters)]).rules).not.toBe("");
+    },
+  );
 
   test("name the keyword, the tool and the place of what cannot be held", () => {
     expect(messageOf({ type: "object", properties: { days: { not: { const: 3 } } } })).toBe(
