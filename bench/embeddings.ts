@@ -20,6 +20,7 @@ const SHAPE = {
   heads: 12,
   feedForward: 1536,
   contextTokens: 512,
+  tokenTypes: 2,
   pooling: "mean",
 } as const;
 const TEXTS = 128;

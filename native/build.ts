@@ -27,8 +27,11 @@ const SHIMS = [
   "trial_shim.cpp",
   "constraint.cpp",
   "gbnf.cpp",
+  "grammar_rules.cpp",
   "grammar.cpp",
   "required_call.cpp",
+  "bounded.cpp",
+  "tool_rules.cpp",
 ];
 const C_FLAGS = ["-O2", "-fPIC", "-fvisibility=hidden", `-I${join(import.meta.dir, "include")}`];
 const CXX_FLAGS = [...C_FLAGS, "-std=c++17", `-I${join(import.meta.dir, "include/common")}`];

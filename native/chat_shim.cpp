@@ -1,5 +1,6 @@
 // Chat templates and tool-call formats of libllama-common (what llama-server uses) behind a C interface: JSON text in, JSON
 // text out. No exception crosses: a failure is {"error": text}. Texts returned here are freed with spell_text_free.
+#include "bounded.h"
 #include "chat_call.h"
 #include "common.h"
 #include "json.h"
@@ -7,6 +8,7 @@
 #include "log.h"
 #include "required_call.h"
 #include "shim.h"
+#include "tool_rules.h"
 
 #include <string>
 
@@ -42,7 +44,9 @@ EXPORT common_chat_templates * spell_templates_new(const llama_model * model, ch
     try {
         const char * stored = llama_model_chat_template(model, nullptr);
         if (stored != nullptr && !is_utf8(stored)) throw std::runtime_error("the template is not UTF-8");
-        return common_chat_templates_init(model, "").release();
+        common_chat_templates * templates = nullptr;
+        spell_bounded([&] { templates = common_chat_templates_init(model, "").release(); });
+        return templates;
     } catch (const std::exception & e) {
         *error = text(e.what());
         return nullptr;
@@ -80,6 +84,10 @@ void hold_to_schema(spell_chat & chat, const std::string & root, const std::stri
     }
 }
 
+void hold_calls_to(spell_chat & chat, const common_json & rules, bool several) {
+    chat.params.grammar = with_tool_rules(chat.params.grammar, chat.params.parser, chat.params.grammar_lazy, rules, several);
+}
+
 void demand_call(spell_chat & chat) {
     auto & grammar = chat.params.grammar;
     if (grammar.empty()) throw std::runtime_error("the chat template has no form for tool calls, so that none can be demanded");
@@ -88,8 +96,8 @@ void demand_call(spell_chat & chat) {
 
 } // namespace
 
-// request: {messages, tools?, toolChoice?, parallelToolCalls?, schema?: {root, rules}, grammar?, thinking?}, messages and
-// tools as in OpenAI's chat completions; not several of tools, schema and grammar.
+// request: {messages, tools?, toolRules?: see with_tool_rules, toolChoice?, parallelToolCalls?, schema?: {root, rules}, grammar?,
+// thinking?}, messages and tools as in OpenAI's chat completions; not several of tools, schema and grammar.
 // Always gives an object that the caller frees with spell_chat_free; see spell_chat_describe.
 EXPORT spell_chat * spell_chat_new(const common_chat_templates * templates, const char * request) {
     auto * chat = new spell_chat;
@@ -107,9 +115,10 @@ EXPORT spell_chat * spell_chat_new(const common_chat_templates * templates, cons
         if (has_schema) in.json_schema = common_json({ { "const", SCHEMA_MARK } }).dump();
         in.enable_thinking = j.value("thinking", true) && grammar.empty();
         in.reasoning_format = COMMON_REASONING_FORMAT_AUTO;
-        chat->params = common_chat_templates_apply(templates, in);
+        spell_bounded([&] { chat->params = common_chat_templates_apply(templates, in); });
         if (has_schema) hold_to_schema(*chat, j.at("schema").value("root", ""), j.at("schema").value("rules", ""));
         if (!grammar.empty()) hold_to(*chat, grammar);
+        if (j.contains("toolRules")) hold_calls_to(*chat, j.at("toolRules"), in.parallel_tool_calls);
         if (!in.tools.empty() && in.tool_choice == COMMON_CHAT_TOOL_CHOICE_REQUIRED) demand_call(*chat);
 
         chat->parser = common_chat_parser_params(chat->params);

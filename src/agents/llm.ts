@@ -64,6 +64,7 @@ export class LlmBehaviour implements Behaviour {
       allowed: this.allowed,
       maxToolCalls: config.maxToolCalls,
       contextWindow: config.contextWindow,
+      contextShift: config.contextShift,
       form: turn.input.form ?? config.form,
       signal: turn.signal,
       correlationId: turn.run.id,

@@ -6,6 +6,7 @@ import type { SpellModel } from "../models/service.ts";
 import type { ToolDefinition, ToolService } from "../tools/service.ts";
 import { type AnswerForm, checkForm, formOptions, readAnswer, refuseAnswer } from "./answer-form.ts";
 import type { AgentHooks } from "./hooks.ts";
+import { checkShift, localOptions } from "./local-options.ts";
 import { assistantMessage, callModel, loadModel, type ModelAnswer } from "./model-call.ts";
 import type { AgentEvent, AgentToolCall, AgentUsage } from "./service.ts";
 import { ensureFits } from "./tokens.ts";
@@ -23,6 +24,8 @@ export interface LoopRequest {
   allowed: ReadonlyMap<string, ToolDefinition>;
   maxToolCalls: number;
   contextWindow: number | undefined;
+  /** Undefined: as the model is set. */
+  contextShift: boolean | undefined;
   /** What the final answer has to be. */
   form: AnswerForm | undefined;
   signal: AbortSignal;
@@ -57,6 +60,7 @@ export interface LoopResult {
 export async function runLoop(request: LoopRequest): Promise<LoopResult> {
   const { form, model } = request;
   checkForm(form, model);
+  checkShift(request.contextShift, model);
   const messages: LanguageModelV4Message[] = [];
   const toolCalls: AgentToolCall[] = [];
   const usage = { promptTokens: 0, completionTokens: 0, totalTokens: 0 };
@@ -121,8 +125,15 @@ async function ask(
     options.tools = [...request.allowed.values()].map(modelTool);
     options.toolChoice = { type: isFinal ? "none" : "auto" };
   }
+  options.providerOptions = localOptions(options, request.contextShift);
   await loadModel(request.model, request.signal, request.onLoading);
-  await ensureFits(request.model, { ...options, abortSignal: request.signal }, request.contextWindow);
+  const isShifted = request.contextShift ?? request.model.contextShift ?? false;
+  await ensureFits(
+    request.model,
+    { ...options, abortSignal: request.signal },
+    request.contextWindow,
+    isShifted,
+  );
   // what may be asked for again in its form is no answer yet
   const isDraft = request.form !== undefined && !isHeld;
   const emit = async (event: AgentEvent) => {

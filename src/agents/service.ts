@@ -43,6 +43,8 @@ export interface AgentConfig {
   maxRetries?: number;
   /** Tokens for prompt and answer together, where less than the model's own context length is wanted. */
   contextWindow?: number;
+  /** Where the context is full while an answer is written, forget the older half of it and go on. Default: the model's setting. */
+  contextShift?: boolean;
   /** False: every turn starts a new conversation. */
   memoryEnabled?: boolean;
   capabilities?: string[];

@@ -6,18 +6,20 @@ import type { SpellModel } from "../models/service.ts";
  * Refuses a call whose prompt and answer do not fit the model's context. Nothing is ever cut in silence. Models that
  * cannot count without a call are left to refuse by themselves.
  * @param contextWindow a limit below the model's own context length
+ * @param isShifted the answer may be longer than the context
  * @throws SpellError context_overflow with promptTokens, maxOutputTokens, contextTokens and overTokens
  */
 export async function ensureFits(
   model: SpellModel,
   options: LanguageModelV4CallOptions,
   contextWindow: number | undefined,
+  isShifted = false,
 ): Promise<void> {
   if (model.countTokens === undefined) return;
   const contextTokens = Math.min(model.contextTokens ?? Infinity, contextWindow ?? Infinity);
   if (contextTokens === Infinity) return;
   const promptTokens = await model.countTokens(options);
-  const maxOutputTokens = options.maxOutputTokens;
+  const maxOutputTokens = isShifted ? undefined : options.maxOutputTokens;
   // An answer needs room for one token at least.
   const overTokens = promptTokens + (maxOutputTokens ?? 1) - contextTokens;
   if (overTokens <= 0) return;

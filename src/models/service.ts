@@ -34,6 +34,8 @@ export interface SpellModel extends LanguageModelV4 {
   readonly readsPlainText?: boolean;
   /** Its answers are held to schemas and grammars while they are written. */
   readonly holdsToGrammar?: boolean;
+  /** Answers go on where the context is full, unless a call says otherwise. */
+  readonly contextShift?: boolean;
   /**
    * Brings the model into memory, where it is not; calls do so by themselves. For models that are loaded here.
    * @throws SpellError model_invalid, interrupted

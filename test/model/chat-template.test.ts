@@ -24,6 +24,9 @@ function modelOf(name: string, chatTemplate: string, mark = MARK) {
   return createLlamaModel({ path, id: name, threads: 1, client });
 }
 
+/** Whichever comes first on this machine. */
+const ENDED = /the template (takes more than (3 s|512 MB)|calls itself without end)/;
+
 describe("A chat template", () => {
   test.each([
     ["that cannot be parsed", "{% for m in messages %}{{ m.content }", MARK],
@@ -47,6 +50,43 @@ describe("A chat template", () => {
     const { usage } = await model.doGenerate({ prompt: prompt("Hello"), maxOutputTokens: 3 });
     expect(usage.outputTokens.total).toBeGreaterThan(0);
   });
+
+  test.each([
+    ["loops", "{% for a in range(100000) %}{% for b in range(100000) %}{% endfor %}{% endfor %}"],
+    ["makes a list without end", "{% for a in range(2000000000) %}{% endfor %}"],
+    [
+      "doubles a text",
+      "{% set n = namespace(t='x') %}{% for a in range(60) %}{% set n.t = n.t ~ n.t %}{% endfor %}",
+    ],
+    [
+      "puts a text for each letter of itself",
+      "{% set n = namespace(t='xxxxxxxx') %}{% for a in range(9) %}{% set n.t = n.t|replace('x', n.t) %}{% endfor %}",
+    ],
+    ["calls itself", "{% macro f(a) %}{{ f(a) }}{% endmacro %}{{ f(1) }}"],
+  ])(
+    "that %s for a certain conversation is ended, and answers others",
+    async (name, harm) => {
+      const template = `{% for m in messages %}{% if m.content == 'forbidden' %}${harm}{% endif %}{{ m.content }}{% endfor %}`;
+      const model = modelOf(name.replaceAll(" ", "-"), template);
+      const error = await failureOf(model.doGenerate(ask("forbidden")));
+      expect(error).toMatchObject({ code: "invalid_argument", message: expect.stringMatching(ENDED) });
+      const { usage } = await model.doGenerate(ask("Hello", { maxOutputTokens: 3 }));
+      expect(usage.outputTokens.total).toBeGreaterThan(0);
+    },
+    120_000,
+  );
+
+  test("that makes values deep within values ends without harm", async () => {
+    const model = modelOf(
+      "deep",
+      "{% set n = namespace(t=[]) %}{% for a in range(400000) %}{% set n.t = [n.t] %}{% endfor %}{% for m in messages %}{{ m.content }}{% endfor %}",
+    );
+    const end = await model.doGenerate(ask("Hello", { maxOutputTokens: 3 })).then(
+      () => "an answer",
+      (error) => error.code,
+    );
+    expect(["an answer", "model_invalid"]).toContain(end);
+  }, 120_000);
 
   test("without a form for tool calls answers with tools at hand, and refuses to be made to call one", async () => {
     const model = modelOf("without-tools", "{% for m in messages %}{{ m.content }}{% endfor %}");

@@ -241,6 +241,15 @@ describe("a model is refused", () => {
     expect(error.message).toContain("Cannot rank with the model: it has no classifier");
   });
 
+  test("for ranking where it knows the texts by types of tokens, which llama.cpp would not give them", async () => {
+    const shape = { ...BERT_MODELS["bert-rank-f32"]!, tokenTypes: 2 };
+    const path = generateBert(directory, "bert-two-types", shape);
+    const error = await failureOf(client.rank(specOf(path), { query: "a", documents: ["b"] }));
+    expect(error.code).toBe("model_invalid");
+    expect(error.message).toContain("Cannot rank with the model: it tells the two texts apart");
+    expect(rowsOf(await embed(path, ["a"], { pooling: "cls" }))[0]!.length).toBe(64);
+  });
+
   test("for embedding where it scores pairs", async () => {
     const error = await failureOf(embed(bert("bert-rank-f32"), ["a"]));
     expect(error.code).toBe("model_invalid");

@@ -30,8 +30,9 @@ const TOOLS: LanguageModelV4FunctionTool[] = [
         city: { type: "string", maxLength: 12 },
         days: { type: "integer", minimum: 1, maximum: 7 },
         unit: { enum: ["C", "F"] },
+        share: { type: "number", minimum: 0, maximum: 1 }, // llama.cpp's own rules have no bounds for these
       },
-      required: ["city", "days"],
+      required: ["city", "days", "share"],
     },
   },
   {
@@ -74,7 +75,13 @@ function familyModel(file: string, begin: string, end: string): SpellModel {
   return createLlamaModel({ path, id: file, threads: 1, contextTokens: 8192, client });
 }
 
-async function callsOf(model: SpellModel, choice: "auto" | "required", seed: number, temperature: number) {
+async function callsOf(
+  model: SpellModel,
+  choice: "auto" | "required",
+  seed: number,
+  temperature: number,
+  options: { parallelToolCalls?: boolean } = {},
+) {
   const { content, finishReason } = await model.doGenerate(
     ask("anything", {
       tools: TOOLS,
@@ -84,7 +91,7 @@ async function callsOf(model: SpellModel, choice: "auto" | "required", seed: num
       topK: 0,
       topP: 1,
       seed,
-      providerOptions: { llamacpp: { thinking: false } },
+      providerOptions: { llamacpp: { thinking: false, ...options } },
     }),
   );
   const calls = content.flatMap((part) => (part.type === "tool-call" ? [part] : []));
@@ -102,6 +109,7 @@ async function callsOf(model: SpellModel, choice: "auto" | "required", seed: num
 }
 
 const made = new Map<string, number>();
+const most = new Map<string, number>();
 
 describe("a model of random weights", () => {
   test.each(FAMILIES)(
@@ -116,13 +124,33 @@ describe("a model of random weights", () => {
       // an answer that ended by itself, where a call was demanded, has one, and nothing before it
       for (const [i, { count, said, isCut }] of outcomes.entries())
         if (i % 2 === 0 && !isCut) expect([count > 0, said]).toEqual([true, ""]);
+      const counts = outcomes.map(({ count }) => count);
       made.set(
         file,
-        outcomes.reduce((sum, { count }) => sum + count, 0),
+        counts.reduce((sum, count) => sum + count),
       );
+      most.set(file, Math.max(...counts));
     },
     60_000,
   );
+
+  test.each(FAMILIES)(
+    "under the template of %s makes one call at most where it may not make several",
+    async (file, begin, end) => {
+      const model = familyModel(file, begin, end);
+      const runs = [1, 2, 3].flatMap((seed) =>
+        (["required", "auto"] as const).map((choice) =>
+          callsOf(model, choice, seed, 1, { parallelToolCalls: false }),
+        ),
+      );
+      for (const { count } of await Promise.all(runs)) expect(count).toBeLessThanOrEqual(1);
+    },
+    60_000,
+  );
+
+  test("made several calls in one answer under some, where it was free to", () => {
+    expect([...most].filter(([, count]) => count > 1).map(([file]) => file)).not.toEqual([]);
+  });
 
   test("made calls under most of them", () => {
     expect([...made.values()].filter((count) => count > 0).length).toBeGreaterThanOrEqual(5);

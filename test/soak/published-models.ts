@@ -79,6 +79,7 @@ function damageBytes(bytes: Buffer, random: Random, end: number): Buffer {
 
 /** A header may take another value without the length in front of it being wrong. */
 function damageSafetensors(bytes: Buffer, random: Random): Buffer {
+  if (bytes.length <= 8) return bytes; // an earlier damage left nothing of it
   const headerBytes = Number(bytes.readBigUInt64LE(0));
   if (random() < 0.5) return damageBytes(bytes, random, 8 + headerBytes);
   const header = Buffer.from(damageJson(bytes.toString("utf8", 8, 8 + headerBytes), random));

@@ -6,6 +6,7 @@ import {
   type Entry,
   flag,
   float,
+  keyOf,
   stringsOf,
   type TensorType,
   text,
@@ -27,16 +28,19 @@ export interface BertShape {
   contextTokens: number;
   /** `rank`: with the pooler and a classifier of one label, as a cross-encoder has them. */
   pooling: "mean" | "cls" | "rank";
+  /** Kinds of tokens, by which cross-encoders of BERT's own kind tell a question and a document apart. */
+  tokenTypes: number;
 }
 
-const SMALL = { width: 64, layers: 3, heads: 4, feedForward: 160, contextTokens: 512 };
+const SMALL = { width: 64, layers: 3, heads: 4, feedForward: 160, contextTokens: 512, tokenTypes: 2 };
 const EPSILON = 1e-12;
+const TYPE_COUNT = "tokenizer.ggml.token_type_count";
 const POOLING = { mean: 1, cls: 2, rank: 4 };
 
 export const BERT_MODELS: Readonly<Record<string, BertShape>> = {
   "bert-f32": { ...SMALL, type: "F32", seed: 21, pooling: "mean" },
   "bert-cls-f16": { ...SMALL, type: "F16", seed: 22, pooling: "cls" },
-  "bert-rank-f32": { ...SMALL, type: "F32", seed: 23, pooling: "rank" },
+  "bert-rank-f32": { ...SMALL, type: "F32", seed: 23, pooling: "rank", tokenTypes: 1 },
 };
 
 const vocabulary = () => releaseFile("models/ggml-vocab-bert-bge.gguf");
@@ -60,7 +64,8 @@ export function generateBert(directory: string, name: string, shape = BERT_MODEL
     flag("bert.attention.causal", false),
     uint("bert.pooling_type", POOLING[shape.pooling]),
     ...(shape.pooling === "rank" ? [texts("bert.classifier.output_labels", ["relevance"])] : []),
-    ...copyEntries(vocabulary(), "tokenizer."),
+    ...copyEntries(vocabulary(), "tokenizer.").filter((entry) => keyOf(entry) !== TYPE_COUNT),
+    uint(TYPE_COUNT, shape.tokenTypes),
   ];
   writeGguf(path, entries, weights(shape).tensors(shape.type));
   return path;
@@ -87,7 +92,7 @@ function weights(shape: BertShape): Weights {
     });
   embedding("token_embd", "word", tokensOfBge().length, 0.5, false);
   embedding("position_embd", "position", shape.contextTokens, 0.2, true);
-  embedding("token_types", "token_type", 2, 0.2, true);
+  embedding("token_types", "token_type", shape.tokenTypes, 0.2, true);
   norm("token_embd_norm", `${embeddings}.LayerNorm`);
   for (let i = 0; i < shape.layers; i++) {
     const layer = `${prefix}encoder.layer.${i}`;
@@ -126,7 +131,7 @@ export function writeBertDirectory(directory: string, name: string, shape = BERT
     num_hidden_layers: shape.layers,
     pad_token_id: 0,
     position_embedding_type: "absolute",
-    type_vocab_size: 2,
+    type_vocab_size: shape.tokenTypes,
     vocab_size: pieces.length,
     ...(shape.pooling === "rank" ? { id2label: { 0: "relevance" }, label2id: { relevance: 0 } } : {}),
   });

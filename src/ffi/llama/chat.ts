@@ -9,6 +9,9 @@ export interface ChatRequest {
   messages: readonly Record<string, unknown>[];
   tools?: readonly Record<string, unknown>[];
   toolChoice?: "auto" | "required" | "none";
+  /** What the arguments of calls keep to: rules in GBNF, under libllama-common's names of the tools' schemas. */
+  toolRules?: { roots: Record<string, string>; rules: string };
+  /** False: one call at most. Default: several where the template can say them. */
   parallelToolCalls?: boolean;
   /** The answer has to be of this grammar, within the template's own format: thinking may come before it. */
   schema?: { root: string; rules: string };

@@ -126,6 +126,11 @@ export const builderClass: ClassDecl = {
       Type.Integer(),
       "Tokens for prompt and answer, where less than the model's is wanted",
     ),
+    context_shift: stores(
+      "context_shift",
+      Type.Boolean(),
+      "True: where the context is full, the older half of the answer is forgotten and it goes on; local models only. Default: the model's setting",
+    ),
     max_execution_time: limit(
       "seconds",
       "max_execution_time_secs",

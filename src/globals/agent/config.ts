@@ -34,6 +34,7 @@ export function agentConfig(given: Table): AgentConfig {
     maxRecursionDepth: integer(limits.max_recursion_depth) ?? integer(given.max_recursion_depth),
     maxRetries: integer(given.max_retries),
     contextWindow: integer(given.context_window),
+    contextShift: flag(given.context_shift),
     memoryEnabled: flag(given.memory_enabled),
     capabilities: texts(given.capabilities),
   });
@@ -78,6 +79,7 @@ export function configTable(config: AgentConfig): Table {
     allowed_tools: config.allowedTools,
     max_retries: config.maxRetries,
     context_window: config.contextWindow,
+    context_shift: config.contextShift,
     memory_enabled: config.memoryEnabled,
     capabilities: config.capabilities,
     resource_limits: present<Table>({

@@ -25,38 +25,69 @@ export interface SchemaGrammar {
 
 /** @throws SpellError invalid_argument: names the keyword and its path */
 export function schemaGrammar(schema: unknown): SchemaGrammar {
-  checkSize(schema);
-  const compiler = new Compiler(schema);
-  try {
-    const root = compiler.rule(schema, "#");
-    return { root, rules: compiler.rules.toString() };
-  } catch (error) {
-    if (!(error instanceof Unmeetable)) throw error;
-    throw refusal("schema", error.path, "cannot be met by any value");
+  const rules = new Rules();
+  const root = new SchemaRules(schema, rules).root();
+  return { root, rules: rules.toString() };
+}
+
+/** Adds the rules of one schema to those of others. */
+export class SchemaRules {
+  private readonly compiler: Compiler;
+
+  /** @param place of the schema, for messages @throws SpellError invalid_argument */
+  constructor(
+    private readonly schema: unknown,
+    rules: Rules,
+    private readonly place = "#",
+  ) {
+    checkSize(schema, place);
+    this.compiler = new Compiler(schema, rules);
+  }
+
+  /** The rule of a whole value. @throws SpellError invalid_argument: names the keyword and its path */
+  root(): string {
+    return this.ruleOf(this.schema, this.place);
+  }
+
+  /** The rule of one of its properties. @throws SpellError invalid_argument */
+  property(name: string): string {
+    const { properties } = this.schema as { properties: Record<string, unknown> };
+    return this.ruleOf(properties[name], `${this.place}/properties/${name}`);
+  }
+
+  private ruleOf(schema: unknown, path: string): string {
+    try {
+      return this.compiler.rule(schema, path);
+    } catch (error) {
+      if (!(error instanceof Unmeetable)) throw error;
+      throw refusal("schema", error.path, "cannot be met by any value");
+    }
   }
 }
 
-function checkSize(schema: unknown): void {
+function checkSize(schema: unknown, place: string): void {
   let nodes = 0;
   const pending: { value: unknown; depth: number }[] = [{ value: schema, depth: 0 }];
   while (pending.length > 0) {
     const { value, depth } = pending.pop()!;
     if (typeof value !== "object" || value === null) continue;
-    if (depth > MAX_DEPTH) throw refusal("schema", "#", `is nested deeper than ${MAX_DEPTH} levels`);
+    if (depth > MAX_DEPTH) throw refusal("schema", place, `is nested deeper than ${MAX_DEPTH} levels`);
     nodes++;
-    if (nodes > MAX_NODES) throw refusal("schema", "#", `has more than ${MAX_NODES} parts`);
+    if (nodes > MAX_NODES) throw refusal("schema", place, `has more than ${MAX_NODES} parts`);
     for (const item of Object.values(value)) pending.push({ value: item, depth: depth + 1 });
   }
 }
 
 class Compiler implements Inner {
-  readonly rules = new Rules();
   private readonly referenced = new Map<string, string>();
   private anyValue: string | undefined;
   private work = 0;
   private depth = 0;
 
-  constructor(private readonly document: unknown) {}
+  constructor(
+    private readonly document: unknown,
+    readonly rules: Rules,
+  ) {}
 
   rule(schema: unknown, path: string): string {
     this.step(path);

@@ -6,7 +6,7 @@ export interface Abilities {
   generates: boolean;
   /** It gives vectors of texts. */
   embeds: boolean;
-  /** It scores a text against a query: it has a classifier. */
+  /** It scores a text against a query: it has a classifier, and llama.cpp computes what it was trained for. */
   ranks: boolean;
 }
 
@@ -39,8 +39,18 @@ export function abilitiesOf({ architecture, metadata, tensors }: GgufHeader): Ab
   return {
     generates: !looksBothWays({ architecture, metadata }),
     embeds,
-    ranks: embeds && CLASSIFIERS.some((name) => tensors.has(name)),
+    ranks: embeds && hasClassifier({ tensors }) && !tellsTextsApart({ metadata, tensors }),
   };
+}
+
+export function hasClassifier({ tensors }: Pick<GgufHeader, "tensors">): boolean {
+  return CLASSIFIERS.some((name) => tensors.has(name));
+}
+
+/** BERT's own vocabulary marks the tokens of a second text by another type; llama.cpp gives all tokens the first. */
+function tellsTextsApart({ metadata, tensors }: Pick<GgufHeader, "metadata" | "tensors">): boolean {
+  const [, types = 1] = tensors.get("token_types.weight")?.shape ?? [];
+  return metadata.get("tokenizer.ggml.model") === "bert" && types > 1;
 }
 
 export function hasEncoderAndDecoder({ architecture }: Pick<GgufHeader, "architecture">): boolean {

@@ -3,6 +3,7 @@ import type { LanguageModelV4CallOptions, LanguageModelV4Prompt, SharedV4Warning
 import { SpellError } from "../../core/errors.ts";
 import type { ChatRequest } from "../../ffi/llama/chat.ts";
 import { type SchemaGrammar, schemaGrammar } from "../grammar/schema.ts";
+import { toolRules } from "../grammar/tools.ts";
 import type { PromptRequest, SamplingRequest } from "./protocol.ts";
 
 /** What `providerOptions.llamacpp` may hold. */
@@ -88,12 +89,14 @@ function chatRequest(
       warnings.push({ type: "unsupported", feature: `provider tool ${tool.id}` });
       return [];
     }
-    if (choice.type === "tool" && tool.name !== choice.toolName) return [];
-    const { name, description = "", inputSchema: parameters } = tool;
-    return [{ type: "function", function: { name, description, parameters } }];
+    return choice.type === "tool" && tool.name !== choice.toolName ? [] : [tool];
   });
   if (tools.length > 0 && choice.type !== "none") {
-    request.tools = tools;
+    request.tools = tools.map(({ name, description = "", inputSchema: parameters }) => ({
+      type: "function",
+      function: { name, description, parameters },
+    }));
+    if (llama.constrained !== false) request.toolRules = toolRules(tools);
     request.toolChoice = choice.type === "auto" ? "auto" : "required";
     if (llama.parallelToolCalls !== undefined) request.parallelToolCalls = llama.parallelToolCalls;
   }

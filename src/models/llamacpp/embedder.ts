@@ -1,6 +1,6 @@
 import { SpellError } from "../../core/errors.ts";
 import { type Pooling, poolingOf } from "../../ffi/llama/embedding-context.ts";
-import { abilitiesOf, looksBothWays } from "./abilities.ts";
+import { abilitiesOf, hasClassifier, looksBothWays } from "./abilities.ts";
 import { EmbeddingQueue } from "./embedding-queue.ts";
 import { type LengthRule, pairTokens, textTokens } from "./embedding-texts.ts";
 import type { ModelParts } from "./model-parts.ts";
@@ -111,14 +111,17 @@ export class Embedder implements Disposable {
   private refuseUnless(ability: "embeds" | "ranks", action: string): void {
     const { header, spec } = this.parts;
     if (abilitiesOf(header)[ability]) return;
-    const [rule, hint] =
+    const rule = hasClassifier(header)
+      ? "it tells the two texts apart by types of tokens, which llama.cpp does not have"
+      : "it has no classifier";
+    const [reason, hint] =
       ability === "ranks"
-        ? ["it has no classifier", "Choose a cross-encoder, for example of the bge-reranker family"]
+        ? [rule, "Choose a cross-encoder with one type of tokens, for example of the bge-reranker family"]
         : [
             `${header.architecture} has an encoder and a decoder`,
             "Choose an embedding model, for example of the bge, e5 or nomic-embed family",
           ];
-    throw new SpellError("model_invalid", `Cannot ${action} with the model: ${rule}: ${spec.path}`, {
+    throw new SpellError("model_invalid", `Cannot ${action} with the model: ${reason}: ${spec.path}`, {
       data: { path: spec.path, architecture: header.architecture },
       hint,
     });

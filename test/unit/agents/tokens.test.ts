@@ -31,6 +31,24 @@ describe("Token accounting", () => {
     expect(model.requests).toHaveLength(1);
   });
 
+  test("leaves an answer alone that may go on beyond the context, but not a prompt that fills it", async () => {
+    const { agent, run, model } = await setup([says("x")], [], { maxTokens: 500, contextShift: true });
+    Object.assign(model, { holdsToGrammar: true, contextTokens: 100, countTokens: async () => 40 });
+    expect((await agent.execute({ text: "go" }, run)).text).toBe("x");
+    expect(model.requests[0]!.providerOptions).toEqual({ llamacpp: { contextShift: true } });
+    model.countTokens = async () => 100;
+    expect((await failureOf(agent.execute({ text: "go" }, run))).code).toBe("context_overflow");
+  });
+
+  test("refuses to shift the context of a model that is not here", async () => {
+    const { agent, run, model } = await setup([says("x")], [], { contextShift: true });
+    expect(await failureOf(agent.execute({ text: "go" }, run))).toMatchObject({
+      code: "invalid_argument",
+      hint: "Leave out context_shift, or use a local model",
+    });
+    expect(model.requests).toHaveLength(0);
+  });
+
   test("heeds context_window when it is the smaller one", async () => {
     const { agent, run, model } = await setup([says("x")], [], { contextWindow: 20 });
     model.contextTokens = 1000;

@@ -28,6 +28,7 @@ describe("Agent.builder", () => {
       .set("resource_limits", { max_execution_time_secs: 9, max_memory_mb: 8, max_tool_calls: 7 })
       .set("max_recursion_depth", 6)
       .set("context_window", 500)
+      .set("context_shift", true)
       .set("memory_enabled", false)
       .set("capability", "filing")
       .set("build");
@@ -49,6 +50,7 @@ describe("Agent.builder", () => {
       maxToolCalls: 7,
       maxRecursionDepth: 6,
       contextWindow: 500,
+      contextShift: true,
       memoryEnabled: false,
       capabilities: ["filing"],
     });
