@@ -181,7 +181,10 @@ const REASONS: Record<string, readonly [string, string?]> = {
   SQLITE_PERM: ["the operating system refuses access"],
   SQLITE_CORRUPT: ["it is damaged", REPAIR],
   SQLITE_NOTADB: ["it is no database", REPAIR],
-  SQLITE_IOERR: ["the disk reports an error"],
+  SQLITE_IOERR: [
+    "the disk reports an error",
+    "See that it has free space, and what the system's log says of it",
+  ],
 };
 
 function storageError(action: string, path: string, error: unknown): unknown {

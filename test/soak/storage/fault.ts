@@ -49,7 +49,8 @@ const writers: readonly FaultyWriter[] = [state];
 
 /** As numbers of Linux, with what the message must say. */
 const FAULTS = [
-  { name: "disk full", errno: 28, says: /disk is full|No space left|ENOSPC/ },
+  // SQLite tells a full disk from another failure where it writes, not where it makes room for its shared memory.
+  { name: "disk full", errno: 28, says: /disk is full|disk reports an error|No space left|ENOSPC/ },
   {
     name: "disk error",
     errno: 5,
