@@ -2,6 +2,7 @@
 import { SpellError } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
 import { didYouMean } from "../core/nearest.ts";
+import type { RecorderSource } from "../core/recording.ts";
 import type { EventService } from "../events/service.ts";
 import type { ConfigService } from "../kernel/services.ts";
 import { Around, type AroundOptions } from "./around.ts";
@@ -22,6 +23,7 @@ import type {
   RegisteredHook,
 } from "./service.ts";
 import { type RunTarget, Targets } from "./targets.ts";
+import { WatchedExecutor } from "./watched.ts";
 
 export interface HookServiceOptions {
   config: ConfigService;
@@ -30,6 +32,8 @@ export interface HookServiceOptions {
   events?: () => EventService | undefined;
   /** What redirected and forked operations run. */
   targets?: { tool?: RunTarget; agent?: RunTarget; workflow?: RunTarget };
+  /** Where executions of scripts' hooks are recorded. */
+  recorder?: RecorderSource;
   /** Milliseconds of a steady clock. */
   now?: () => number;
 }
@@ -58,12 +62,9 @@ class Hooks implements HookService {
 
   constructor(private readonly options: HookServiceOptions) {
     const { log, events = () => undefined, targets = {}, now } = options;
-    this.executor = new Executor({
-      settings: () => this.settings,
-      log,
-      events,
-      ...(now === undefined ? {} : { now }),
-    });
+    const parts = { settings: () => this.settings, log, events, ...(now === undefined ? {} : { now }) };
+    this.executor =
+      options.recorder === undefined ? new Executor(parts) : new WatchedExecutor(parts, options.recorder);
     this.parts = {
       fold: (input) =>
         this.has(input.point) ? runChain(this.registry.at(input.point), input, this.executor) : undefined,

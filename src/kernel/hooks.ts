@@ -2,6 +2,7 @@
 
 import { currentRun } from "../agents/run-scope.ts";
 import { errorToJson, SpellError } from "../core/errors.ts";
+import type { RecorderSource } from "../core/recording.ts";
 import { shortVersion } from "../core/version.ts";
 import type { ExecuteOutcome } from "../engine/engine.ts";
 import type { EventService } from "../events/service.ts";
@@ -18,12 +19,14 @@ const SYSTEM: HookComponent = { type: "System", name: "kernel" };
 export async function createKernelHooks(
   services: Services,
   events: () => EventService | undefined,
+  recorder: RecorderSource,
 ): Promise<HookService> {
   const { config, log } = services;
   const hooks = await createHookService({
     config,
     log,
     events,
+    recorder,
     targets: {
       tool: async (name, { params }, signal) => {
         const result = await (await services.tools()).execute(

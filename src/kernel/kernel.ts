@@ -166,7 +166,8 @@ class Kernel implements LocalKernel, Services {
         events: () => this.events(),
       });
       this.stateFigures = () => state.figures();
-      return state;
+      const { watchedState } = await import("../state/watched.ts");
+      return watchedState(state, () => this.recorder());
     });
     this.backupService = once(async () => {
       const { createBackupService } = await import("../state/backup/backups.ts");
@@ -206,7 +207,11 @@ class Kernel implements LocalKernel, Services {
     });
     this.hookService = once(async () => {
       const { createKernelHooks } = await import("./hooks.ts");
-      this.hooksNow = await createKernelHooks(this, () => this.bus);
+      this.hooksNow = await createKernelHooks(
+        this,
+        () => this.bus,
+        () => this.recorder(),
+      );
       return this.hooksNow;
     });
     this.keyService = once(async () => {
@@ -224,7 +229,8 @@ class Kernel implements LocalKernel, Services {
     });
     this.sessionService = once(async () => {
       const { createSessionService } = await import("../sessions/create.ts");
-      return createSessionService({
+      const { watchedSessions } = await import("../sessions/watched.ts");
+      const sessions = await createSessionService({
         config: this.config,
         log,
         env,
@@ -236,6 +242,7 @@ class Kernel implements LocalKernel, Services {
         hooks: async () => this.hooksNow ?? NO_HOOKS,
         ...(options.id === undefined ? {} : { ownSession: `kernel-session-${options.id}` }),
       });
+      return watchedSessions(sessions);
     });
     // A process that has no session of its own records once a script has chosen one.
     this.recorder = () => {

@@ -69,6 +69,33 @@ async function traced(env: Record<string, string> = {}, answer?: Answer, script 
 
 const byName = (spans: readonly OtlpSpan[], name: string) => spans.filter((span) => span.name === name);
 
+test("state, hooks and sessions have their places in a trace", async () => {
+  using box = new Sandbox();
+  using collector = new Collector();
+  box.write("c.toml", '[runtime.sessions]\nenabled = true\nstorage_backend = "sqlite"\n');
+  const script = `
+    Hook.register("BeforeToolExecution", function() return State.load("global", "n") and nil end)
+    State.save("global", "n", 1)
+    Tool.execute("calculator", {expression = "1+1"})
+    Session.save(Session.create())`;
+  const done = await box.lua(script, {
+    args: ["-c", "c.toml"],
+    env: { OTEL_EXPORTER_OTLP_ENDPOINT: collector.endpoint },
+  });
+  expect([done.stderr, done.code]).toEqual(["", 0]);
+  expect(treeOf(collector.spans())).toEqual([
+    "transport.execute_request",
+    "  script_runtime.execute",
+    "    state.save",
+    "    execute_tool calculator",
+    "      hook.BeforeToolExecution",
+    "        script_runtime.callback",
+    "          state.load",
+    "    session.create",
+    "    session.save",
+  ]);
+});
+
 describe("a script with agents and tools", () => {
   test("arrives as one trace, each span under what called it, in time within it", async () => {
     const { done, collector } = await traced();

@@ -50,35 +50,30 @@ describe("Trying a model file", () => {
     [
       "calls itself without an end",
       "{% macro m(n) %}{{ m(n + 1) }}{% endmacro %}{{ m(0) }}",
-      /ends the process on its chat template \(SIG/,
+      /calls itself without end|takes more than/,
     ],
+    ["takes all memory", "{% for i in range(1000000000) %}x{% endfor %}", /takes more than (512 MB|3 s)/],
     [
-      "is nested deeper than its parser takes",
-      `{{ ${"(".repeat(20_000)}1${")".repeat(20_000)} }}`,
-      /ends the process on its chat template \(SIG/,
+      "comes to no end",
+      "{% for i in range(3000) %}".repeat(3) + "{% endfor %}".repeat(3),
+      /takes more than 3 s/,
     ],
-    [
-      "takes all memory",
-      "{% for i in range(1000000000) %}x{% endfor %}",
-      /on its chat template \(SIGKILL\): it takes more than \d+ MB of memory/,
-    ],
-  ])("tells of a chat template that %s", async (_, chatTemplate, message) => {
+  ])("tells of a chat template that %s", async (_, chatTemplate, reason) => {
     const path = generateModel(directory, "bad-template", {
       ...GENERATED_MODELS["llama-f32"]!,
       chatTemplate,
     });
     const error = await failure(() => probeModel(path, { env: process.env }));
-    expect(error).toMatchObject({ code: "model_invalid", message: expect.stringMatching(message) });
+    expect(error).toMatchObject({ code: "model_invalid", hint: expect.stringMatching(reason) });
+    expect(error.message).toStartWith("Cannot use the model's chat template: it is not valid");
   });
 
-  test("tells of a chat template that comes to no end", async () => {
-    const loop = (inner: string) => `{% for i in range(3000) %}${inner}{% endfor %}`;
-    const chatTemplate = loop(loop(loop("")));
-    const path = generateModel(directory, "endless", { ...GENERATED_MODELS["llama-f32"]!, chatTemplate });
-    const error = await failure(() => probeModel(path, { env: process.env, limitMs: 5000 }));
-    expect(error.message).toStartWith(
-      "Cannot use the model: llama.cpp comes to no end with its chat template within",
-    );
+  test("takes a chat template that is nested 20,000 deep", async () => {
+    const path = generateModel(directory, "deep-template", {
+      ...GENERATED_MODELS["llama-f32"]!,
+      chatTemplate: `{{ ${"(".repeat(20_000)}1${")".repeat(20_000)} }}`,
+    });
+    await probeModel(path, { env: process.env });
   });
 
   test("ends with its signal", async () => {

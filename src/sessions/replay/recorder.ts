@@ -47,14 +47,21 @@ export class Recording implements Recorder {
   /** Sessions that did something since they were last saved. */
   readonly unsaved = new Set<string>();
   /** Calls whose session is being looked up. */
+  private readonly ignored = new Set<string>();
   private readonly arriving = new Set<Promise<void>>();
   private timer: ReturnType<typeof setTimeout> | undefined;
   private flushing: Promise<void> = Promise.resolve();
 
   constructor(private readonly options: RecordingOptions) {}
 
+  /** Calls with this correlation id are part of a replay and not recorded, until disposal. */
+  ignore(correlationId: string): Disposable {
+    this.ignored.add(correlationId);
+    return { [Symbol.dispose]: () => void this.ignored.delete(correlationId) };
+  }
+
   record(call: RecordedCall): void {
-    if (!this.options.enabled()) return;
+    if (!this.options.enabled() || this.ignored.has(call.correlationId ?? "")) return;
     const step = stepOf(call);
     const arrival = this.options
       .current()

@@ -1,4 +1,5 @@
 /** Replays of recorded sessions: now, or at times to come. */
+import { randomUUID } from "node:crypto";
 import { SpellError } from "../../core/errors.ts";
 import type { Log } from "../../core/log.ts";
 import type { Storage } from "../../storage/storage.ts";
@@ -148,6 +149,8 @@ export class Replays implements ReplayService {
     );
     const signal = options.signal ? AbortSignal.any([expired.signal, options.signal]) : expired.signal;
     const done: ReplayedStep[] = [];
+    const replayId = randomUUID();
+    using _ = this.to.recorder.ignore(replayId);
     try {
       for (const step of steps) {
         signal.throwIfAborted();
@@ -157,6 +160,7 @@ export class Replays implements ReplayService {
           compare: options.compareResults ?? true,
           modifications: options.modifications ?? [],
           tools: this.to.tools,
+          correlationId: replayId,
           signal,
         });
         done.push(replayed);

@@ -15,6 +15,8 @@ export interface StepRun {
   compare: boolean;
   modifications: readonly Modification[];
   tools: () => Promise<ToolService>;
+  /** Of what runs again. */
+  correlationId: string;
   signal: AbortSignal;
 }
 
@@ -81,7 +83,11 @@ async function outcomeOf(
   if (!canRun)
     return { ...recorded, failure: `Cannot run tool ${step.name} again: its recorded input is not whole` };
   try {
-    const result = await tools.execute(step.name, input, { signal: run.signal, unrecorded: true });
+    const result = await tools.execute(step.name, input, {
+      signal: run.signal,
+      correlationId: run.correlationId,
+      unrecorded: true,
+    });
     return { source: "run", output: toolOutput(result), error: null };
   } catch (error) {
     run.signal.throwIfAborted();

@@ -327,6 +327,30 @@ tool_calls = [{ name = "calculator", arguments = { operation = "evaluate", input
   ],
 });
 
+luaTable("Hooks and changes of state are recorded", {
+  config: ENABLED,
+  setup: `
+    local id = Session.create() Session.set_current(id)
+    Hook.register("BeforeToolExecution", function(c) return nil end)
+    Tool.execute("calculator", {operation = "evaluate", input = "6*7"})
+    State.save("global", "api_key", "hunter2") State.save("global", "n", 5) State.delete("global", "n")
+    Session.save(id)
+    local steps = Session.replay(id, {mode = "debug"}).steps`,
+  cases: [
+    [
+      "in their order, without the secrets",
+      `local l = {} for i, s in ipairs(steps) do l[i] = s.kind .. " " .. s.hook_name:gsub("^lua_.*", "lua") end
+       return l, steps[1].input.data.params.input, steps[3].input.value, steps[4].input.value, steps[5].input.operation`,
+      `{"hook lua", "tool calculator", "state global:api_key", "state global:n", "state global:n"} "6*7" "[REDACTED]" 5 "delete"`,
+    ],
+    [
+      "and what a replay does is not",
+      `Session.save(id) return Session.get_replay_metadata(id).total_hooks`,
+      "5",
+    ],
+  ],
+});
+
 test("A script that uses no session leaves no trace, tools included", async () => {
   using box = new Sandbox();
   box.write("c.toml", ENABLED.replace("enabled = true", 'enabled = true\nstorage_backend = "sqlite"'));
