@@ -140,7 +140,7 @@ const BOMBS: [string, string, string][] = [
 describe("templates that never end", () => {
   test.each(BOMBS)("Tera: %s end with %s", async (_name, code, template) => {
     expect(
-      (await failure(() => renderTera(template, CONTEXT, code === "timeout" ? 50 : 5000))).code as string,
+      (await failure(() => renderTera(template, CONTEXT, code === "timeout" ? 50 : 50_000))).code as string,
     ).toBe(code);
   });
 
@@ -164,7 +164,7 @@ describe("templates that never end", () => {
   ])("Handlebars: %s end with %s", async (_name, code, template) => {
     const context = { a: Array.from({ length: 3000 }, () => 1) };
     expect(
-      (await failure(() => renderHandlebars(template, context, code === "timeout" ? 50 : 5000)))
+      (await failure(() => renderHandlebars(template, context, code === "timeout" ? 50 : 50_000)))
         .code as string,
     ).toBe(code);
   });
