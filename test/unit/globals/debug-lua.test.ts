@@ -40,7 +40,8 @@ describe("Debug in a script", () => {
       "log trace debug info warn error logWithData setLevel getLevel setEnabled isEnabled addModuleFilter addAdvancedFilter " +
       "removeModuleFilter clearModuleFilters setDefaultFilterEnabled getFilterSummary getCapturedEntries clearCaptured " +
       "timer recordEvent performanceReport jsonReport flameGraph memoryStats memorySnapshot dump dumpCompact dumpVerbose " +
-      "dumpWithOptions stackTrace stackTraceJson";
+      "dumpWithOptions stackTrace stackTraceJson " +
+      "display"; // ours
     expect(lines[0]!.split(" ")).toEqual(documented.split(" ").sort());
   });
 
