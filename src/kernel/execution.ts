@@ -183,8 +183,11 @@ export class ScriptSession {
         );
       },
       environment: (name) => (isSecretName(name) ? undefined : this.env[name]),
-      // A callback that begins as its run ends has nobody to write to.
-      output: (stream, text) => this.current && emit(this.current, { type: "stream", stream, text }),
+      // What the script's functions say between two executions goes to the last one's client.
+      output: (stream, text) => {
+        const run = this.current ?? this.last;
+        if (run !== undefined) emit(run, { type: "stream", stream, text });
+      },
       room: () => this.current?.options.room?.(),
       vmEnded: () => {
         this.vm.end();
