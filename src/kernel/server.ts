@@ -15,6 +15,7 @@ import { ClientHub } from "./client-hub.ts";
 import { removeConnection, writeConnection } from "./connection-file.ts";
 import { PidFile } from "./daemon/pid-file.ts";
 import { notifyServiceManager } from "./daemon/service-manager.ts";
+import { watchGarbage } from "./garbage.ts";
 import { serveHealth } from "./health/http.ts";
 import { HealthMonitor } from "./health/monitor.ts";
 import { RequestMetrics } from "./health/request-metrics.ts";
@@ -194,6 +195,7 @@ export class KernelServer {
         }),
         () => void this.shutdown("idle timeout", false),
       ),
+      watchGarbage(() => this.hub.status().lastActivityMs),
       watchParent(env, () => void this.shutdown("its parent has ended", false)),
       this.handleSignals(),
     );

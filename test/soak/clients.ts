@@ -10,10 +10,18 @@ import { between, check, type Figures, pick, type Soak, type SoakOptions } from 
 const CLIENTS = 50;
 const FULL_MS = 600_000;
 const SHORT_MS = 10_000;
-const LOOKS = 40;
+/** In the full form: the times at which the clients pause, so that memory can be compared without what collectors still owe. */
+const PAUSES = 20;
+/** Longer than a kernel without requests takes to collect. */
+const PAUSE_MS = 3500;
+/** Looks at memory under load, between two pauses. */
+const LOOKS = 4;
 /** Share of the time after which the first looks at memory count. */
 const WARM_UP = 0.2;
-const MAX_GROWTH = 0.1;
+/** In pauses, from their middle. */
+const MAX_SPREAD = 0.1;
+/** Most memory under load, of that in pauses. */
+const MAX_PEAK = 2;
 
 export const clients: Soak = {
   name: "clients",
@@ -57,44 +65,62 @@ function draw(random: () => number): Asked {
   ])();
 }
 
+interface Load {
+  isEnding: boolean;
+  /** Set while the clients ask nothing. */
+  pause: Promise<void> | undefined;
+  asked: number;
+  executed: number;
+  turnedAway: number;
+}
+
 async function run({ seed, full }: SoakOptions): Promise<Figures> {
   using sandbox = new KernelSandbox();
   const started = await sandbox.daemon(["--id", "crowded", "--max-clients", String(CLIENTS)]);
   const connected = await Promise.all(Array.from({ length: CLIENTS }, () => sandbox.connect(started)));
   const times: number[] = [];
-  const load = { isEnding: false, asked: 0, executed: 0, turnedAway: 0 };
+  const load: Load = { isEnding: false, pause: undefined, asked: 0, executed: 0, turnedAway: 0 };
   const asking = connected.map((client, i) => askOn(client, uniform(seed * 1000 + i), load, times));
-  const looks = await watch(started, full ? FULL_MS : SHORT_MS);
+  const memory = await watch(started, load, full ? FULL_MS : SHORT_MS, full ? PAUSES : 1);
   load.isEnding = true;
   process.kill(started.pid, "SIGTERM");
   await Promise.all(asking);
   checkEnd(sandbox, started, load.executed);
-  const warm = looks.slice(Math.ceil(looks.length * WARM_UP));
-  const middle = [...warm].sort((a, b) => a - b)[Math.floor(warm.length / 2)]!;
-  const spread = Math.max(...warm.map((bytes) => Math.abs(bytes / middle - 1)));
-  check(!full || spread <= MAX_GROWTH, "memory is not flat", warm);
   const sorted = times.sort((a, b) => a - b);
   const at = (share: number) => sorted[Math.floor(share * (sorted.length - 1))]!.toFixed(1);
-  return {
+  const held = [...memory.held].sort((a, b) => a - b);
+  const middle = held[Math.floor(held.length / 2)]!;
+  const spread = Math.max(...held.map((bytes) => Math.abs(bytes / middle - 1)));
+  const peak = Math.max(...memory.loaded);
+  const figures = {
     clients: CLIENTS,
     requests: load.asked,
     "lost replies": load.asked - times.length - load.turnedAway,
     "p50 (ms)": at(0.5),
     "p99 (ms)": at(0.99),
-    "memory (MiB)": Math.round(middle / 1024 / 1024),
+    "memory in pauses (MiB)": mebibytes(middle),
     "its spread (%)": (spread * 100).toFixed(1),
+    "most memory under load (MiB)": mebibytes(peak),
     "turned away at the end": load.turnedAway,
   };
+  const looks = () => ({
+    ...figures,
+    pauses: memory.held.map(mebibytes),
+    loaded: memory.loaded.map(mebibytes),
+  });
+  check(!full || spread <= MAX_SPREAD, "memory is not flat", looks());
+  check(!full || peak <= middle * MAX_PEAK, "memory rises under load", looks());
+  return figures;
+}
+
+function mebibytes(bytes: number): number {
+  return Math.round(bytes / 1024 / 1024);
 }
 
 /** One thing after another until the kernel ends; then refusals, interrupts and a closed connection are right too. */
-async function askOn(
-  client: RemoteKernel,
-  random: () => number,
-  load: { isEnding: boolean; asked: number; executed: number; turnedAway: number },
-  times: number[],
-): Promise<void> {
+async function askOn(client: RemoteKernel, random: () => number, load: Load, times: number[]): Promise<void> {
   for (;;) {
+    await load.pause;
     const { request, isRight } = draw(random);
     const begunMs = performance.now();
     load.asked++;
@@ -111,14 +137,33 @@ async function askOn(
   }
 }
 
-/** Resident memory, again and again. */
-async function watch({ pid }: Started, forMs: number): Promise<number[]> {
-  const looks: number[] = [];
-  for (let i = 0; i < LOOKS; i++) {
-    await Bun.sleep(forMs / LOOKS);
-    looks.push(Number(/^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))![1]) * 1024);
+/** Resident memory under load, and in pauses of the load, when what requests left behind is collected; after warm-up. */
+async function watch(
+  { pid }: Started,
+  load: Load,
+  forMs: number,
+  pauses: number,
+): Promise<{ loaded: number[]; held: number[] }> {
+  const loaded: number[] = [];
+  const held: number[] = [];
+  for (let i = 0; i < pauses; i++) {
+    const isWarm = i >= pauses * WARM_UP || pauses === 1;
+    for (let look = 0; look < LOOKS; look++) {
+      await Bun.sleep((forMs / pauses - PAUSE_MS) / LOOKS);
+      if (isWarm) loaded.push(rssBytesOf(pid));
+    }
+    const { promise, resolve } = Promise.withResolvers<void>();
+    load.pause = promise;
+    await Bun.sleep(PAUSE_MS);
+    if (isWarm) held.push(rssBytesOf(pid));
+    load.pause = undefined;
+    resolve();
   }
-  return looks;
+  return { loaded, held };
+}
+
+function rssBytesOf(pid: number): number {
+  return Number(/^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))![1]) * 1024;
 }
 
 /** Every phase ran, in order; every execution that was acknowledged was counted. */

@@ -66,15 +66,20 @@ export class Pipe {
     return count;
   }
 
-  /** Blocks the thread until the other side has written. Looks a while first: a quick answer then saves a wake-up. */
-  waitForData(): void {
+  /**
+   * Blocks the thread until the other side has written: false where it has not in that time. Looks a while first: a quick
+   * answer then saves a wake-up.
+   */
+  waitForData(timeoutMs = Number.POSITIVE_INFINITY): boolean {
     const tail = this.words[TAIL]!;
-    for (let i = 0; i < LOOKS; i++) if (Atomics.load(this.words, HEAD) !== tail) return;
+    for (let i = 0; i < LOOKS; i++) if (Atomics.load(this.words, HEAD) !== tail) return true;
     // Told before the last look: the writer either sees it or is seen.
     Atomics.store(this.words, READER_SLEEPS, 1);
     const head = Atomics.load(this.words, HEAD);
-    if (((head - tail) | 0) === 0) Atomics.wait(this.words, HEAD, head);
+    const isEmpty = ((head - tail) | 0) === 0;
+    const result = isEmpty ? Atomics.wait(this.words, HEAD, head, timeoutMs) : "not-equal";
     Atomics.store(this.words, READER_SLEEPS, 0);
+    return result !== "timed-out";
   }
 
   /** Blocks the thread until there is room, at most `timeoutMs`. */

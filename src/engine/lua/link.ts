@@ -4,6 +4,7 @@ import { ScriptTable } from "../../core/values.ts";
 import { Reader, Special, type SpecialCodec, Writer } from "../bridge/codec.ts";
 import { FrameReader } from "../bridge/pipe.ts";
 import { FromScript, type SharedChannel, ToScript } from "../bridge/protocol.ts";
+import type { ThreadGarbage } from "./garbage.ts";
 import { FunctionRef, HandleRef, LocalObject } from "./objects.ts";
 
 /** Callbacks from the kernel may nest this deep before they are refused. */
@@ -140,18 +141,15 @@ export class KernelLink {
   }
 
   /** Serves the kernel for as long as the thread lives. */
-  serve(): never {
-    for (;;) this.take();
+  serve(garbage: ThreadGarbage): never {
+    for (;;) if (!this.take(garbage.patienceMs)) garbage.idle();
   }
 
-  /** Handles one message, waiting for it. */
-  private take(): void {
+  /** Handles a message, or waits for one: false where none came in time. */
+  private take(patienceMs = Number.POSITIVE_INFINITY): boolean {
     const frame = this.frames.next();
     if (this.channel.takeRoomWish()) this.ring();
-    if (frame === undefined) {
-      this.channel.toScript.waitForData();
-      return;
-    }
+    if (frame === undefined) return this.channel.toScript.waitForData(patienceMs);
     const reader = new Reader(frame, this.special);
     switch (reader.byte()) {
       case ToScript.reply:
@@ -168,6 +166,7 @@ export class KernelLink {
         break;
       default: // ToScript.stop only ends the wait
     }
+    return true;
   }
 
   private storeReply(reader: Reader): void {

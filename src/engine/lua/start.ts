@@ -5,6 +5,7 @@ import { RING, SharedChannel, type WorkerStart } from "../bridge/protocol.ts";
 import { Bindings } from "./bind.ts";
 import { Environment, fileAccessAllowed, skipShebang } from "./environment.ts";
 import { ScriptFiles } from "./files.ts";
+import { ThreadGarbage } from "./garbage.ts";
 import { type ExecuteMessage, KernelLink } from "./link.ts";
 import type { ReachableVm } from "./stop-hook.ts";
 import { LuaVm } from "./vm.ts";
@@ -27,6 +28,7 @@ export function startLuaWorker(globals: readonly GlobalDecl[]): void {
 function serve(globals: readonly GlobalDecl[], { memory, policy }: WorkerStart): void {
   const channel = new SharedChannel(memory);
   const names = { scriptName: "" };
+  const garbage = new ThreadGarbage();
   const link = new KernelLink(channel, () => self.postMessage(RING), {
     runFunction: (id, args) => vm.runFunction(id, args),
     releaseFunctions: (pairs) => {
@@ -35,6 +37,7 @@ function serve(globals: readonly GlobalDecl[], { memory, policy }: WorkerStart):
     execute: (message) => {
       const outcome = execute(message);
       link.outcome(outcome.broken ? outcome : { ...outcome, heapBytes: vm.heapBytes().usedBytes });
+      garbage.ran();
     },
     checkStop: () => vm.checkStop(),
     crossed: (ref) => vm.held.crossed(ref),
@@ -80,7 +83,7 @@ function serve(globals: readonly GlobalDecl[], { memory, policy }: WorkerStart):
   environment.install();
   bindings.install();
   self.postMessage(vm.reachable);
-  link.serve();
+  link.serve(garbage);
 }
 
 /** What got past Lua's own error handling: the VM cannot be used any more. */
