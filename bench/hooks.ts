@@ -88,8 +88,10 @@ async function callUs(active: HookService | undefined): Promise<number> {
     tools: [busy],
     hooks: () => active,
   });
+  // as calls of scripts have it
+  const call = { correlationId: crypto.randomUUID() };
   const startMs = performance.now();
-  for (let i = 0; i < CALLS; i++) await tools.execute("busy", {});
+  for (let i = 0; i < CALLS; i++) await tools.execute("busy", {}, call);
   return ((performance.now() - startMs) * 1000) / CALLS;
 }
 

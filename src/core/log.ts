@@ -4,6 +4,8 @@ import { currentCorrelation } from "./correlation.ts";
 export const LOG_LEVELS = ["error", "warn", "info", "debug", "trace"] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
+const SEVERITY: Readonly<Record<LogLevel, number>> = { error: 0, warn: 1, info: 2, debug: 3, trace: 4 };
+
 /** The tracing categories of spec/kernel.md section 12.3. */
 export type LogCategory =
   | "kernel"
@@ -43,7 +45,7 @@ export class Log {
   }
 
   enabled(level: LogLevel): boolean {
-    return LOG_LEVELS.indexOf(level) <= LOG_LEVELS.indexOf(this.threshold.level);
+    return SEVERITY[level] <= SEVERITY[this.threshold.level];
   }
 
   write(level: LogLevel, category: LogCategory, message: string, fields?: Record<string, unknown>): void {

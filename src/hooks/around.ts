@@ -1,4 +1,6 @@
 /** One operation between its hooks: every result of theirs has its effect here. */
+import { randomUUID } from "node:crypto";
+import { currentCorrelation } from "../core/correlation.ts";
 import { messageOf, SpellError } from "../core/errors.ts";
 import type { ChainInput, Decision, Folded } from "./chain.ts";
 import { onBehalfOf } from "./executor.ts";
@@ -28,6 +30,7 @@ type Settled<T> = { value: T } | { error: unknown };
 export class Around<T> {
   private data: Data;
   private readonly metadata: Record<string, string>;
+  private readonly correlationId: string;
   private retry: Retry | undefined;
   private cacheKey: string | undefined;
   private keep: { ttlMs: number; minMs: number } | undefined;
@@ -42,6 +45,8 @@ export class Around<T> {
   ) {
     this.data = operation.data;
     this.metadata = { ...operation.metadata };
+    // all its points and attempts are told the same
+    this.correlationId = operation.correlationId ?? currentCorrelation() ?? randomUUID();
   }
 
   async run(): Promise<T> {
@@ -95,7 +100,12 @@ export class Around<T> {
   private async perform(): Promise<T> {
     while (true) {
       const startMs = performance.now();
-      const settled = await this.settle();
+      let settled: Settled<T>;
+      try {
+        settled = { value: await this.work(this.data) };
+      } catch (error) {
+        settled = { error };
+      }
       const durationMs = performance.now() - startMs;
       const failure = this.failureOf(settled);
       const next =
@@ -106,14 +116,6 @@ export class Around<T> {
       if ("value" in again) return again.value;
       await this.pause(again.retry.delayMs);
       this.attempt++;
-    }
-  }
-
-  private async settle(): Promise<Settled<T>> {
-    try {
-      return { value: await this.work(this.data) };
-    } catch (error) {
-      return { error };
     }
   }
 
@@ -164,7 +166,7 @@ export class Around<T> {
   /** Hooks after an operation see a result that no work was done for all the same. */
   private after(value: T, durationMs: number): After<T> | Promise<After<T>> {
     if (this.forked !== undefined) return this.afterForks(value, durationMs, this.forked);
-    return this.heedAfter(value, durationMs, {});
+    return this.heedAfter(value, durationMs, undefined);
   }
 
   private async afterForks(
@@ -177,16 +179,15 @@ export class Around<T> {
     return this.heedAfter(result, durationMs, { fork_results: results });
   }
 
-  private heedAfter(result: T, durationMs: number, more: Data): After<T> | Promise<After<T>> {
+  private heedAfter(result: T, durationMs: number, more: Data | undefined): After<T> | Promise<After<T>> {
     const { after, resultKey = "result", describe } = this.operation;
     if (after === undefined) return { folded: undefined, result };
-    const data = {
-      ...this.data,
-      ...(describe?.(result) ?? { [resultKey]: result }),
-      ...more,
-      duration_ms: durationMs,
-      attempt: this.attempt,
-    };
+    const data = { ...this.data };
+    if (describe === undefined) data[resultKey] = result;
+    else Object.assign(data, describe(result));
+    if (more !== undefined) Object.assign(data, more);
+    data.duration_ms = durationMs;
+    data.attempt = this.attempt;
     const folded = this.fold(after, data);
     if (folded instanceof Promise) return folded.then((later) => this.changedBy(later, result));
     return this.changedBy(folded, result);
@@ -279,15 +280,15 @@ export class Around<T> {
 
   private fold(point: string | undefined, data: Data): Folded | undefined | Promise<Folded | undefined> {
     if (point === undefined) return undefined;
-    const { component, correlationId, signal, identity } = this.operation;
-    const { metadata } = this;
+    const { component, signal, identity } = this.operation;
+    const { metadata, correlationId } = this;
     const input = { point, component, data, metadata, correlationId, signal, identity };
     const folded = this.options.fold(input);
     return folded instanceof Promise ? folded.then((later) => this.note(later)) : this.note(folded);
   }
 
   private note(folded: Folded | undefined): Folded | undefined {
-    if (folded !== undefined) this.ran.push(...folded.ran);
+    if (folded !== undefined) for (const hook of folded.ran) this.ran.push(hook);
     return folded;
   }
 

@@ -32,7 +32,7 @@ export interface Folded {
   /** The last one asked for. */
   retry?: Of<"retry">;
   cache?: { cache: Of<"cache">; hook: Hook };
-  forks: { operation: ForkedOperation; hook: Hook }[];
+  forks: readonly { operation: ForkedOperation; hook: Hook }[];
   /** Those that ran. */
   ran: Hook[];
 }
@@ -46,28 +46,42 @@ export function runChain(
   input: ChainInput,
   executor: Executor,
 ): Folded | Promise<Folded> {
-  const folded: Folded = { data: input.data, changed: {}, forks: [], ran: [] };
   const context = makeContext(input);
   executor.tellBatch(context, hooks.length, undefined);
-  const end = (): Folded => {
-    executor.tellBatch(context, hooks.length, folded.ran.length);
-    return folded;
-  };
-  /** Built-in hooks answer at once: only where one does not is there anything to wait for. */
-  const from = (first: number): Folded | Promise<Folded> => {
-    for (let i = first; i < hooks.length; i++) {
-      const hook = hooks[i]!;
-      context.data = folded.data;
-      if (!executor.admits(hook, context)) continue;
-      folded.ran.push(hook);
-      const result = executor.run(hook, context, input.signal);
-      if (result instanceof Promise)
-        return result.then((later) => (take(folded, later, hook) ? end() : from(i + 1)));
-      if (take(folded, result, hook)) break;
-    }
-    return end();
-  };
-  return from(0);
+  const folded: Folded = { data: input.data, changed: UNCHANGED, forks: NO_FORKS, ran: [] };
+  return runFrom(0, { hooks, context, folded, signal: input.signal, executor });
+}
+
+const UNCHANGED: Record<string, unknown> = Object.freeze({});
+const NO_FORKS: Folded["forks"] = [];
+
+interface Run {
+  hooks: readonly Hook[];
+  context: Context;
+  folded: Folded;
+  signal: AbortSignal | undefined;
+  executor: Executor;
+}
+
+/** Built-in hooks answer at once: only where one does not is there anything to wait for. */
+function runFrom(first: number, run: Run): Folded | Promise<Folded> {
+  const { hooks, context, folded, executor } = run;
+  for (let i = first; i < hooks.length; i++) {
+    const hook = hooks[i]!;
+    context.data = folded.data;
+    if (!executor.admits(hook, context)) continue;
+    folded.ran.push(hook);
+    const result = executor.run(hook, context, run.signal);
+    if (result instanceof Promise)
+      return result.then((later) => (take(folded, later, hook) ? end(run) : runFrom(i + 1, run)));
+    if (take(folded, result, hook)) break;
+  }
+  return end(run);
+}
+
+function end({ hooks, context, folded, executor }: Run): Folded {
+  executor.tellBatch(context, hooks.length, folded.ran.length);
+  return folded;
 }
 
 /** @returns whether the chain ends here */
@@ -87,7 +101,7 @@ function take(folded: Folded, result: HookResult, hook: Hook): boolean {
       folded.cache = { cache: result, hook };
       return false;
     case "fork":
-      for (const operation of result.operations) folded.forks.push({ operation, hook });
+      folded.forks = [...folded.forks, ...result.operations.map((operation) => ({ operation, hook }))];
       return false;
     default:
       folded.decision = { result, hook };
@@ -101,18 +115,17 @@ export function asResult({ decision, changed, data, retry, forks, cache }: Folde
   if (retry !== undefined) return retry;
   if (forks.length > 0) return { type: "fork", operations: forks.map(({ operation }) => operation) };
   if (cache !== undefined) return cache.cache;
-  return Object.keys(changed).length > 0 ? { type: "modified", data } : { type: "continue" };
+  return changed !== UNCHANGED && Object.keys(changed).length > 0
+    ? { type: "modified", data }
+    : { type: "continue" };
 }
 
-function makeContext(input: ChainInput) {
-  const { point, component, data, metadata = {}, identity = () => "" } = input;
-  return {
-    point,
-    component,
-    data,
-    metadata,
-    correlationId: input.correlationId ?? currentCorrelation() ?? randomUUID(),
-    timestampMs: Date.now(),
-    identity,
-  } satisfies HookContext as { -readonly [K in keyof HookContext]: HookContext[K] };
+type Context = { -readonly [K in keyof HookContext]: HookContext[K] };
+
+const noIdentity = () => "";
+
+function makeContext(input: ChainInput): Context {
+  const { point, component, data, metadata = {}, identity = noIdentity } = input;
+  const correlationId = input.correlationId ?? currentCorrelation() ?? randomUUID();
+  return { point, component, data, metadata, correlationId, timestampMs: Date.now(), identity };
 }

@@ -66,8 +66,10 @@ class Hooks implements HookService {
     this.executor =
       options.recorder === undefined ? new Executor(parts) : new WatchedExecutor(parts, options.recorder);
     this.parts = {
-      fold: (input) =>
-        this.has(input.point) ? runChain(this.registry.at(input.point), input, this.executor) : undefined,
+      fold: (input) => {
+        const hooks = this.registry.at(input.point);
+        return hooks.length > 0 && this.settings.on ? runChain(hooks, input, this.executor) : undefined;
+      },
       cache: new ResultCache(),
       targets: new Targets(targets),
       ended: (hooks, operationMs) => this.executor.judge(hooks, operationMs),
@@ -82,9 +84,10 @@ class Hooks implements HookService {
     return this.has(point) && this.registry.at(point).some((hook) => !hook.immediate);
   }
 
-  async run(input: HookInput): Promise<HookResult> {
+  run(input: HookInput): HookResult | Promise<HookResult> {
     if (ONCE.has(input.point)) this.past.set(input.point, input);
-    const folded = await this.parts.fold(input);
+    const folded = this.parts.fold(input);
+    if (folded instanceof Promise) return folded.then(asResult);
     return folded === undefined ? { type: "continue" } : asResult(folded);
   }
 
@@ -92,9 +95,13 @@ class Hooks implements HookService {
     operation: HookedOperation<T>,
     work: (data: Record<string, unknown>) => Promise<T> | T,
   ): Promise<T> {
-    const { before, after, error } = operation;
-    const isHooked = [before, after, error].some((point) => point !== undefined && this.has(point));
+    const isHooked =
+      this.stands(operation.before) || this.stands(operation.after) || this.stands(operation.error);
     return isHooked ? new Around(operation, work, this.parts).run() : work(operation.data);
+  }
+
+  private stands(point: string | undefined): boolean {
+    return point !== undefined && this.has(point);
   }
 
   async register(spec: HookSpec): Promise<RegisteredHook> {

@@ -63,8 +63,8 @@ export class Executor {
   }
 
   run(hook: Hook, context: HookContext, signal?: AbortSignal): HookResult | Promise<HookResult> {
-    const startMs = this.now();
     this.tellStart(hook, context);
+    const startMs = this.now();
     try {
       const result = hook.immediate ? hook.run(context) : this.runWithin(hook, context, signal);
       if (result instanceof Promise)
@@ -146,7 +146,7 @@ export class Executor {
     result: HookResult | undefined,
   ): HookResult {
     const durationMs = this.now() - startMs;
-    this.measure(hook, durationMs);
+    this.measure(hook, context, durationMs);
     hook.breaker?.succeeded(durationMs);
     this.tellEnd(hook, true, durationMs, context);
     return result ?? CONTINUE;
@@ -154,7 +154,7 @@ export class Executor {
 
   private failed(hook: Hook, context: HookContext, startMs: number, error: unknown): HookResult {
     const durationMs = this.now() - startMs;
-    this.measure(hook, durationMs);
+    this.measure(hook, context, durationMs);
     hook.durations.failures++;
     hook.breaker?.failed();
     this.logFailure(hook, context, error);
@@ -162,8 +162,9 @@ export class Executor {
     return CONTINUE;
   }
 
-  private measure(hook: Hook, durationMs: number): void {
-    hook.durations.add(durationMs);
+  private measure(hook: Hook, { timestampMs }: HookContext, durationMs: number): void {
+    // steady time goes on from the beginning of the chain: one look at the clock less
+    hook.durations.add(durationMs, timestampMs);
     hook.share.hookMs += durationMs;
   }
 

@@ -13,13 +13,14 @@ export class Durations {
   /** The last 1000, for the percentiles. */
   private readonly kept: number[] = [];
 
-  add(durationMs: number): void {
+  /** @param atMs when, milliseconds since the epoch */
+  add(durationMs: number, atMs: number): void {
     this.kept[this.count % KEPT] = durationMs;
     this.count++;
     this.totalMs += durationMs;
     if (durationMs < this.minMs) this.minMs = durationMs;
     if (durationMs > this.maxMs) this.maxMs = durationMs;
-    this.lastExecutionMs = Date.now();
+    this.lastExecutionMs = atMs;
   }
 
   summary() {

@@ -43,9 +43,9 @@ export interface HookInput {
   data: Record<string, unknown>;
   metadata?: Record<string, string>;
   /** Default: that of the request this code works for. */
-  correlationId?: string;
+  correlationId?: string | undefined;
   /** Aborted: hooks are not waited for any more. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
 }
 
 /** What a hook is told. */
@@ -147,8 +147,8 @@ export interface HookedOperation<T = unknown> {
   /** What the hooks before it see and may change (`modified`, `replace` of `data`). */
   data: Record<string, unknown>;
   metadata?: Record<string, string>;
-  correlationId?: string;
-  signal?: AbortSignal;
+  correlationId?: string | undefined;
+  signal?: AbortSignal | undefined;
   /** Under which key of `data` the hooks after it find the result and may change it. Default `result`. */
   resultKey?: string;
   /** The result as hooks see it, and what else they are told of it. Default: the result as it is. */
@@ -173,8 +173,11 @@ export interface HookedOperation<T = unknown> {
 export interface HookRunner {
   /** Whether a hook is registered at this point: where none is, callers need not make a context. */
   has(point: string): boolean;
-  /** Runs the hooks of a point, by priority, and folds what they say into one result. Never throws for a hook's failure. */
-  run(input: HookInput): Promise<HookResult>;
+  /**
+   * Runs the hooks of a point, by priority, and folds what they say into one result: the result itself where every hook
+   * answers at once. Never throws for a hook's failure.
+   */
+  run(input: HookInput): HookResult | Promise<HookResult>;
   /**
    * Runs an operation between its hooks and gives every result its effect: changed data, another result, a
    * repetition, a result from the cache, a refusal. Without hooks it only calls `work`.

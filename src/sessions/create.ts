@@ -63,6 +63,9 @@ export async function createSessionService(dependencies: SessionDependencies): P
 }
 
 const MOST_TEXT = 1000;
+/** The active sessions; 0 where there cannot be so many, as row numbers tell without counting. */
+const ACTIVE_SESSIONS = `SELECT CASE WHEN ifnull((SELECT max(rowid) FROM session), 0) < ?1 THEN 0
+  ELSE (SELECT count(*) FROM session WHERE status = 'active') END AS active`;
 
 class Sessions implements SessionService {
   readonly artifacts: Artifacts;
@@ -157,9 +160,7 @@ class Sessions implements SessionService {
   /** @throws SpellError limit */
   private checkRoom(db: Database): void {
     const most = this.dependencies.config.current.runtime.sessions.max_sessions;
-    const { active } = db.query("SELECT count(*) AS active FROM session WHERE status = 'active'").get() as {
-      active: number;
-    };
+    const { active } = db.query(ACTIVE_SESSIONS).get(most) as { active: number };
     if (active < most) return;
     throw new SpellError(
       "limit",

@@ -79,10 +79,10 @@ export function readSession(db: Database, id: string): SessionRow {
   return row;
 }
 
+const INSERT = `INSERT INTO session (${COLUMNS.join(", ")}) VALUES (${COLUMNS.map((name) => `$${name}`).join(", ")})`;
+
 export function insertSession(db: Database, row: NewSession): void {
-  db.query(
-    `INSERT INTO session (${COLUMNS.join(", ")}) VALUES (${COLUMNS.map((name) => `$${name}`).join(", ")})`,
-  ).run(row);
+  db.query(INSERT).run(row);
 }
 
 /** Bytes of memory at most for one reading of a long list. */

@@ -2,6 +2,7 @@
 import { SpellError } from "../core/errors.ts";
 import type { EventService } from "../events/service.ts";
 import type { HookComponent, HookRunner } from "../hooks/service.ts";
+import type { Awaitable } from "./backend.ts";
 import type { StatePlace } from "./keys.ts";
 import { type StateRecords, VersionConflict } from "./records.ts";
 import { shownValue } from "./redact.ts";
@@ -33,13 +34,9 @@ export class StateAccess {
 
   /** Undefined where there is none. */
   async read(place: StatePlace, options: StateCallOptions): Promise<unknown> {
-    const read = async () => {
-      const record = await this.records.find(place);
-      return record && this.records.decode(record);
-    };
-    if (!isHooked(place)) return read();
+    if (!isHooked(place)) return this.find(place);
     const hooks = await this.around.hooks();
-    if (!hooks.has("BeforeStateRead") && !hooks.has("AfterStateRead")) return read();
+    if (!hooks.has("BeforeStateRead") && !hooks.has("AfterStateRead")) return this.find(place);
     return hooks.around(
       {
         before: "BeforeStateRead",
@@ -48,8 +45,14 @@ export class StateAccess {
         data: { operation: "state_get", scope: place.scope, key: place.key },
         ...options,
       },
-      read,
+      () => this.find(place),
     );
+  }
+
+  private find(place: StatePlace): Awaitable<unknown> {
+    const found = this.records.find(place);
+    if (found instanceof Promise) return found.then((record) => record && this.records.decode(record));
+    return found && this.records.decode(found);
   }
 
   /** @param value undefined removes @throws VersionConflict where a version is expected */

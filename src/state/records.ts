@@ -1,5 +1,5 @@
 /** Records under storage keys: those of the backend, and those of ephemeral keys that stay in this process. */
-import type { Applied, StateChange, StateRecord } from "./backend.ts";
+import type { Applied, Awaitable, StateChange, StateRecord } from "./backend.ts";
 import { byBytes, MemoryBackend } from "./backends/memory.ts";
 import type { StateCodec } from "./codec.ts";
 import type { GuardedBackend } from "./guard.ts";
@@ -36,10 +36,19 @@ export class StateRecords implements RawState {
   }
 
   /** Under its own key, else under another by which it is known. */
-  async find(place: StatePlace): Promise<StateRecord | undefined> {
-    const exact = await this.at(place.storageKey);
-    if (exact !== undefined) return exact;
-    for (const key of [...otherSpellings(place), ...rawKeys(place.key)]) {
+  find(place: StatePlace): Awaitable<StateRecord | undefined> {
+    const exact = this.at(place.storageKey);
+    if (exact instanceof Promise) return exact.then((found) => found ?? this.findOther(place));
+    return exact ?? this.findOther(place);
+  }
+
+  private findOther(place: StatePlace): Awaitable<StateRecord | undefined> {
+    const keys = [...otherSpellings(place), ...rawKeys(place.key)];
+    return keys.length === 0 ? undefined : this.firstOf(keys);
+  }
+
+  private async firstOf(keys: readonly string[]): Promise<StateRecord | undefined> {
+    for (const key of keys) {
       const record = await this.at(key);
       if (record !== undefined) return record;
     }
@@ -48,7 +57,8 @@ export class StateRecords implements RawState {
 
   /** @param expected the version that the record must have; 0: there is none @throws VersionConflict */
   async set({ storageKey, class: kind }: StatePlace, value: unknown, expected?: number): Promise<void> {
-    const change = withExpected(this.setting(storageKey, value), expected);
+    const setting = this.setting(storageKey, value);
+    const change = expected === undefined ? setting : withExpected(setting, expected);
     if (kind === "ephemeral") {
       versionsOf(await this.ephemeral.apply([change]));
       return;

@@ -82,17 +82,23 @@ function open(place: string, path: string): Database {
 }
 
 class SqliteStorage implements Storage {
+  /** Made once: making one costs more than a small read. */
+  private readonly transaction;
+
   constructor(
     readonly path: string,
     private readonly db: Database,
-  ) {}
+  ) {
+    this.transaction = db.transaction((work: (db: Database) => unknown) => work(db));
+  }
 
   read<T>(work: (db: Database) => T): T {
-    const deadlineMs = performance.now() + READ_LIMIT_MS;
+    let deadlineMs: number | undefined;
     for (;;) {
       try {
         return work(this.db);
       } catch (error) {
+        deadlineMs ??= performance.now() + READ_LIMIT_MS;
         // Only while another process puts the log in order that a dead one left behind.
         if (!isBusy(error) || performance.now() > deadlineMs)
           throw storageError("Cannot read the database", this.path, error);
@@ -104,7 +110,7 @@ class SqliteStorage implements Storage {
   write<T>(work: (db: Database) => T): Promise<T> {
     return whenFree(this.path, () => {
       try {
-        return this.db.transaction(work).immediate(this.db);
+        return this.transaction.immediate(work) as T;
       } catch (error) {
         throw isBusy(error) ? error : storageError("Cannot write the database", this.path, error);
       }
@@ -118,12 +124,13 @@ class SqliteStorage implements Storage {
 
 /** Does it again while other processes keep the database busy. @throws SpellError limit when they never give way */
 async function whenFree<T>(path: string, work: () => T): Promise<T> {
-  const deadlineMs = performance.now() + BUSY_LIMIT_MS;
+  let deadlineMs: number | undefined;
   for (;;) {
     try {
       return work();
     } catch (error) {
       if (!isBusy(error)) throw error;
+      deadlineMs ??= performance.now() + BUSY_LIMIT_MS;
       if (performance.now() > deadlineMs)
         throw new SpellError("limit", `Cannot use the database: other processes keep it busy: ${path}`, {
           hint: "See which programs have the file open, and try again",

@@ -11,7 +11,7 @@ import { checkLevel, grantedLevel } from "../security/levels.ts";
 import { limitsOf, ResourceBudget } from "../security/limits.ts";
 import { fits, ToolCatalogue, unknownTool } from "./catalogue.ts";
 import { failedOutcome, makeResult } from "./envelope.ts";
-import { ToolHooks, type Usage } from "./hooks.ts";
+import { TOOL_POINTS, ToolHooks, type Usage } from "./hooks.ts";
 import { checkParameters, type ParameterSchema } from "./parameters.ts";
 import { RateLimit } from "./rate-limit.ts";
 import { toolOutput } from "./recorded.ts";
@@ -37,6 +37,7 @@ export interface ToolServiceOptions {
 }
 
 const DEFAULT_TIMEOUT_MS = 30_000;
+const SECURITY_CHECK = { execution_phase: "security_check" };
 /** How long the end of the process waits for calls that were given up. */
 const CLEAN_UP_MS = 1000;
 
@@ -53,7 +54,8 @@ class Tools implements ToolService {
   constructor(private readonly options: ToolServiceOptions) {
     const builtin = options.tools ?? builtinTools;
     this.catalogue = new ToolCatalogue(builtin);
-    this.hooks = new ToolHooks(options.hooks ?? (() => undefined), (tool) => builtin.includes(tool));
+    const isBuiltin = new Set(builtin);
+    this.hooks = new ToolHooks(options.hooks ?? (() => undefined), (tool) => isBuiltin.has(tool));
     this.rate = new RateLimit(options.now);
   }
 
@@ -107,8 +109,8 @@ class Tools implements ToolService {
     watched: Span,
   ): Promise<ToolResult> {
     if (watched.holdsContent) watched.set({ "gen_ai.tool.call.arguments": stringifyJson(params) });
-    if (this.hooks.areOn) await this.admit(tool, call);
-    else this.checkAdmission(tool);
+    const admitted = this.admit(tool, call);
+    if (admitted !== undefined) await admitted;
     const log =
       call.correlationId === undefined
         ? this.options.log
@@ -153,14 +155,26 @@ class Tools implements ToolService {
     }
   }
 
-  /** @throws SpellError permission_denied, limit */
-  private async admit(tool: ToolDefinition, call: ToolCallOptions): Promise<void> {
-    await this.hooks.ask("tool_security_check", tool, call, { execution_phase: "security_check" });
+  /** Undefined where there is nothing to wait for. @throws SpellError permission_denied, limit */
+  private admit(tool: ToolDefinition, call: ToolCallOptions): undefined | Promise<void> {
+    const asked = this.hooks.ask(TOOL_POINTS.securityCheck, tool, call, SECURITY_CHECK);
+    return asked === undefined ? this.checkOrReport(tool, call) : this.admitWhen(asked, tool, call);
+  }
+
+  private async admitWhen(asked: Promise<void>, tool: ToolDefinition, call: ToolCallOptions): Promise<void> {
+    await asked;
+    await this.checkOrReport(tool, call);
+  }
+
+  private checkOrReport(tool: ToolDefinition, call: ToolCallOptions): undefined | Promise<never> {
     try {
       this.checkAdmission(tool);
+      return undefined;
     } catch (error) {
-      await this.hooks.report(tool, call, error);
-      throw error;
+      if (!this.hooks.areOn) throw error;
+      return this.hooks.report(tool, call, error).then(() => {
+        throw error;
+      });
     }
   }
 
@@ -189,9 +203,10 @@ class Tools implements ToolService {
     try {
       budget.hold(weightOf(given));
       const check = (asked: Record<string, unknown>) => checkParameters(tool, asked);
-      const { areOn } = this.hooks;
-      const params = areOn ? await this.hooks.validate(tool, given, call, check) : check(given);
-      if (areOn) await this.hooks.ask("tool_resource_allocated", tool, call);
+      const valid = this.hooks.validate(tool, given, call, check);
+      const params = valid instanceof Promise ? await valid : valid;
+      const allocated = this.hooks.ask(TOOL_POINTS.resourceAllocated, tool, call);
+      if (allocated !== undefined) await allocated;
       usage.concurrent = this.running.size + 1;
       const outcome = await runWithin(tool.name, this.timeoutMs(tool, call), call.signal, (signal) =>
         this.follow(this.perform(tool, params, budget, signal)),
@@ -204,8 +219,11 @@ class Tools implements ToolService {
       if (isReturned(tool, operation, error)) return failedOutcome(operation, error);
       throw error;
     } finally {
-      Object.assign(usage, budget.used);
-      if (this.hooks.areOn) await this.hooks.notify("tool_resource_released", tool, call, budget.used);
+      const { memoryBytes, operations } = budget.used;
+      usage.memoryBytes = memoryBytes;
+      usage.operations = operations;
+      const told = this.hooks.notify(TOOL_POINTS.resourceReleased, tool, call, { memoryBytes, operations });
+      if (told instanceof Promise) await told;
     }
   }
 

@@ -1,7 +1,7 @@
 /** The hook points of tools: spec/kernel.md section 17.1. Nothing is made where no hook stands. */
 import { SpellError } from "../core/errors.ts";
 import { isPlainObject } from "../core/values.ts";
-import type { HookComponent, HookedOperation, HookResult, HookService } from "../hooks/service.ts";
+import type { HookComponent, HookedOperation, HookInput, HookResult, HookService } from "../hooks/service.ts";
 import { makeResult } from "./envelope.ts";
 import { outcomeOf, plainPrimary } from "./outcome.ts";
 import type { ToolCallOptions, ToolResult } from "./service.ts";
@@ -16,7 +16,17 @@ export interface Usage {
   concurrent: number;
 }
 
-const POINTS = ["BeforeToolExecution", "AfterToolExecution", "ToolError"];
+const CONTINUE: HookResult = { type: "continue" };
+const NO_DATA: Params = {};
+
+/** Custom points of the reference. */
+export const TOOL_POINTS = {
+  securityCheck: "custom:tool_security_check",
+  resourceAllocated: "custom:tool_resource_allocated",
+  resourceReleased: "custom:tool_resource_released",
+  timeout: "custom:tool_timeout",
+} as const;
+type ToolPoint = (typeof TOOL_POINTS)[keyof typeof TOOL_POINTS];
 
 export class ToolHooks {
   constructor(
@@ -30,7 +40,7 @@ export class ToolHooks {
   }
 
   /** Runs a call between its hooks. @param redirect runs another tool in its place; undefined where there is none */
-  async around(
+  around(
     tool: ToolDefinition,
     params: Params,
     call: ToolCallOptions,
@@ -39,7 +49,7 @@ export class ToolHooks {
   ): Promise<ToolResult> {
     const usage: Usage = { memoryBytes: 0, operations: 0, concurrent: 0 };
     const hooks = this.active();
-    if (hooks === undefined || !POINTS.some((point) => hooks.has(point))) return work(params, usage);
+    if (hooks === undefined || !isWatched(hooks)) return work(params, usage);
     // reading the processor's time costs more than built-in hooks do
     const isMeasured = hooks.hasScripted("AfterToolExecution");
     let cpu: NodeJS.CpuUsage | undefined;
@@ -51,7 +61,10 @@ export class ToolHooks {
       before: "BeforeToolExecution",
       after: "AfterToolExecution",
       error: "ToolError",
-      ...this.subject(tool, call),
+      component: { type: "Tool", name: tool.name },
+      metadata: this.metadataOf(tool),
+      correlationId: call.correlationId,
+      signal: call.signal,
       data: { ...facts(tool), execution_phase: "pre_execution", params },
       errorData: { execution_phase: "error_handling" },
       describe: (result) => ({
@@ -82,15 +95,15 @@ export class ToolHooks {
    * Checks the parameters, and lets hooks see what is wrong with them; parameters that a hook changed are checked again.
    * @throws SpellError what `check` throws; invalid_argument where a hook refuses them
    */
-  async validate(
+  validate(
     tool: ToolDefinition,
     given: Params,
     call: ToolCallOptions,
     check: (params: Params) => Params,
-  ): Promise<Params> {
+  ): Params | Promise<Params> {
     const hooks = this.active();
     if (!hooks?.has("ToolValidation")) return check(given);
-    let failure: unknown;
+    let failure: SpellError | undefined;
     let params = given;
     try {
       params = check(given);
@@ -98,17 +111,20 @@ export class ToolHooks {
       if (!(error instanceof SpellError)) throw error;
       failure = error;
     }
-    const errors = failure === undefined ? [] : [(failure as SpellError).message];
+    const heed = (result: HookResult): Params => {
+      if (result.type === "cancel")
+        throw new SpellError("invalid_argument", `Cannot run tool "${tool.name}": ${result.reason}`, {
+          data: { tool: tool.name },
+        });
+      const changed = result.type === "modified" ? (result.data as Params).params : undefined;
+      if (changed !== given && isPlainObject(changed)) return check(changed);
+      if (failure !== undefined) throw failure;
+      return params;
+    };
+    const errors = failure === undefined ? [] : [failure.message];
     const data = { ...facts(tool), execution_phase: "parameter_validation", params: given, errors };
-    const result = await hooks.run({ point: "ToolValidation", ...this.subject(tool, call), data });
-    if (result.type === "cancel")
-      throw new SpellError("invalid_argument", `Cannot run tool "${tool.name}": ${result.reason}`, {
-        data: { tool: tool.name },
-      });
-    const changed = result.type === "modified" ? (result.data as Params).params : undefined;
-    if (changed !== given && isPlainObject(changed)) return check(changed);
-    if (failure !== undefined) throw failure;
-    return params;
+    const result = hooks.run(this.inputOf("ToolValidation", tool, call, data));
+    return result instanceof Promise ? result.then(heed) : heed(result);
   }
 
   /** The tools that a query finds. @param matches whether a tool fits a filter */
@@ -143,69 +159,74 @@ export class ToolHooks {
     const hooks = this.active();
     if (hooks === undefined || !(error instanceof SpellError)) return;
     const { code, data, message } = error;
-    const subject = this.subject(tool, call);
     if (code === "permission_denied" && hooks.has("SecurityViolation")) {
       const rule = data.rule ?? data.limit ?? (data.needed === undefined ? "sandbox" : "security_level");
-      await hooks.run({
-        point: "SecurityViolation",
-        ...subject,
-        data: { rule, component: tool.name, detail: message },
-      });
+      const what = { rule, component: tool.name, detail: message };
+      await hooks.run(this.inputOf("SecurityViolation", tool, call, what));
     }
     if (code === "limit" && hooks.has("ResourceLimitExceeded")) {
       const { limit = null, allowed = null, used = null } = data;
-      await hooks.run({
-        point: "ResourceLimitExceeded",
-        ...subject,
-        data: { resource: limit, limit: allowed, actual: used, detail: message },
-      });
+      const what = { resource: limit, limit: allowed, actual: used, detail: message };
+      await hooks.run(this.inputOf("ResourceLimitExceeded", tool, call, what));
     }
-    if (code === "timeout") await this.notify("tool_timeout", tool, call, { error: message });
+    if (code === "timeout") await this.notify(TOOL_POINTS.timeout, tool, call, { error: message });
   }
 
-  /** A custom point of the reference. */
-  async notify(
-    name: string,
+  /** Where every hook answers at once, so does this: the calls of tools come by the thousand. */
+  notify(
+    point: ToolPoint,
     tool: ToolDefinition,
     call: ToolCallOptions,
-    data: Record<string, unknown> = {},
-  ): Promise<HookResult> {
+    data: Params = NO_DATA,
+  ): HookResult | Promise<HookResult> {
     const hooks = this.active();
-    const point = `custom:${name}`;
-    if (!hooks?.has(point)) return { type: "continue" };
-    return hooks.run({ point, ...this.subject(tool, call), data: { ...facts(tool), ...data } });
+    if (!hooks?.has(point)) return CONTINUE;
+    const all = data === NO_DATA ? facts(tool) : Object.assign(facts(tool), data);
+    return hooks.run(this.inputOf(point, tool, call, all));
   }
 
-  /** The same where hooks may refuse. @throws SpellError permission_denied where one cancels */
-  async ask(
-    name: string,
+  /**
+   * The same where hooks may refuse. Undefined where there is nothing to wait for.
+   * @throws SpellError permission_denied where one cancels
+   */
+  ask(
+    point: ToolPoint,
     tool: ToolDefinition,
     call: ToolCallOptions,
-    data: Record<string, unknown> = {},
-  ): Promise<void> {
-    const result = await this.notify(name, tool, call, data);
-    if (result.type === "cancel")
-      throw new SpellError(
-        "permission_denied",
-        `Cannot run tool "${tool.name}": a hook cancelled it: ${result.reason}`,
-        { data: { reason: result.reason } },
-      );
+    data: Params = NO_DATA,
+  ): undefined | Promise<void> {
+    const result = this.notify(point, tool, call, data);
+    if (result instanceof Promise) return result.then((later) => refuseCancelled(tool, later));
+    refuseCancelled(tool, result);
+    return undefined;
   }
 
-  private subject(tool: ToolDefinition, call: ToolCallOptions) {
+  private inputOf(point: string, tool: ToolDefinition, call: ToolCallOptions, data: Params): HookInput {
+    const { correlationId, signal } = call;
     const component: HookComponent = { type: "Tool", name: tool.name };
+    return { point, component, metadata: this.metadataOf(tool), correlationId, signal, data };
+  }
+
+  private metadataOf(tool: ToolDefinition): Record<string, string> {
     return {
-      component,
-      metadata: {
-        tool_name: tool.name,
-        tool_category: tool.category,
-        security_level: tool.level,
-        tool_origin: this.isBuiltin(tool) ? "builtin" : "registered",
-      },
-      ...(call.correlationId === undefined ? {} : { correlationId: call.correlationId }),
-      ...(call.signal === undefined ? {} : { signal: call.signal }),
+      tool_name: tool.name,
+      tool_category: tool.category,
+      security_level: tool.level,
+      tool_origin: this.isBuiltin(tool) ? "builtin" : "registered",
     };
   }
+}
+
+const isWatched = (hooks: HookService): boolean =>
+  hooks.has("BeforeToolExecution") || hooks.has("AfterToolExecution") || hooks.has("ToolError");
+
+function refuseCancelled(tool: ToolDefinition, result: HookResult): void {
+  if (result.type !== "cancel") return;
+  throw new SpellError(
+    "permission_denied",
+    `Cannot run tool "${tool.name}": a hook cancelled it: ${result.reason}`,
+    { data: { reason: result.reason } },
+  );
 }
 
 const milliseconds = ({ user, system }: NodeJS.CpuUsage): number => (user + system) / 1000;

@@ -1,6 +1,6 @@
 import { Durations } from "../figures.ts";
 import { PRIORITIES } from "../priority.ts";
-import type { HookContext } from "../service.ts";
+import type { HookComponent, HookContext } from "../service.ts";
 import type { Builtin, BuiltinOptions } from "./index.ts";
 
 const BUCKETS_MS = [1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000];
@@ -10,11 +10,12 @@ class Measured {
   /** By upper bound; the last one has none. */
   private readonly histogram = new Array<number>(BUCKETS_MS.length + 1).fill(0);
 
-  add(durationMs: number, failed: boolean): void {
-    this.durations.add(durationMs);
+  add(durationMs: number, failed: boolean, atMs: number): void {
+    this.durations.add(durationMs, atMs);
     if (failed) this.durations.failures++;
-    const bucket = BUCKETS_MS.findIndex((bound) => durationMs <= bound);
-    this.histogram[bucket === -1 ? BUCKETS_MS.length : bucket]!++;
+    let bucket = 0;
+    while (bucket < BUCKETS_MS.length && durationMs > BUCKETS_MS[bucket]!) bucket++;
+    this.histogram[bucket]!++;
   }
 
   report() {
@@ -37,18 +38,22 @@ class Measured {
 /** Counts the ends of operations, by component. */
 export function metricsHook({ points }: BuiltinOptions<"metrics">): Builtin {
   const all = new Measured();
-  const byComponent = new Map<string, Measured>();
-  const run = ({ component, data }: HookContext) => {
+  /** By type, then by name. */
+  const byComponent = new Map<string, Map<string, Measured>>();
+  const componentOf = ({ type, name }: HookComponent): Measured => {
+    const named = byComponent.get(type) ?? new Map<string, Measured>();
+    const known = named.get(name);
+    if (known !== undefined) return known;
+    const own = new Measured();
+    byComponent.set(type, named.set(name, own));
+    return own;
+  };
+  const run = ({ component, data, timestampMs }: HookContext) => {
     const durationMs = typeof data.duration_ms === "number" ? data.duration_ms : 0;
     const failed = data.error !== undefined && data.error !== null;
-    const name = `${component.type.toLowerCase()}:${component.name}`;
-    let own = byComponent.get(name);
-    if (own === undefined) {
-      own = new Measured();
-      byComponent.set(name, own);
-    }
-    own.add(durationMs, failed);
-    all.add(durationMs, failed);
+    const own = componentOf(component);
+    own.add(durationMs, failed, timestampMs);
+    all.add(durationMs, failed, timestampMs);
     return undefined;
   };
   return {
@@ -56,7 +61,11 @@ export function metricsHook({ points }: BuiltinOptions<"metrics">): Builtin {
     spec: { points, run, priority: PRIORITIES.lowest, immediate: true },
     report: () => ({
       ...all.report(),
-      components: Object.fromEntries([...byComponent].map(([name, measured]) => [name, measured.report()])),
+      components: Object.fromEntries(
+        [...byComponent].flatMap(([type, named]) =>
+          [...named].map(([name, measured]) => [`${type.toLowerCase()}:${name}`, measured.report()]),
+        ),
+      ),
     }),
   };
 }

@@ -67,4 +67,139 @@ print(JSON.stringify(all))`,
   },
 };
 
-export const writers: readonly Writer[] = [state];
+const SESSIONS = `[runtime.sessions]
+enabled = true
+storage_backend = "sqlite"
+max_sessions = 1000000
+max_artifacts_per_session = 1000000
+`;
+
+interface FoundSession {
+  name: string;
+  description: string;
+  status: string;
+  value: number | null;
+}
+
+const sessions: Writer = {
+  name: "sessions",
+  config: SESSIONS,
+  endless: `local id = ARGS[1]
+${TEXT}
+local i = 0
+while true do
+  i = i + 1
+  local made = Session.create({name = "n" .. i, description = text(i % 300), tags = {"run" .. id}})
+  Session.set_state(made, "i", i)
+  if i % 2 == 0 then Session.complete(made) end
+  Session.save(made)
+  print(i)
+end`,
+  found: `local all = {}
+for _, info in ipairs(Session.list({tags = {"run" .. ARGS[1]}, limit = 1000000})) do
+  all[#all + 1] = {
+    name = info.name, description = info.description, status = info.status, value = Session.get_state(info.id, "i"),
+  }
+end
+print(JSON.stringify({all = all}))`,
+  judge(acknowledged, found, what) {
+    const done = acknowledged.length;
+    const all = listOf<FoundSession>(found);
+    const byName = new Map(all.map((one) => [one.name, one]));
+    check(byName.size === all.length, `${what}: a session is there twice`);
+    check(
+      all.length === done || all.length === done + 1,
+      `${what}: ${done} were made, ${all.length} are there`,
+    );
+    for (let i = 1; i <= done; i++) {
+      const one = byName.get(`n${i}`);
+      check(one !== undefined, `${what}: session ${i} is lost`);
+      const status = i % 2 === 0 ? "completed" : "active";
+      check(one.status === status && one.value === i, `${what}: what session ${i} became is lost`, one);
+    }
+    for (const { name, description } of all)
+      check(description === textOf(Number(name.slice(1)) % 300), `${what}: session ${name} is there by half`);
+  },
+};
+
+const artifacts: Writer = {
+  name: "artifacts",
+  config: SESSIONS,
+  endless: `local id = ARGS[1]
+${TEXT}
+local session = Session.create({name = "artifacts", tags = {"run" .. id}})
+local i, made = 0, {}
+while true do
+  i = i + 1
+  made[i] = Artifact.store(session, "note", "n" .. i, text(i) .. id)
+  if i % 3 == 0 then Artifact.delete(session, made[i - 2]) end
+  print(i)
+end`,
+  found: `local all = {}
+for _, info in ipairs(Session.list({tags = {"run" .. ARGS[1]}})) do
+  for _, record in ipairs(Artifact.list(info.id)) do
+    all[#all + 1] = {name = record.name, content = Artifact.get(info.id, record.id).content}
+  end
+end
+print(JSON.stringify({all = all}))`,
+  judge(acknowledged, found, what) {
+    const done = acknowledged.length;
+    const all = new Map(
+      listOf<{ name: string; content: string }>(found).map((one) => [one.name, one.content]),
+    );
+    const isDeleted = (i: number, by: number) => i % 3 === 1 && i + 2 <= by;
+    for (let i = 1; i <= done; i++) {
+      const there = all.has(`n${i}`);
+      if (isDeleted(i, done)) check(!there, `${what}: artifact ${i} was deleted and is there`);
+      else check(there || isDeleted(i, done + 1), `${what}: artifact ${i} is lost`);
+    }
+    for (const [name, content] of all) {
+      const i = Number(name.slice(1));
+      check(i <= done + 1, `${what}: artifact ${i} is there before its time`);
+      check(content.startsWith(textOf(i)), `${what}: artifact ${i} is there by half`);
+    }
+  },
+};
+
+const EVENTS_AT_ONCE = 5;
+
+const events: Writer = {
+  name: "events",
+  config: "[events.persistence]\nenabled = true\n",
+  endless: `local id = ARGS[1]
+${TEXT}
+local i = 0
+while true do
+  i = i + 1
+  for n = 1, ${EVENTS_AT_ONCE} do
+    Event.publish("soak.run" .. id, {number = (i - 1) * ${EVENTS_AT_ONCE} + n, text = text(i)})
+  end
+  Event.flush()
+  print(i)
+end`,
+  found: `local all = {}
+for _, event in ipairs(Event.history({pattern = "soak.run" .. ARGS[1], limit = 1000000})) do
+  all[#all + 1] = event.data
+end
+print(JSON.stringify({all = all}))`,
+  judge(acknowledged, found, what) {
+    const done = acknowledged.length * EVENTS_AT_ONCE;
+    const all = listOf<{ number: number; text: string }>(found);
+    check(
+      all.length >= done && all.length <= done + EVENTS_AT_ONCE,
+      `${what}: ${done} events were acknowledged, ${all.length} are there`,
+    );
+    for (const [at, { number, text }] of all.entries()) {
+      check(number === at + 1, `${what}: event ${at + 1} is lost or not in its place`, number);
+      check(text === textOf(Math.ceil(number / EVENTS_AT_ONCE)), `${what}: event ${number} is there by half`);
+    }
+  },
+};
+
+/** An empty table of Lua may be written as an object. */
+function listOf<T>(found: unknown): T[] {
+  const { all } = found as { all: unknown };
+  return Array.isArray(all) ? all : [];
+}
+
+export const writers: readonly Writer[] = [state, sessions, artifacts, events];

@@ -76,7 +76,7 @@ describe("hooks at the points of events", () => {
     events.listen("bad", () => {
       throw new Error("no");
     });
-    events.publish({ type: "bad", data: 5 });
+    expect(events.publish({ type: "bad", data: 5 })).toBe("accepted");
     await Bun.sleep(1);
     expect(told).toEqual([{ event: { event_type: "bad", data: 5 }, error: "no" }]);
   });
