@@ -221,3 +221,26 @@ test("a port that is taken is refused", () => {
   const { router } = echo();
   expect(() => echo({ port: router.port })).toThrow("the port is in use");
 });
+
+test("what was published in one turn arrives in order and whole, also right before the socket closes", async () => {
+  const pub = new PubSocket(options);
+  const received: string[] = [];
+  const ended = Promise.withResolvers<void>();
+  const reader = await connectZmtp({
+    type: "SUB",
+    host: "127.0.0.1",
+    port: pub.port,
+    onMessage: (frames) => received.push(frames.map(({ length }) => length).join("|")),
+    onClose: () => ended.resolve(),
+  });
+  closers.push(() => reader.close());
+  const sizes = [1, 200, 300_000, 5, 70_000, 64, 0];
+  while (received.length === 0) {
+    pub.publish([bytes("subscribed?")]);
+    await Bun.sleep(1);
+  }
+  for (const size of sizes) pub.publish([new Uint8Array(size), new Uint8Array(2)]);
+  await pub.close();
+  await ended.promise;
+  expect(received.filter((text) => text !== "11")).toEqual(sizes.map((size) => `${size}|2`));
+});

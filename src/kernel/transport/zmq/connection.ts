@@ -41,6 +41,9 @@ export const LIMITS: Limits = {
   handshakeMs: 10_000,
 };
 
+/** Messages that wait are written together until there is so much. */
+const JOINED_BYTES = 64 * 1024;
+
 export interface ConnectionEvents {
   /** The handshake is done. May refuse the peer by closing the connection. */
   ready(connection: Connection): void;
@@ -156,6 +159,23 @@ export class Connection {
     return true;
   }
 
+  /**
+   * Like `sendEncoded`, on its way at the end of this turn of the event loop: messages of one turn leave together, which
+   * wakes the peer once, and what is sent at once goes before them.
+   */
+  sendSoon(bytes: Uint8Array): boolean {
+    if (!this.open || this.queuedBytes + bytes.length > this.limits.maxQueuedBytes) return false;
+    this.queue.push(bytes);
+    this.queuedBytes += bytes.length;
+    this.soon ??= setImmediate(() => {
+      this.soon = undefined;
+      this.drain();
+    });
+    return true;
+  }
+
+  private soon: NodeJS.Immediate | undefined;
+
   sendCommand(name: string, data: Uint8Array): void {
     this.write(encodeCommand(name, data));
   }
@@ -170,7 +190,7 @@ export class Connection {
   /** The socket takes bytes again. */
   drain(): void {
     while (this.queue.length > 0) {
-      const [bytes] = this.queue as [Uint8Array];
+      const bytes = this.joined();
       const written = Math.max(0, this.socket.write(bytes));
       this.queuedBytes -= written;
       if (written < bytes.length) {
@@ -180,6 +200,15 @@ export class Connection {
       this.queue.shift();
     }
     if (this.drained !== undefined) this.drained();
+  }
+
+  /** What waits first; small messages in one piece, which then waits in their place. */
+  private joined(): Uint8Array {
+    let bytes = 0;
+    let count = 0;
+    while (count < this.queue.length && bytes < JOINED_BYTES) bytes += this.queue[count++]!.length;
+    if (count > 1) this.queue.splice(0, count, Buffer.concat(this.queue.slice(0, count), bytes));
+    return this.queue[0]!;
   }
 
   private drained: (() => void) | undefined;
@@ -209,6 +238,7 @@ export class Connection {
   }
 
   close(): void {
+    if (this.open) this.drain();
     this.socket.end();
     this.ended();
   }
@@ -218,6 +248,7 @@ export class Connection {
     if (this.state === "closed") return;
     this.state = "closed";
     clearTimeout(this.handshakeTimer);
+    clearImmediate(this.soon);
     this.queue.length = 0;
     this.drained?.();
     this.events.closed(this, this.reason);

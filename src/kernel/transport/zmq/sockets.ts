@@ -117,7 +117,7 @@ export class PubSocket {
     for (const [peer, prefixes] of this.subscriptions) {
       if (!prefixes.some((prefix) => startsWith(frames[0]!, prefix))) continue;
       bytes ??= encodeMessage(frames);
-      if (!peer.sendEncoded(bytes)) this.dropped++;
+      if (!peer.sendSoon(bytes)) this.dropped++;
     }
   }
 
