@@ -91,13 +91,13 @@ class Hooks implements HookService {
     return folded === undefined ? { type: "continue" } : asResult(folded);
   }
 
-  async around<T>(
+  around<T>(
     operation: HookedOperation<T>,
     work: (data: Record<string, unknown>) => Promise<T> | T,
   ): Promise<T> {
     const isHooked =
       this.stands(operation.before) || this.stands(operation.after) || this.stands(operation.error);
-    return isHooked ? new Around(operation, work, this.parts).run() : work(operation.data);
+    return isHooked ? new Around(operation, work, this.parts).run() : unhooked(operation, work);
   }
 
   private stands(point: string | undefined): boolean {
@@ -207,6 +207,12 @@ class Hooks implements HookService {
     return this.known.settings;
   }
 }
+
+/** What `work` throws rejects. */
+const unhooked = async <T>(
+  { data }: HookedOperation<T>,
+  work: (data: Record<string, unknown>) => Promise<T> | T,
+): Promise<T> => work(data);
 
 type Settings = ExecutorSettings & {
   /** False where the configuration says so: no hook runs. */

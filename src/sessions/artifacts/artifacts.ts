@@ -74,8 +74,9 @@ export class Artifacts implements ArtifactService {
       ...fieldsOf(metadata),
     };
     const version = await this.put(content, (db, prepared) => {
-      checkActive(readSession(db, owner.id));
-      this.checkRoom(db, readSession(db, owner.id), prepared);
+      const present = readSession(db, owner.id);
+      checkActive(present);
+      this.checkRoom(db, present, prepared);
       return insertArtifact(db, fields, prepared);
     });
     const id = { content_hash: version.hash, session_id: owner.id, sequence: version.sequence, name };

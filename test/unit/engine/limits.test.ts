@@ -1,15 +1,27 @@
 import { describe, expect, test } from "bun:test";
 import type { EnginePolicy } from "../../../src/engine/engine.ts";
 import { randomFrom } from "../../conformance/bridge-model.ts";
-import { harness } from "./harness.ts";
+import { type Harness, harness } from "./harness.ts";
+
+const PATIENCE_MS = 3000;
 
 /** Runs `code` under a limit, then shows that the engine still works. */
 async function limited(policy: Partial<EnginePolicy>, code: string) {
   const h = harness(policy);
   const outcome = await h.run(code);
-  expect((await h.run("return 1 + 1")).value).toBe(2);
+  expect(await nextValue(h)).toBe(2);
   await h.engine.dispose();
   return outcome.error;
+}
+
+/** A busy machine may take longer to begin a script than a short limit allows: then the script is sent again. */
+async function nextValue(h: Harness): Promise<unknown> {
+  const endMs = performance.now() + PATIENCE_MS;
+  for (;;) {
+    const { value, error } = await h.run("return 1 + 1");
+    const isLate = error?.code === "limit" && error.data?.limit === "time";
+    if (!isLate || performance.now() > endMs) return value ?? error;
+  }
 }
 
 describe("the time limit", () => {
