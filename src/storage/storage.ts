@@ -188,8 +188,11 @@ const REASONS: Record<string, readonly [string, string?]> = {
   SQLITE_PERM: ["the operating system refuses access"],
   SQLITE_CORRUPT: ["it is damaged", REPAIR],
   SQLITE_NOTADB: ["it is no database", REPAIR],
-  // It is made as large as it is to be at once, before anything is written.
-  SQLITE_IOERR_SHMSIZE: ["there is no room beside it, the disk is full", "Free some space and try again"],
+  // The file beside it gets its full size at once; why that failed, SQLite does not say.
+  SQLITE_IOERR_SHMSIZE: [
+    "the disk reports an error, most likely that the disk is full",
+    "Free some space and try again",
+  ],
   SQLITE_IOERR: [
     "the disk reports an error",
     "See that it has free space, and what the system's log says of it",
