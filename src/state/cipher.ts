@@ -1,12 +1,11 @@
 /** Encryption of stored state: AES-256-GCM, for the scopes that the configuration names. */
-import { createCipheriv, createDecipheriv, createHash, randomBytes } from "node:crypto";
+import { createHash } from "node:crypto";
 import { SpellError } from "../core/errors.ts";
+import { seal, unseal } from "../core/sealed.ts";
 import { NOTE_PREFIX } from "./backend.ts";
 import { parseStorageKey } from "./keys.ts";
 
 const KEY_ID_BYTES = 4;
-const NONCE_BYTES = 12;
-const TAG_BYTES = 16;
 
 export interface StateCipher {
   /** Undefined for a record that is stored in the clear. */
@@ -46,27 +45,15 @@ export class AesCipher implements StateCipher {
 
   encrypt(storageKey: string, content: Uint8Array): Uint8Array | undefined {
     if (!this.covers(storageKey)) return undefined;
-    const nonce = randomBytes(NONCE_BYTES);
-    const cipher = createCipheriv("aes-256-gcm", this.key, nonce);
-    cipher.setAAD(Buffer.from(storageKey));
-    const sealed = [cipher.update(content), cipher.final()];
-    return Buffer.concat([this.id, nonce, ...sealed, cipher.getAuthTag()]);
+    return Buffer.concat([this.id, seal(this.key, content, storageKey)]);
   }
 
   decrypt(storageKey: string, sealed: Uint8Array): Uint8Array {
-    const bytes = Buffer.from(sealed.buffer, sealed.byteOffset, sealed.length);
-    const from = KEY_ID_BYTES + NONCE_BYTES;
-    const to = bytes.length - TAG_BYTES;
-    if (to < from) throw damaged(storageKey);
-    if (!bytes.subarray(0, KEY_ID_BYTES).equals(this.id)) throw anotherKey(storageKey);
-    try {
-      const decipher = createDecipheriv("aes-256-gcm", this.key, bytes.subarray(KEY_ID_BYTES, from));
-      decipher.setAAD(Buffer.from(storageKey));
-      decipher.setAuthTag(bytes.subarray(to));
-      return Buffer.concat([decipher.update(bytes.subarray(from, to)), decipher.final()]);
-    } catch (cause) {
-      throw damaged(storageKey, cause);
-    }
+    if (sealed.length < KEY_ID_BYTES) throw damaged(storageKey);
+    if (!this.id.equals(sealed.subarray(0, KEY_ID_BYTES))) throw anotherKey(storageKey);
+    const content = unseal(this.key, sealed.subarray(KEY_ID_BYTES), storageKey);
+    if (content === undefined) throw damaged(storageKey);
+    return content;
   }
 
   private covers(storageKey: string): boolean {
@@ -85,10 +72,9 @@ function anotherKey(storageKey: string): SpellError {
   });
 }
 
-function damaged(storageKey: string, cause?: unknown): SpellError {
+function damaged(storageKey: string): SpellError {
   return new SpellError("io", `Cannot read state: the encrypted value is damaged: "${storageKey}"`, {
     data: { key: storageKey },
     hint: "`llmspell state check` tells what else is damaged",
-    cause,
   });
 }
