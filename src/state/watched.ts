@@ -2,7 +2,7 @@
 import { type RecorderSource, recorded } from "../core/recording.ts";
 import { type SpanInput, span } from "../core/span.ts";
 import { shownValue } from "./redact.ts";
-import type { StateService } from "./service.ts";
+import type { StateCallOptions, StateService } from "./service.ts";
 
 const traced = (operation: string, scope: string): SpanInput => ({
   category: "state",
@@ -17,48 +17,47 @@ export function watchedState<S extends StateService>(state: S, recorder: Recorde
   const remove = state.delete.bind(state);
   const update = state.update.bind(state);
   state.load = (scope, key, options) => span(traced("load", scope), () => load(scope, key, options));
+  /** What is recorded is only put together where something is. */
+  const watched = <T>(
+    operation: string,
+    [scope, key, options]: readonly [scope: string, key: string, options: StateCallOptions | undefined],
+    work: () => Promise<T>,
+    outputOf: (result: T) => unknown,
+    inputOf: () => Record<string, unknown> = () => ({}),
+  ): Promise<T> =>
+    span(traced(operation, scope), () => {
+      const found = recorder();
+      if (found === undefined) return work();
+      const call = { kind: "state", name: `${scope}:${key}`, input: { operation, ...inputOf() } } as const;
+      const { correlationId } = options ?? {};
+      return recorded(
+        () => found,
+        correlationId === undefined ? call : { ...call, correlationId },
+        work,
+        outputOf,
+      );
+    });
   state.save = (scope, key, value, options) =>
-    span(traced("save", scope), () =>
-      recorded(
-        recorder,
-        {
-          kind: "state",
-          name: `${scope}:${key}`,
-          ...change("save", options, { value: shownValue(key, value) }),
-        },
-        () => save(scope, key, value, options),
-        () => null,
-      ),
+    watched(
+      "save",
+      [scope, key, options],
+      () => save(scope, key, value, options),
+      () => null,
+      () => ({ value: shownValue(key, value) }),
     );
   state.delete = (scope, key, options) =>
-    span(traced("delete", scope), () =>
-      recorded(
-        recorder,
-        { kind: "state", name: `${scope}:${key}`, ...change("delete", options) },
-        () => remove(scope, key, options),
-        (removed) => removed,
-      ),
+    watched(
+      "delete",
+      [scope, key, options],
+      () => remove(scope, key, options),
+      (removed) => removed,
     );
   state.update = (scope, key, next, options) =>
-    span(traced("update", scope), () =>
-      recorded(
-        recorder,
-        { kind: "state", name: `${scope}:${key}`, ...change("update", options) },
-        () => update(scope, key, next, options),
-        (value) => shownValue(key, value),
-      ),
+    watched(
+      "update",
+      [scope, key, options],
+      () => update(scope, key, next, options),
+      (value) => shownValue(key, value),
     );
   return state;
-}
-
-function change(
-  operation: string,
-  options: { correlationId?: string } = {},
-  more: Record<string, unknown> = {},
-) {
-  const { correlationId } = options;
-  return {
-    input: { operation, ...more },
-    ...(correlationId === undefined ? {} : { correlationId }),
-  };
 }
