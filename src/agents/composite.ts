@@ -2,7 +2,7 @@
 import { SpellError } from "../core/errors.ts";
 import { abortError, withDeadline } from "./deadline.ts";
 import { runWithSignal } from "./run-scope.ts";
-import type { Agent, AgentInput, AgentOutput, AgentUsage } from "./service.ts";
+import { type Agent, type AgentInput, type AgentOutput, addUsage, noUsage } from "./service.ts";
 import type { Behaviour, Turn } from "./turn.ts";
 
 /**
@@ -162,16 +162,11 @@ function combine(
   finishReason: string,
   strategy: string,
 ): Output {
-  const sum = (key: keyof AgentUsage) => outputs.reduce((total, output) => total + output.usage[key], 0);
   return {
     text,
     finishReason,
     toolCalls: outputs.flatMap((output) => output.toolCalls),
-    usage: {
-      promptTokens: sum("promptTokens"),
-      completionTokens: sum("completionTokens"),
-      totalTokens: sum("totalTokens"),
-    },
+    usage: outputs.reduce((sum, output) => addUsage(sum, output.usage), noUsage()),
     model: strategy,
     provider: "composite",
     members: Object.fromEntries(outputs.map((output) => [output.agent, output.text])),

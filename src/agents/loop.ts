@@ -8,7 +8,7 @@ import { type AnswerForm, checkForm, formOptions, readAnswer, refuseAnswer } fro
 import type { AgentHooks } from "./hooks.ts";
 import { checkShift, localOptions } from "./local-options.ts";
 import { assistantMessage, callModel, loadModel, type ModelAnswer } from "./model-call.ts";
-import type { AgentEvent, AgentToolCall, AgentUsage } from "./service.ts";
+import { type AgentEvent, type AgentToolCall, type AgentUsage, addUsage, noUsage } from "./service.ts";
 import { ensureFits } from "./tokens.ts";
 import { modelTool, parseArguments, runToolRound } from "./tool-round.ts";
 
@@ -63,7 +63,7 @@ export async function runLoop(request: LoopRequest): Promise<LoopResult> {
   checkShift(request.contextShift, model);
   const messages: LanguageModelV4Message[] = [];
   const toolCalls: AgentToolCall[] = [];
-  const usage = { promptTokens: 0, completionTokens: 0, totalTokens: 0 };
+  const usage = noUsage();
   /** Outputs by tool and arguments. */
   const known = new Map<string, string>();
   let rounds = 0;
@@ -73,9 +73,7 @@ export async function runLoop(request: LoopRequest): Promise<LoopResult> {
   let isHeld = form !== undefined && request.allowed.size === 0;
   while (true) {
     const answer = await ask(request, messages, { isFinal: forced !== undefined, isHeld, number: ++rounds });
-    usage.promptTokens += answer.usage.promptTokens;
-    usage.completionTokens += answer.usage.completionTokens;
-    usage.totalTokens += answer.usage.totalTokens;
+    addUsage(usage, answer.usage);
     if (forced !== undefined || answer.toolCalls.length === 0) {
       const parsed = readAnswer(form, answer.text);
       if (form !== undefined && parsed === undefined) {

@@ -9,6 +9,7 @@ import type {
   SharedV4ProviderMetadata,
 } from "@ai-sdk/provider";
 import { messageOf, SpellError } from "../core/errors.ts";
+import { callFacts, tokensOf } from "../models/calls/accounting.ts";
 import { observeChat } from "../models/observe.ts";
 import type { SpellModel } from "../models/service.ts";
 import { abortable, abortError } from "./deadline.ts";
@@ -200,14 +201,23 @@ class AnswerBuilder {
       );
     }
     const parts = this.parts.filter((part) => part.text !== "" || part.providerOptions !== undefined);
-    const promptTokens = this.end.usage.inputTokens.total ?? 0;
-    const completionTokens = this.end.usage.outputTokens.total ?? 0;
+    const { promptTokens, completionTokens, cachedTokens } = tokensOf(this.end.usage);
+    const { retries = 0, cached = false, costUsd } = callFacts(this.end.providerMetadata);
     return {
       text: parts.reduce((text, part) => (part.type === "text" ? text + part.text : text), ""),
       toolCalls: this.toolCalls,
       parts,
       finishReason: unified === "tool-calls" ? "stop" : unified,
-      usage: { promptTokens, completionTokens, totalTokens: promptTokens + completionTokens },
+      usage: {
+        promptTokens,
+        completionTokens,
+        totalTokens: promptTokens + completionTokens,
+        ...(cachedTokens === 0 ? {} : { cachedTokens }),
+        calls: 1,
+        ...(cached ? { cachedCalls: 1 } : {}),
+        ...(retries === 0 ? {} : { retries }),
+        ...(costUsd === undefined ? {} : { costUsd }),
+      },
     };
   }
 }

@@ -1,11 +1,14 @@
 /** The tool calls of one model answer: checked, run side by side, turned into what the model is told. */
+
 import type {
   LanguageModelV4FunctionTool,
   LanguageModelV4ToolCall,
   LanguageModelV4ToolResultPart,
 } from "@ai-sdk/provider";
+import { steadyMs } from "../core/clock.ts";
 import { messageOf, SpellError } from "../core/errors.ts";
 import { didYouMean } from "../core/nearest.ts";
+import { runAsTask } from "../core/task.ts";
 import { isPlainObject } from "../core/values.ts";
 import type { ToolDefinition, ToolResult, ToolService } from "../tools/service.ts";
 import { abortError } from "./deadline.ts";
@@ -122,7 +125,7 @@ async function runCall(
 ): Promise<AgentToolCall> {
   const toolName = ctx.tools.find(call.toolName)?.name ?? call.toolName;
   await ctx.emit({ type: "tool-start", callId: call.toolCallId, toolName, args: params });
-  const startMs = performance.now();
+  const startMs = steadyMs();
   const told =
     refusal === undefined ? await execute(toolName, call.toolCallId, params, ctx) : failure(refusal);
   await ctx.emit({
@@ -132,7 +135,7 @@ async function runCall(
     success: told.success,
     output: told.output,
   });
-  const durationMs = performance.now() - startMs;
+  const durationMs = steadyMs() - startMs;
   return { toolName, toolId: call.toolCallId, parameters: params, ...told, durationMs };
 }
 
@@ -151,12 +154,14 @@ async function execute(
   ctx: ToolRoundContext,
 ): Promise<Told> {
   try {
-    const result = await ctx.tools.execute(toolName, params, {
-      signal: ctx.signal,
-      correlationId: ctx.correlationId,
-      timeoutMs: CALL_TIMEOUT_MS,
-      callId,
-    });
+    const result = await runAsTask(`call ${callId}`, () =>
+      ctx.tools.execute(toolName, params, {
+        signal: ctx.signal,
+        correlationId: ctx.correlationId,
+        timeoutMs: CALL_TIMEOUT_MS,
+        callId,
+      }),
+    );
     if (!result.success) return failure(failureText(result));
     return { success: true, output: modelText(result) };
   } catch (error) {

@@ -38,6 +38,8 @@ class Kernel extends KernelServices implements LocalKernel {
   private session: ScriptSession | undefined;
   private readonly executions = new ToldExecutions(() => this.activeEvents());
   private ended: Promise<void> | undefined;
+  /** Ends the recording or replay of this kernel, where there is one. */
+  private tape: (() => void) | undefined;
 
   request(request: ExecuteRequest, options?: RequestOptions): Promise<ExecuteReply | Failure>;
   request(request: KernelRequest, options?: RequestOptions): Promise<KernelReply>;
@@ -89,10 +91,12 @@ class Kernel extends KernelServices implements LocalKernel {
   private async answer(request: KernelRequest, options: RequestOptions): Promise<KernelReply> {
     switch (request.type) {
       case "execute": {
+        await this.openTape(request);
         this.session ??= new ScriptSession(this, this.env);
         const { session } = this;
         if (sendsEvents(this.config.current)) await this.events();
-        return span(executionSpan(request), () => this.executions.tell(request, options, session));
+        const run = () => span(executionSpan(request), () => this.executions.tell(request, options, session));
+        return this.counted(request, options, run);
       }
       case "reset":
         await this.session?.reset();
@@ -162,8 +166,41 @@ class Kernel extends KernelServices implements LocalKernel {
     }
   }
 
+  private async counted<T>(
+    { calls }: ExecuteRequest,
+    { onEvent }: RequestOptions,
+    run: () => Promise<T>,
+  ): Promise<T> {
+    const { current } = this.config;
+    if (calls === undefined && Object.keys(current.models.budget).length === 0) return run();
+    const { watchesCalls, withRunCalls } = await import("./run-calls.ts");
+    if (!watchesCalls(current, calls)) return run();
+    return withRunCalls(current, calls, (event) => onEvent?.(event), run);
+  }
+
+  /** Before the first script runs: its interpreter reads the clock when it starts. */
+  private async openTape({ calls, name }: ExecuteRequest): Promise<void> {
+    const { record, replay } = calls ?? {};
+    const recording = this.config.current.recording;
+    if (this.tape !== undefined || !(record ?? replay ?? recording.record ?? recording.replay)) return;
+    const [{ openTape }, { tapeRequest }, { tapeWith }] = await Promise.all([
+      import("../tape/open.ts"),
+      import("./tape-request.ts"),
+      import("../core/tape.ts"),
+    ]);
+    const keys = await this.keys();
+    const { env, log } = this;
+    const request = tapeRequest(calls, this.config.current);
+    const tape = await openTape(request, { config: this.config.current, env, keys, log, scriptName: name });
+    const installed = tapeWith(tape);
+    this.tape = () => {
+      installed[Symbol.dispose]();
+      tape[Symbol.dispose]();
+    };
+  }
+
   shutdown(): Promise<void> {
-    this.ended ??= this.endServices(this.session);
+    this.ended ??= this.endServices(this.session).finally(() => this.tape?.());
     return this.ended;
   }
 }
