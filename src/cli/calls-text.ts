@@ -69,7 +69,7 @@ export function plannedText({ models, tools, max_cost_usd }: PlannedCalls): stri
     );
   }
   if (tools.length > 0) {
-    const rows = tools.map((of) => [of.tool, String(of.calls), of.ran ? "yes, it only computes" : "no"]);
+    const rows = tools.map((of) => [of.tool, String(of.calls), of.ran ? "yes" : "no"]);
     lines.push(aligned([["Tool", "calls", "called"], ...rows]));
   }
   const isPaid = models.some((of) => of.max_cost_usd !== undefined);

@@ -1,5 +1,6 @@
 /** The composition root: owns the services and answers requests. Every front end reaches scripts, tools and models here. */
 
+import { randomId } from "../core/clock.ts";
 import { type ErrorJson, errorToJson, SpellError } from "../core/errors.ts";
 import { dataDirectory } from "../core/paths.ts";
 import { type SpanInput, span } from "../core/span.ts";
@@ -48,7 +49,7 @@ class Kernel extends KernelServices implements LocalKernel {
     try {
       if (this.ended !== undefined)
         throw new SpellError("internal", "Cannot take a request: the kernel has shut down");
-      if (this.isWatched()) await this.telemetry();
+      if (this.isWatched(request)) await this.telemetry();
       if (this.wantsHooks()) await this.hooks();
       return await span(messageSpan(request.type, options.id), async (watched) => {
         const reply = await this.hooked(request, () => this.answer(request, options));
@@ -72,8 +73,11 @@ class Kernel extends KernelServices implements LocalKernel {
   }
 
   /** Asked before anything is loaded for it: the standard variables name a collector, or steps are to be logged. */
-  private isWatched(): boolean {
+  private isWatched(request: KernelRequest): boolean {
     const { env } = this;
+    // a replay sends nothing
+    const calls = request.type === "execute" ? request.calls : undefined;
+    if (calls?.replay !== undefined || this.config.current.recording.replay !== undefined) return false;
     const collector =
       env.OTEL_EXPORTER_OTLP_ENDPOINT ||
       env.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT ||
@@ -95,8 +99,10 @@ class Kernel extends KernelServices implements LocalKernel {
         this.session ??= new ScriptSession(this, this.env);
         const { session } = this;
         if (sendsEvents(this.config.current)) await this.events();
-        const run = () => span(executionSpan(request), () => this.executions.tell(request, options, session));
-        return this.counted(request, options, run);
+        // a recorded run has the same id when it is replayed
+        const told = this.tape === undefined ? options : { ...options, id: randomId() };
+        const run = () => span(executionSpan(request), () => this.executions.tell(request, told, session));
+        return this.counted(request, told, run);
       }
       case "reset":
         await this.session?.reset();

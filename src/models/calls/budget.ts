@@ -150,6 +150,9 @@ export class Budget {
   }
 }
 
+export const isBudgetRefusal = (error: unknown): boolean =>
+  error instanceof SpellError && error.code === "limit" && error.data.limit === "budget";
+
 /** Takes from every budget or from none. @throws SpellError limit, of the first that does not allow it */
 export function reserve(budgets: readonly Budget[], need: Need): Reservation {
   for (const budget of budgets) budget.check(need);

@@ -97,7 +97,7 @@ export type KnownPrice = Price | "free" | undefined;
 /** `[providers.KEY.prices]`, then `[models.prices]`, then the list above. */
 export function priceOf(config: Config, provider: string, type: string, model: string): KnownPrice {
   const own = providerOf(config, provider)?.prices;
-  const set = asPrice(own?.[model]) ?? asPrice(own?.["*"]) ?? configured(config, provider, model);
+  const set = setFor(own, model) ?? setFor(own, "*") ?? configured(config, provider, model);
   if (set !== undefined) return set;
   if (FREE_TYPES.has(type)) return "free";
   const list = BY_TYPE[type];
@@ -111,13 +111,15 @@ export function priceOf(config: Config, provider: string, type: string, model: s
 
 function configured(config: Config, provider: string, model: string): Price | undefined {
   const { prices } = config.models;
-  return asPrice(prices[`${provider}/${model}`]) ?? asPrice(prices[model]);
+  return setFor(prices, `${provider}/${model}`) ?? setFor(prices, model);
 }
 
-function asPrice(
-  given: { input: number; output: number; cached_input?: number } | undefined,
-): Price | undefined {
-  return given === undefined ? undefined : price(given.input, given.output, given.cached_input);
+type SetPrices = Readonly<Record<string, { input: number; output: number; cached_input?: number }>>;
+
+function setFor(prices: SetPrices | undefined, name: string): Price | undefined {
+  if (prices === undefined || !Object.hasOwn(prices, name)) return undefined;
+  const { input, output, cached_input } = prices[name]!;
+  return price(input, output, cached_input);
 }
 
 /** The model itself, or the one that its name is a dated or `-latest` release of. */
