@@ -16,6 +16,7 @@ import { DEFAULT_ANSWER_TOKENS, promptBound, textsBound } from "./bounds.ts";
 import { type Reservation, reserve } from "./budget.ts";
 import { currentPayers, type Payer } from "./payer.ts";
 import { costOf, type KnownPrice } from "./prices.ts";
+import { boundAnswer } from "./request.ts";
 import type { CallOutcome, CallRecord } from "./usage.ts";
 
 /** Of a model, what is not in it. */
@@ -158,9 +159,10 @@ async function withinBudgets(
   const budgets = payers.flatMap((payer) => payer.budget ?? []);
   if (!budgets.some((budget) => budget.boundsSize)) return { options, ...take(account, payers, 0, 0) };
   const prompt = await promptBound(model, options);
-  const longest = options.maxOutputTokens ?? defaultAnswer(budgets, prompt, account.price());
-  const bounded = { ...options, maxOutputTokens: longest };
-  return { options: bounded, ...take(account, payers, prompt, longest) };
+  const asked = options.maxOutputTokens;
+  const longest = asked ?? defaultAnswer(budgets, prompt, account.price());
+  const taken = take(account, payers, prompt, longest);
+  return { options: asked === undefined ? boundAnswer(options, longest) : options, ...taken };
 }
 
 /** What the budgets leave for an answer, and no more than is usual; one token where they leave none, to be refused. */

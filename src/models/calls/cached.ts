@@ -10,7 +10,7 @@ import type { SpellModel } from "../service.ts";
 import type { AnswerStore } from "./answer-store.ts";
 import { around } from "./around.ts";
 import { type KeptPart, keepParts, partsOf, streamOf } from "./parts.ts";
-import { normalRequest } from "./request.ts";
+import { isBounded, normalRequest } from "./request.ts";
 
 export interface CacheOptions {
   store: AnswerStore;
@@ -41,7 +41,8 @@ export function cachedModel(model: SpellModel, { store, place, sampled }: CacheO
           controller.enqueue(part);
         },
         async flush() {
-          if (isWhole(parts)) await store.set(key, toWire(keepParts(parts)) as KeptPart[]);
+          if (isWhole(parts, isBounded(options)))
+            await store.set(key, toWire(keepParts(parts)) as KeptPart[]);
         },
       });
       return { ...result, stream: result.stream.pipeThrough(keep) };
@@ -49,11 +50,12 @@ export function cachedModel(model: SpellModel, { store, place, sampled }: CacheO
   });
 }
 
-/** Ended as an answer ends, with no failure in it. */
-function isWhole(parts: readonly LanguageModelV4StreamPart[]): boolean {
+/** Ended as an answer ends, with no failure in it, and not where only a budget ended it. */
+function isWhole(parts: readonly LanguageModelV4StreamPart[], isBound: boolean): boolean {
   const last = parts.findLast((part) => part.type === "finish");
   if (last === undefined || parts.some((part) => part.type === "error")) return false;
-  return ["stop", "length", "tool-calls"].includes(last.finishReason.unified);
+  const { unified } = last.finishReason;
+  return unified === "stop" || unified === "tool-calls" || (unified === "length" && !isBound);
 }
 
 function marked(part: LanguageModelV4StreamPart): LanguageModelV4StreamPart {

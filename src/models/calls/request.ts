@@ -3,14 +3,31 @@ import { createHash } from "node:crypto";
 import type { LanguageModelV4CallOptions } from "@ai-sdk/provider";
 import { isPlainObject } from "../../core/values.ts";
 
+/** Calls whose longest answer is not theirs but what a budget leaves. */
+const bounded = new WeakSet<LanguageModelV4CallOptions>();
+
+/** The same call with a longest answer; which call it is does not depend on that. */
+export function boundAnswer(
+  options: LanguageModelV4CallOptions,
+  maxOutputTokens: number,
+): LanguageModelV4CallOptions {
+  const call = { ...options, maxOutputTokens };
+  bounded.add(call);
+  return call;
+}
+
+export const isBounded = (options: LanguageModelV4CallOptions): boolean => bounded.has(options);
+
 /** Without headers, which carry keys, and signals. Bytes stand as their length and hash. */
-export function normalRequest({
-  abortSignal: _signal,
-  headers: _headers,
-  includeRawChunks: _raw,
-  ...options
-}: LanguageModelV4CallOptions): Record<string, unknown> {
-  return plain(options) as Record<string, unknown>;
+export function normalRequest(call: LanguageModelV4CallOptions): Record<string, unknown> {
+  const {
+    abortSignal: _signal,
+    headers: _headers,
+    includeRawChunks: _raw,
+    maxOutputTokens,
+    ...options
+  } = call;
+  return plain({ ...options, ...(isBounded(call) ? {} : { maxOutputTokens }) }) as Record<string, unknown>;
 }
 
 function plain(value: unknown): unknown {
