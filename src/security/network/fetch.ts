@@ -16,7 +16,10 @@ export interface FetchOptions {
   secret?: { origin: string; headers: Readonly<Record<string, string>> } | undefined;
   maxRedirects: number;
   signal: AbortSignal;
-  /** False: the request is none of the script's, so it is not recorded, and not made in a replay. Default: true. */
+  /**
+   * The request is the script's own: recorded, and in a replay answered from the recording. Default: false, and in a
+   * replay it is refused: calls of models are recorded as such, downloads are none of the run's.
+   */
   isTaped?: boolean;
 }
 
@@ -35,7 +38,7 @@ const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 export async function fetchChecked(start: URL, options: FetchOptions): Promise<Fetched> {
   const tape = currentTape();
   if (tape === undefined) return follow(start, options);
-  if (options.isTaped ?? true) {
+  if (options.isTaped) {
     const { fetchTaped } = await import("./taped.ts");
     return fetchTaped(tape, start, options, () => follow(start, options));
   }

@@ -28,6 +28,7 @@ const options = (more: Partial<FetchOptions> = {}): FetchOptions => ({
   rules: { enabled: true, allowed: [], ownHosts: [server.url.host] },
   env: {},
   maxRedirects: 3,
+  isTaped: true,
   signal: new AbortController().signal,
   ...more,
 });

@@ -143,7 +143,14 @@ class Greedy extends ScriptedModel {
       finishReason: { unified: "length", raw: "length" },
       usage: { inputTokens: total, outputTokens: { total: answer, text: answer, reasoning: 0 } },
     };
-    return { stream: new ReadableStream<Part>({ start: (c) => (c.enqueue(end), c.close()) }) };
+    return {
+      stream: new ReadableStream<Part>({
+        start: (c) => {
+          c.enqueue(end);
+          c.close();
+        },
+      }),
+    };
   }
 }
 
