@@ -6,7 +6,7 @@ import { Reader, Writer } from "../bridge/codec.ts";
 import { Frames } from "../bridge/frames.ts";
 import { type Numbering, numberDeclarations } from "../bridge/numbering.ts";
 import { Outbox } from "../bridge/outbox.ts";
-import { FrameReader, LOOKS } from "../bridge/pipe.ts";
+import { FrameReader } from "../bridge/pipe.ts";
 import { FromScript, RING, SharedChannel, Stop, ToScript, type WorkerStart } from "../bridge/protocol.ts";
 import { References } from "../bridge/references.ts";
 import { RunClock } from "../clock.ts";
@@ -275,8 +275,7 @@ class ScriptThread {
   /** After a reply the script's next call often follows at once: a look for it saves both threads a wake-up. */
   private listen(): boolean {
     this.replied = false;
-    for (let i = 0; i < LOOKS; i++) if (this.channel.toKernel.available() > 0) return true;
-    return false;
+    return this.channel.toKernel.look();
   }
 
   /** Goes on reading after a reply that came later, while the turn lasts. */
