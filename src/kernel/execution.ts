@@ -178,6 +178,8 @@ export class ScriptSession {
           scriptName: run.request.name,
           args: run.request.args,
           emit: (event) => emit(run, event),
+          ask: (question) =>
+            run.options.isAttended?.() === true ? run.options.onInput?.(question) : undefined,
           vm: this.vm,
           blockedTasks: blocked,
         };
