@@ -66,6 +66,7 @@ export class LlmBehaviour implements Behaviour {
       contextWindow: config.contextWindow,
       contextShift: config.contextShift,
       form: turn.input.form ?? config.form,
+      maxSchemaRetries: config.maxSchemaRetries,
       signal: turn.signal,
       correlationId: turn.run.id,
       recorder: this.recorder,
@@ -75,9 +76,9 @@ export class LlmBehaviour implements Behaviour {
       onLoading: (share) =>
         turn.run.emit({ type: "progress", label: `Loading ${model.modelId}`, done: share, total: 1 }),
     });
-    const { messages, ...output } = result;
+    const { messages, answeredBy, ...output } = result;
     if (config.memoryEnabled) this.remember(conversation, turn.input, [user, ...messages]);
-    return { ...output, model: model.modelId, provider: model.provider };
+    return { ...output, model: model.modelId, provider: model.provider, ...answeredBy };
   }
 
   private conversationOf(input: AgentInput): Conversation {
