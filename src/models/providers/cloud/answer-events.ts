@@ -25,6 +25,8 @@ export class AnswerEvents {
   private readonly encoder = new TextEncoder();
   private isFirst = true;
   private isOver = false;
+  /** Thrown when the events before it have been handed on. */
+  private failure: { error: unknown } | undefined;
 
   constructor(
     private readonly model: CalledModel,
@@ -50,7 +52,9 @@ export class AnswerEvents {
       this.add(this.reader.push(value));
     }
     if (this.queue.length === 0) this.finish();
-    if (this.queue.length === 0) throw new Passing(brokeOff(this.model, "its answer ended before it began"));
+    if (this.queue.length > 0) return;
+    if (this.failure !== undefined) throw this.failure.error;
+    throw new Passing(brokeOff(this.model, "its answer ended before it began"));
   }
 
   /** The events, for the vendor's client to read. */
@@ -61,6 +65,7 @@ export class AnswerEvents {
           try {
             while (this.queue.length === 0 && !this.isOver) await this.read();
             const event = this.queue.shift();
+            if (event === undefined && this.failure !== undefined) throw this.failure.error;
             if (event === undefined) controller.close();
             else controller.enqueue(this.encoder.encode(formatEvent(event)));
           } catch (error) {
@@ -83,34 +88,40 @@ export class AnswerEvents {
 
   private finish(): void {
     this.isOver = true;
+    this.call.hasEnded = true;
     const [last, ...none] = this.reader.end();
     if (last === undefined || none.length > 0) return;
     // no blank line ended it: what is cut is no JSON
-    if (last.data !== DONE && parse(last.data) === undefined) throw brokeOff(this.model);
-    this.add([last]);
+    if (last.data !== DONE && parse(last.data) === undefined) this.failure = { error: brokeOff(this.model) };
+    else this.add([last]);
   }
 
   private add(events: readonly ServerEvent[]): void {
     for (const event of events) {
+      const error = event.data === DONE ? undefined : this.mistake(event);
+      if (error !== undefined) {
+        this.failure = { error };
+        this.isOver = true;
+        return;
+      }
       if (event.data === DONE) this.call.isWhole = true;
-      else this.check(event);
       this.isFirst = false;
       this.queue.push(event);
     }
   }
 
-  private check({ name, data }: ServerEvent): void {
-    if (!this.isFirst && name !== "error" && !data.includes('"error"')) return;
+  private mistake({ name, data }: ServerEvent): Error | undefined {
+    if (!this.isFirst && name !== "error" && !data.includes('"error"')) return undefined;
     const value = parse(data);
     const error = value === undefined ? undefined : vendorError(value.value);
-    if (error !== undefined) throw this.means.failure(error);
-    if (name === "error") throw this.means.failure({ message: data });
-    if (value === undefined)
-      throw callFailure(
-        this.model,
-        `it sends events that are not JSON: ${this.means.hide(data.slice(0, 200))}`,
-        { hint: "Check base_url of the provider" },
-      );
+    if (error !== undefined) return this.means.failure(error);
+    if (name === "error") return this.means.failure({ message: data });
+    if (value !== undefined) return undefined;
+    return callFailure(
+      this.model,
+      `it sends events that are not JSON: ${this.means.hide(data.slice(0, 200))}`,
+      { hint: "Check base_url of the provider" },
+    );
   }
 
   /** A page, or JSON where events were asked for. */

@@ -43,7 +43,12 @@ export class AnswerGuard {
         }
         isFinished = true;
         this.check(part);
-        yield { ...part, providerMetadata: { ...part.providerMetadata, llmspell: this.told() } };
+        const finishReason = usualReason(part.finishReason);
+        yield {
+          ...part,
+          finishReason,
+          providerMetadata: { ...part.providerMetadata, llmspell: this.told() },
+        };
       }
     } catch (error) {
       throw this.failure(error);
@@ -67,6 +72,8 @@ export class AnswerGuard {
     if (abortSignal?.aborted) return abortSignal.reason;
     for (let cause = error; cause instanceof Error; cause = cause.cause)
       if (cause instanceof SpellError) return cause;
+    // clients complain of answers that have no end
+    if (this.call.hasEnded && !this.call.isWhole) return brokeOff(this.model);
     const { message, data } = providerError(this.model, error);
     const reason = message.slice(message.indexOf(": ") + 2);
     return callFailure(this.model, this.hide(reason).slice(0, 1000), { data });
@@ -106,4 +113,9 @@ export class AnswerGuard {
       ...(this.firstTokenMs === undefined ? {} : { firstTokenMs: Math.round(this.firstTokenMs) }),
     };
   }
+}
+
+/** Together's word for an answer that its model ended. */
+export function usualReason({ unified, raw }: LanguageModelV4FinishReason): LanguageModelV4FinishReason {
+  return raw === "eos" ? { unified: "stop", raw } : { unified, raw };
 }

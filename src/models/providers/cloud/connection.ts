@@ -70,7 +70,6 @@ export class Connection {
       keyHint: this.keyHint(key),
     };
     const client = await this.vendor.load({
-      name: provider.key,
       baseURL: this.address.url,
       apiKey: key ?? "",
       headers: {},

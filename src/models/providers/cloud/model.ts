@@ -1,7 +1,7 @@
 import type { LanguageModelV4CallOptions } from "@ai-sdk/provider";
 import { partStream } from "../../part-stream.ts";
 import type { SpellModel } from "../../service.ts";
-import { AnswerGuard } from "./answer-guard.ts";
+import { AnswerGuard, usualReason } from "./answer-guard.ts";
 import type { Connection } from "./connection.ts";
 import { contextTokensOf } from "./known-models.ts";
 import { schemaRequest } from "./schema-request.ts";
@@ -67,7 +67,7 @@ export function cloudModel(connection: Connection): SpellModel {
         const { content, finishReason, usage, warnings, providerMetadata } = answer;
         return {
           content,
-          finishReason,
+          finishReason: usualReason(finishReason),
           usage,
           warnings,
           providerMetadata: { ...providerMetadata, llmspell },

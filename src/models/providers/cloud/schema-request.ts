@@ -2,7 +2,7 @@
 import type { LanguageModelV4CallOptions, LanguageModelV4Message } from "@ai-sdk/provider";
 import { stringifyJson } from "../../../core/json.ts";
 import { isPlainObject } from "../../../core/values.ts";
-import type { Vendor } from "./vendors.ts";
+import { COMPATIBLE, type Vendor } from "./vendors.ts";
 
 /** OpenAI's models of before structured outputs (August 2024) refuse schemas. */
 const BEFORE_SCHEMAS = /^(gpt-3\.5|gpt-4$|gpt-4-|gpt-4o-2024-05-13$)/;
@@ -24,8 +24,12 @@ export function schemaRequest(
     ...options,
     providerOptions: {
       ...providerOptions,
-      openai: { ...providerOptions?.openai, strictJsonSchema },
-      groq: { ...providerOptions?.groq, strictJsonSchema },
+      ...Object.fromEntries(
+        ["openai", "groq", COMPATIBLE].map((name) => [
+          name,
+          { ...providerOptions?.[name], strictJsonSchema },
+        ]),
+      ),
     },
   };
 }

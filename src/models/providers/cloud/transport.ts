@@ -37,6 +37,8 @@ export class CallState {
   retries = 0;
   /** The vendor has said that its answer is whole. */
   isWhole = false;
+  /** Nothing more comes. */
+  hasEnded = false;
   taken: Taken | undefined;
 
   constructor(
@@ -184,7 +186,7 @@ class Attempt {
     const text = await textBody(this.chunks(response), LONGEST_REFUSAL_BYTES);
     const said = refusalIn(parse(text));
     const reason: VendorError = said ?? { message: bareReason(text, response) };
-    const waitMs = retryAfterMs(response.headers.get("retry-after"), Date.now());
+    const waitMs = retryAfterMs(response.headers.get("retry-after"), Date.now()) ?? reason.retryAfterMs;
     this.call.taken?.settle(0);
     return this.vendorFailure(reason, status, waitMs);
   }
@@ -206,7 +208,7 @@ class Attempt {
         ? "Check plan and balance of the account at the provider"
         : isTooLong
           ? "Shorten the prompt, the system prompt or the conversation (max_conversation_length)"
-          : statusCode === 401 || statusCode === 403
+          : statusCode === 401 || statusCode === 403 || code === "API_KEY_INVALID"
             ? keyHint
             : undefined,
     });

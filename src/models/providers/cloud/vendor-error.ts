@@ -8,6 +8,8 @@ export interface VendorError {
   code?: string;
   /** The HTTP status that it stands for, where it can be told. */
   statusCode?: number;
+  /** How long the vendor asks to wait. */
+  retryAfterMs?: number;
 }
 
 const LONGEST_MESSAGE = 1000;
@@ -17,6 +19,7 @@ const STATUS_OF: Readonly<Record<string, number>> = {
   invalid_request_error: 400,
   authentication_error: 401,
   invalid_api_key: 401,
+  api_key_invalid: 401,
   billing_error: 402,
   permission_error: 403,
   not_found_error: 404,
@@ -43,7 +46,9 @@ export function vendorError(value: unknown): VendorError | undefined {
   const { error } = body;
   if (typeof error === "string" && error !== "") return described({ message: error });
   if (isPlainObject(error)) return described(error);
-  return undefined;
+  // the last event of a Cohere stream that failed
+  const late = isPlainObject(body.delta) ? text(body.delta.error) : undefined;
+  return late === undefined ? undefined : described({ message: late });
 }
 
 /** As `vendorError`, for the body of a refusal, where any text is the reason. */
@@ -53,21 +58,26 @@ export function refusalIn(value: unknown): VendorError | undefined {
   // Cohere and Mistral put it at the top; validators of FastAPI list it under `detail`
   const nested = isPlainObject(value.message) ? value.message.detail : undefined;
   const message =
-    text(value.message) ?? details(value.detail) ?? details(nested) ?? text(value.error_description);
+    text(value.message) ?? listed(value.detail) ?? listed(nested) ?? text(value.error_description);
   return message === undefined ? undefined : described({ ...value, message });
 }
 
 function described(error: Record<string, unknown>): VendorError {
+  const details = Array.isArray(error.details) ? error.details.filter(isPlainObject) : [];
   const type = text(error.type) ?? text(error.status);
-  const code = text(error.code);
+  const code = text(error.code) ?? details.map(({ reason }) => text(reason)).find((found) => found);
+  const delay = details.map(({ retryDelay }) => text(retryDelay)).find((found) => found);
   const number = [error.code, error.status_code].find((n) => typeof n === "number" && n >= 400 && n < 600);
   const statusCode = (number as number | undefined) ?? statusOf(code) ?? statusOf(type);
-  const message = (text(error.message) ?? details(error.detail) ?? type ?? "no reason given").trim();
+  const message = (text(error.message) ?? listed(error.detail) ?? type ?? "no reason given").trim();
   return {
     message: message.length > LONGEST_MESSAGE ? `${message.slice(0, LONGEST_MESSAGE)}…` : message,
     ...(type === undefined ? {} : { type }),
     ...(code === undefined ? {} : { code }),
     ...(statusCode === undefined ? {} : { statusCode }),
+    ...(delay === undefined || !/^[\d.]+s$/.test(delay)
+      ? {}
+      : { retryAfterMs: Number.parseFloat(delay) * 1000 }),
   };
 }
 
@@ -80,7 +90,7 @@ function text(value: unknown): string | undefined {
   return typeof value === "string" && value.trim() !== "" ? value : undefined;
 }
 
-function details(value: unknown): string | undefined {
+function listed(value: unknown): string | undefined {
   if (!Array.isArray(value)) return text(value);
   const lines = value.filter(isPlainObject).map(({ loc, msg }) => {
     const place = Array.isArray(loc) ? `${loc.join(".")}: ` : "";

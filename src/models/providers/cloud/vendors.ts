@@ -2,8 +2,6 @@
 import type { EmbeddingModelV4, LanguageModelV4 } from "@ai-sdk/provider";
 
 export interface ClientSettings {
-  /** Name that errors and options of the package carry. */
-  name: string;
   baseURL: string;
   /** Empty where there is none. */
   apiKey: string;
@@ -23,20 +21,28 @@ export interface Vendor {
   baseUrl: string | undefined;
   /** Path that is added where a configured address has none. */
   path: string;
-  /** How schemas of answers are sent; `words`: told in the prompt, because no request carries them. */
-  schemas: "strict" | "native" | "words";
+  /** How schemas of answers are sent; `strict`: in a mode that takes only some of them, or else not strictly. */
+  schemas: "strict" | "native";
   load(settings: ClientSettings): Promise<Client>;
 }
+
+/** Under which name options for the clients of `compatible` go. */
+export const COMPATIBLE = "compatible";
 
 /** A vendor that speaks OpenAI's format and has no package of its own, or one that cannot do more. */
 function compatible(baseUrl: string | undefined, path = "/v1"): Vendor {
   return {
     baseUrl,
     path,
-    schemas: "native",
+    schemas: "strict",
     async load({ structuredOutputs: supportsStructuredOutputs, ...settings }) {
       const { createOpenAICompatible } = await import("@ai-sdk/openai-compatible");
-      const client = createOpenAICompatible({ ...settings, supportsStructuredOutputs, includeUsage: true });
+      const client = createOpenAICompatible({
+        ...settings,
+        name: COMPATIBLE,
+        supportsStructuredOutputs,
+        includeUsage: true,
+      });
       return { chat: (id) => client.chatModel(id), embedding: (id) => client.embeddingModel(id) };
     },
   };
@@ -47,8 +53,8 @@ export const VENDORS: Readonly<Record<string, Vendor>> = {
     baseUrl: "https://api.openai.com/v1",
     path: "/v1",
     schemas: "strict",
-    async load({ structuredOutputs: _, ...settings }) {
-      const client = (await import("@ai-sdk/openai")).createOpenAI(settings);
+    async load({ baseURL, apiKey, headers, fetch }) {
+      const client = (await import("@ai-sdk/openai")).createOpenAI({ baseURL, apiKey, headers, fetch });
       return { chat: (id) => client.chat(id), embedding: (id) => client.embedding(id) };
     },
   },
