@@ -6,7 +6,9 @@ import type { ConfigService } from "../kernel/services.ts";
 import type { KeyStore } from "../security/keys/store.ts";
 import { LocalModels } from "./local.ts";
 import { observedEmbedding, observedReranking } from "./observe.ts";
+import { openChain } from "./open-chain.ts";
 import { LOCAL, type Provider, ProviderTable } from "./provider-table.ts";
+import { isCloud } from "./provider-types.ts";
 import { TestModels } from "./providers/test/models.ts";
 import type {
   Backend,
@@ -61,14 +63,27 @@ export function createModelService({
     return { backend, running: false, availableModels: 0, reason };
   }
 
+  function chosen({ provider, backend }: ModelSpecifier): Provider {
+    if (provider !== undefined) return table.require(provider);
+    return backend !== undefined ? table.require(LOCAL) : table.defaultProvider();
+  }
+
+  const cloud = () => import("./providers/cloud/open.ts");
+  const cloudRequest = (provider: Provider, modelId: string, overrides: ModelOverrides = {}) => ({
+    ...{ provider, modelId, overrides, env, log },
+    apiKey: table.apiKey(provider),
+    config: () => config.current,
+  });
+
+  async function open(specifier: string, overrides: ModelOverrides): Promise<SpellModel> {
+    const { provider, model } = target(specifier, overrides);
+    if (isCloud(provider)) return (await cloud()).openCloud(cloudRequest(provider, model, overrides));
+    return provider.type === "test" ? scripted.open(provider, model) : local.open(model, provider.settings);
+  }
+
   function target(specifier: string, overrides: ModelOverrides = {}): { provider: Provider; model: string } {
     const spec = parseSpecifier(specifier, overrides.provider);
-    const provider =
-      spec.provider !== undefined
-        ? table.require(spec.provider)
-        : spec.backend !== undefined
-          ? table.require(LOCAL)
-          : table.defaultProvider();
+    const provider = chosen(spec);
     table.assertUsable(provider, overrides);
     const { model, backend } = spec.model === "" ? defaultModel(provider) : spec;
     refuseBackend(provider, spec.backend ?? backend);
@@ -76,17 +91,21 @@ export function createModelService({
   }
 
   return {
-    async resolve(specifier, overrides): Promise<SpellModel> {
-      const { provider, model } = target(specifier, overrides);
-      return provider.type === "test" ? scripted.open(provider, model) : local.open(model, provider.settings);
-    },
+    resolve: (specifier, overrides = {}) =>
+      openChain(specifier, overrides, {
+        open,
+        fallbackOf: () => chosen(parseSpecifier(specifier, overrides.provider)).settings.fallback,
+        log,
+      }),
 
     async resolveEmbedding(specifier, overrides): Promise<EmbeddingModelV4> {
       const { provider, model } = target(specifier, overrides);
       return observedEmbedding(
         provider.type === "test"
           ? await scripted.openEmbedding(provider.key, model)
-          : await local.openEmbedding(model, provider.settings),
+          : isCloud(provider)
+            ? await (await cloud()).openCloudEmbedding(cloudRequest(provider, model, overrides))
+            : await local.openEmbedding(model, provider.settings),
       );
     },
 
