@@ -125,7 +125,7 @@ async function ask(
     options.tools = [...request.allowed.values()].map(modelTool);
     options.toolChoice = { type: isFinal ? "none" : "auto" };
   }
-  options.providerOptions = localOptions(options, request.contextShift);
+  options.providerOptions = localOptions(options, request);
   await loadModel(request.model, request.signal, request.onLoading);
   const isShifted = request.contextShift ?? request.model.contextShift ?? false;
   await ensureFits(

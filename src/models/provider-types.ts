@@ -12,7 +12,7 @@ interface TypeFacts {
 const FACTS: Readonly<Record<string, TypeFacts>> = {
   llamacpp: { factory: "llamacpp", supportsMultimodal: false, available: true },
   test: { factory: "test", supportsMultimodal: false, available: true },
-  ollama: { factory: "ollama", supportsMultimodal: false, available: false },
+  ollama: { factory: "ollama", supportsMultimodal: true, available: true },
 };
 
 const MULTIMODAL = new Set(["openai", "anthropic", "gemini"]);

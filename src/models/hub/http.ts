@@ -151,7 +151,8 @@ function offline(error: SpellError): SpellError {
   });
 }
 
-async function* chunksOf(
+/** @param onIdle is called when nothing came for `idleMs`, and is to abort the request */
+export async function* chunksOf(
   response: Response,
   onIdle: () => void,
   idleMs: number,

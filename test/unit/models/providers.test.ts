@@ -105,11 +105,10 @@ default_model = "claude"`,
     expect(JSON.stringify([error.message, error.hint, error.data])).not.toContain("sk-secret");
   });
 
-  test("refuses a backend of a provider that has none, and Ollama for now absent", async () => {
+  test("refuses a backend of a provider that has none", async () => {
     using home = temporaryHome();
     const { models } = await modelService(home, SCRIPTED);
     expect((await failure(() => models.resolve("ci/x@ollama"))).code).toBe("invalid_argument");
-    expect((await failure(() => models.resolve("local/spell-mini@ollama"))).code).toBe("config");
   });
 
   test("names a default provider that does not exist", async () => {
