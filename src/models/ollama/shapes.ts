@@ -52,7 +52,7 @@ export function modelList(answer: unknown, asking: Asking): LocalModel[] {
       backend: "ollama",
       sizeBytes: countOf(fields.size) ?? 0,
       ...(quantization === undefined ? {} : { quantization }),
-      ...(Number.isNaN(modifiedMs) ? {} : { modifiedAt: modifiedMs / 1000 }),
+      ...(Number.isNaN(modifiedMs) ? {} : { modifiedAt: Math.floor(modifiedMs / 1000) }),
     };
   });
 }

@@ -28,7 +28,7 @@ describe("Models of Ollama", () => {
         backend: "ollama",
         sizeBytes: 4_000_000_000,
         quantization: "Q4_K_M",
-        modifiedAt: Date.parse("2023-12-07T09:32:18.757-08:00") / 1000,
+        modifiedAt: Date.parse("2023-12-07T09:32:18-08:00") / 1000,
       },
       { id: "nomic-embed-text:latest", quantization: "F16" },
     ]);
