@@ -4,7 +4,7 @@ import { SpellError } from "../../core/errors.ts";
 import { type Fetched, fetchChecked } from "../../security/network/fetch.ts";
 import { chunksOf } from "../hub/http.ts";
 import { Passing, withRetries } from "../hub/retry.ts";
-import { type Asking, cutOff, notJson, notRunning, statusFailure, tooSlow } from "./failures.ts";
+import { type Asking, cutOff, notJson, notRunning, statusFailure, tooSlow, unreachable } from "./failures.ts";
 import { checkedLines } from "./lines.ts";
 import type { OllamaSettings } from "./settings.ts";
 
@@ -25,6 +25,7 @@ export interface Request {
 
 const MAX_JSON_BYTES = 256 << 20;
 const REFUSED = new Set(["ECONNREFUSED", "ConnectionRefused"]);
+const CUT = new Set(["ECONNRESET", "ConnectionClosed", "EPIPE"]);
 
 export class OllamaConnection {
   constructor(readonly settings: OllamaSettings) {}
@@ -105,7 +106,8 @@ export class OllamaConnection {
     if (!(error instanceof SpellError)) return cutOff(asking);
     const errno = String(error.data.errno);
     if (REFUSED.has(errno)) return notRunning(asking, this.settings);
-    return error.code === "network" && error.data.errno !== undefined ? new Passing(cutOff(asking)) : error;
+    if (CUT.has(errno)) return new Passing(cutOff(asking));
+    return error.code === "network" ? unreachable(asking, error) : error;
   }
 }
 

@@ -38,6 +38,15 @@ export function notRunning(asking: Asking, { isThisMachine, env }: OllamaSetting
   return fail(asking, "network", `Ollama is not running at ${asking.server}`, hint, { notRunning: true });
 }
 
+/** There is no way to it: its name, a network, too many redirects. */
+export const unreachable = (asking: Asking, { message }: SpellError): SpellError =>
+  fail(
+    asking,
+    "network",
+    `Ollama cannot be reached at ${asking.server}: ${message}`,
+    "Check base_url of the provider, and the network",
+  );
+
 export const cutOff = (asking: Asking, hint = "Try again, and look at Ollama's log"): SpellError =>
   fail(asking, "network", `Ollama stopped answering before the end: ${asking.server}`, hint);
 

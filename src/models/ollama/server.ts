@@ -18,7 +18,7 @@ import { StartedServer } from "./start.ts";
 export const MINIMUM_VERSION = "0.5.0";
 /** From here on a server can be told to refuse a prompt that does not fit instead of cutting it. */
 const REFUSES_SINCE = "0.12.10";
-/** How long a server may take to say that it is there. */
+/** How long a server may take to say that it is there, where nobody needs it yet. */
 const PROBE_MS = 2000;
 
 export type Health = { running: true; version?: string } | { running: false; error: SpellError };
@@ -26,7 +26,7 @@ export type Health = { running: true; version?: string } | { running: false; err
 export class OllamaServer {
   readonly connection: OllamaConnection;
   private healthy: { version?: string; untilMs: number } | undefined;
-  private readonly facts = new Map<string, { facts: Promise<ModelFacts>; untilMs: number }>();
+  private readonly facts = new Map<string, { facts: ModelFacts; untilMs: number }>();
   /** Context lengths with which models were seen to run, by what was asked for. */
   private readonly contexts = new Map<string, number | undefined>();
   private readonly started: StartedServer;
@@ -36,14 +36,18 @@ export class OllamaServer {
     this.started = new StartedServer(settings);
   }
 
-  /** Asks the server, unless it answered within the health interval. Starts nothing. @throws what `signal` was aborted with */
-  async health(signal?: AbortSignal): Promise<Health> {
+  /**
+   * Asks the server, unless it answered within the health interval. Starts nothing.
+   * @param idleMs how long it may take
+   * @throws what `signal` was aborted with
+   */
+  async health(signal?: AbortSignal, idleMs = PROBE_MS): Promise<Health> {
     const { healthy } = this;
     if (healthy !== undefined && performance.now() < healthy.untilMs)
       return { running: true, ...(healthy.version === undefined ? {} : { version: healthy.version }) };
     this.healthy = undefined;
     try {
-      const version = await this.version(signal);
+      const version = await this.version(signal, idleMs);
       this.healthy = {
         untilMs: performance.now() + this.settings.healthMs,
         ...(version === undefined ? {} : { version }),
@@ -56,8 +60,8 @@ export class OllamaServer {
     }
   }
 
-  private async version(signal: AbortSignal | undefined): Promise<string | undefined> {
-    const request: Request = { what: "Cannot use Ollama", signal, idleMs: PROBE_MS, isProbe: true };
+  private async version(signal: AbortSignal | undefined, idleMs: number): Promise<string | undefined> {
+    const request: Request = { what: "Cannot use Ollama", signal, idleMs, isProbe: true };
     const { version } = await (await this.connection.client(request)).version();
     return typeof version === "string" && /^\d+\.\d+/.test(version) ? version : undefined;
   }
@@ -77,12 +81,11 @@ export class OllamaServer {
 
   /** As `ready`, whatever its version. */
   async awake(request: Request): Promise<{ version?: string }> {
-    let health = await this.health(request.signal);
+    const { idleMs } = this.settings;
+    let health = await this.health(request.signal, idleMs);
     if (!health.running && health.error.data.notRunning === true && this.started.isWanted) {
-      await this.started.start(request.signal, async () => {
-        health = await this.health(request.signal);
-        return health.running;
-      });
+      await this.started.start(request.signal, async () => (await this.health()).running);
+      health = await this.health(request.signal, idleMs);
     }
     if (health.running) return health;
     if (health.error.data.notRunning !== true) throw health.error;
@@ -117,11 +120,8 @@ export class OllamaServer {
     const entry = this.facts.get(key);
     if (entry !== undefined && performance.now() < entry.untilMs) return entry.facts;
     const client = await this.connection.client({ ...request, model });
-    const facts = client
-      .show({ model })
-      .then((answer) => modelFacts(answer, this.connection.asking(request)));
+    const facts = modelFacts(await client.show({ model }), this.connection.asking(request));
     this.facts.set(key, { facts, untilMs: performance.now() + this.settings.healthMs });
-    facts.catch(() => this.facts.delete(key));
     return facts;
   }
 

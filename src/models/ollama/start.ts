@@ -26,7 +26,7 @@ export class StartedServer {
   }
 
   /**
-   * Starts it, once for all who wait for it.
+   * Starts it, once for all who wait for it; who waits no longer does not end it.
    * @param answers whether it does
    * @throws provider where it ends before it answers, timeout
    */
@@ -34,22 +34,28 @@ export class StartedServer {
     this.starting ??= this.run(answers).finally(() => {
       this.starting = undefined;
     });
-    await this.starting;
-    signal?.throwIfAborted();
-    await answers();
+    this.starting.catch(() => undefined); // those who wait are told
+    const aborted = Promise.withResolvers<never>();
+    const stop = () => aborted.reject(signal!.reason);
+    signal?.addEventListener("abort", stop, { once: true });
+    try {
+      signal?.throwIfAborted();
+      await Promise.race([this.starting, aborted.promise]);
+    } finally {
+      signal?.removeEventListener("abort", stop);
+    }
   }
 
   private async run(answers: () => Promise<boolean>): Promise<void> {
     const { baseUrl, log } = this.settings;
-    if (this.process?.exitCode !== null) this.spawn();
+    if (hasEnded(this.process)) this.spawn();
     const endMs = performance.now() + START_MS;
     while (performance.now() < endMs) {
       if (await answers()) {
         log.info("model", "Ollama was started", { server: baseUrl });
         return;
       }
-      if (this.process!.exitCode !== null || this.process!.signalCode !== null)
-        throw this.failed("it ended at once");
+      if (hasEnded(this.process)) throw this.failed("it ended at once");
       await pause(POLL_MS);
     }
     throw this.failed(`it does not answer within ${START_MS / 1000} s`);
@@ -87,9 +93,12 @@ export class StartedServer {
   async dispose(): Promise<void> {
     const child = this.process;
     this.process = undefined;
-    if (child === undefined || child.exitCode !== null) return;
+    if (child === undefined || hasEnded(child)) return;
     child.kill("SIGTERM");
     const ended = await Promise.race([child.exited.then(() => true), pause(END_MS, false)]);
     if (!ended) child.kill("SIGKILL");
   }
 }
+
+const hasEnded = (child: Subprocess | undefined): boolean =>
+  child === undefined || child.exitCode !== null || child.signalCode !== null;

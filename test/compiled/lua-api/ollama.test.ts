@@ -1,6 +1,8 @@
 /** Scripts with models of Ollama: agents with tools and streaming, and `LocalLLM` (spec/lua-api.md section 18). */
 import { describe, expect, test } from "bun:test";
+import { join } from "node:path";
 import { Sandbox } from "../../support/cli.ts";
+import { freePort, installFakeOllama } from "../../support/ollama/serve.ts";
 import { FakeOllama, type Settings } from "../../support/ollama/server.ts";
 
 const MODELS = {
@@ -96,6 +98,26 @@ describe("An agent on Ollama", () => {
     expect(fake.bodies("/api/chat")[0]!.options).toMatchObject({ num_ctx: 200 });
     expect(stdout).toStartWith("Hello\nfalse\t");
     expect(stdout).toContain("exceeds the context of 200 tokens");
+  });
+
+  test("is started where the configuration says so, and ended with the script", async () => {
+    using box = new Sandbox();
+    const port = await freePort();
+    installFakeOllama(join(box.root, "bin"));
+    box.write("o.toml", `[providers.ollama]\nbase_url = "http://127.0.0.1:${port}"\nauto_start = true`);
+    const ask = `print(Agent.builder():name("a"):model("ollama/llama3"):build():execute("Hello").text)`;
+    for (const end of ["", "os.exit(3)", "error('no')"]) {
+      const { stdout } = await box.lua(`${ask}\n${end}`, {
+        args: ["-c", "o.toml"],
+        env: { PATH: `${join(box.root, "bin")}:${process.env.PATH}` },
+      });
+      expect(stdout).toBe("Hello\n");
+      const answers = await fetch(`http://127.0.0.1:${port}/api/version`).then(
+        () => true,
+        () => false,
+      );
+      expect({ end, answers }).toEqual({ end, answers: false });
+    }
   });
 
   test("that is not running says so with the next step", async () => {

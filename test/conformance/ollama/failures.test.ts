@@ -27,6 +27,30 @@ describe("A call of Ollama", () => {
     expect(error.hint).toContain("llmspell model install-ollama");
   });
 
+  test("says that there is no way to it", async () => {
+    using home = temporaryHome();
+    const { models } = await modelService(
+      home,
+      '[providers.ollama]\nprovider_type = "ollama"\nbase_url = "http://nowhere.invalid:11434"',
+    );
+    const error = await ask(await models.resolve("ollama/llama3"));
+    expect(error.code).toBe("network");
+    expect(error.message).toContain("Ollama cannot be reached at http://nowhere.invalid:11434: Cannot");
+  });
+
+  test("that is aborted harms no other call of the same model", async () => {
+    await using box = await open();
+    const abort = new AbortController();
+    box.fake.fail("/api/show", { hang: true });
+    const first = box.model.doGenerate({ prompt: says("1"), abortSignal: abort.signal });
+    const ended = first.then(undefined, (error: unknown) => error);
+    for (let i = 0; i < 100 && box.fake.bodies("/api/show").length === 0; i++) await Bun.sleep(5);
+    const second = box.model.doGenerate({ prompt: says("2") });
+    abort.abort(new Error("stop"));
+    expect(await ended).toMatchObject({ message: "stop" });
+    expect((await second).content).toHaveLength(1);
+  });
+
   test("names a model that is missing, and the command that pulls it", async () => {
     await using box = await open({ models: {} });
     const error = await ask(box.model);

@@ -43,6 +43,22 @@ describe("auto_start", () => {
     expect(await answers(port)).toBe(false);
   });
 
+  test("goes on for the others when one who waits gives up", async () => {
+    using home = homeWithPrograms();
+    installFakeOllama(home.programs);
+    const { models } = await modelService(home, table(await freePort()));
+    const model = await models.resolve("ollama/llama3");
+    const abort = new AbortController();
+    const first = model.doGenerate({ prompt: says("Hello"), abortSignal: abort.signal });
+    const ended = first.then(undefined, (error: unknown) => error);
+    const second = model.doGenerate({ prompt: says("Hello") });
+    await Bun.sleep(20);
+    abort.abort(new Error("stop"));
+    expect(await ended).toMatchObject({ message: "stop" });
+    expect((await second).content).toHaveLength(1);
+    await models.dispose();
+  });
+
   test("that fails says why", async () => {
     using home = homeWithPrograms();
     installFakeOllama(home.programs, "Error: listen tcp: bind: permission denied");
