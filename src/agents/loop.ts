@@ -5,6 +5,7 @@ import { type RecorderSource, recorded } from "../core/recording.ts";
 import type { SpellModel } from "../models/service.ts";
 import type { ToolDefinition, ToolService } from "../tools/service.ts";
 import { type AnswerForm, checkForm, formOptions, readAnswer, refuseAnswer } from "./answer-form.ts";
+import type { Approvals } from "./approval.ts";
 import type { AgentHooks } from "./hooks.ts";
 import { checkShift, localOptions } from "./local-options.ts";
 import { assistantMessage, callModel, loadModel, type ModelAnswer } from "./model-call.ts";
@@ -23,6 +24,7 @@ export interface LoopRequest {
   tools: ToolService;
   allowed: ReadonlyMap<string, ToolDefinition>;
   maxToolCalls: number;
+  approvals: Approvals;
   contextWindow: number | undefined;
   /** Undefined: as the model is set. */
   contextShift: boolean | undefined;

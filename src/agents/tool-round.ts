@@ -8,6 +8,7 @@ import { messageOf, SpellError } from "../core/errors.ts";
 import { didYouMean } from "../core/nearest.ts";
 import { isPlainObject } from "../core/values.ts";
 import type { ToolDefinition, ToolResult, ToolService } from "../tools/service.ts";
+import type { Approvals } from "./approval.ts";
 import { abortError } from "./deadline.ts";
 import type { AgentEvent, AgentToolCall } from "./service.ts";
 
@@ -21,6 +22,7 @@ export interface ToolRoundContext {
   /** How many calls the model may still make in this turn, those included that reach no tool. */
   remaining: number;
   maxToolCalls: number;
+  approvals: Approvals;
   signal: AbortSignal;
   correlationId: string;
   emit: (event: AgentEvent) => Promise<void>;
@@ -121,10 +123,14 @@ async function runCall(
   ctx: ToolRoundContext,
 ): Promise<AgentToolCall> {
   const toolName = ctx.tools.find(call.toolName)?.name ?? call.toolName;
-  await ctx.emit({ type: "tool-start", callId: call.toolCallId, toolName, args: params });
+  const verdict = refusal === undefined ? await ctx.approvals.decide(toolName, params) : undefined;
+  const parameters = verdict?.parameters ?? params;
+  await ctx.emit({ type: "tool-start", callId: call.toolCallId, toolName, args: parameters });
   const startMs = performance.now();
   const told =
-    refusal === undefined ? await execute(toolName, call.toolCallId, params, ctx) : failure(refusal);
+    verdict?.allowed === true
+      ? await execute(toolName, call.toolCallId, parameters, ctx)
+      : failure(refusal ?? `The call was not approved: ${verdict?.reason}`);
   await ctx.emit({
     type: "tool-end",
     callId: call.toolCallId,
@@ -133,7 +139,7 @@ async function runCall(
     output: told.output,
   });
   const durationMs = performance.now() - startMs;
-  return { toolName, toolId: call.toolCallId, parameters: params, ...told, durationMs };
+  return { toolName, toolId: call.toolCallId, parameters, ...told, durationMs };
 }
 
 interface Told {

@@ -333,6 +333,8 @@ export interface RequestOptions {
   signal?: AbortSignal;
   /** Answers `input` events: a line as it stands, its end included, or null at the end of input. */
   onInput?: (prompt: string) => Promise<Uint8Array | null>;
+  /** Whether a person answers there: some questions no file or pipe should answer. */
+  isAttended?: () => boolean;
 }
 
 /** What front ends hold, whatever the transport. */

@@ -56,6 +56,7 @@ export async function execute(io: CommandIo, request: ExecuteRequest): Promise<E
   const reply = await kernel.request(request, {
     signal: AbortSignal.any([io.signal, closed.signal]),
     onInput: (prompt) => io.inputLine(prompt),
+    isAttended: () => io.isTty.stdin,
     onEvent: (event) => {
       if (failure !== undefined) return;
       try {

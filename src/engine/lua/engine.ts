@@ -146,8 +146,8 @@ class ScriptThread {
         reason: Stop.none,
       };
       const code = typeof input.code === "string" ? new TextEncoder().encode(input.code) : input.code;
-      const { name, path, args } = input;
-      this.writer.start(ToScript.execute).value({ name, path: path ?? null, args, code });
+      const { name, path = null, args, interactive = false } = input;
+      this.writer.start(ToScript.execute).value({ name, path, args, code, interactive });
       this.send();
     });
   }
@@ -160,7 +160,7 @@ class ScriptThread {
     clearTimeout(run.grace);
     clearInterval(this.pressing);
     this.channel.stop = Stop.none;
-    this.calls.endAll(new SpellError("interrupted", "The script has ended"));
+    this.calls.endAll(() => new SpellError("interrupted", "The script has ended"));
     run.finish(outcome);
   }
 
@@ -207,7 +207,7 @@ class ScriptThread {
     this.onEnd();
     this.worker.terminate();
     this.references.clear();
-    this.calls.endAll(error);
+    this.calls.endAll(() => error);
     this.finish({ error: errorToJson(error) });
     // A thread ends at a call from compiled code, which a tight loop does not make.
     this.channel.stop = Stop.interrupted;

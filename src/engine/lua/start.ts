@@ -3,7 +3,7 @@ import { errorToJson, SpellError } from "../../core/errors.ts";
 import type { GlobalDecl } from "../../globals/declare.ts";
 import { RING, SharedChannel, type WorkerStart } from "../bridge/protocol.ts";
 import { Bindings } from "./bind.ts";
-import { Environment, fileAccessAllowed, skipShebang } from "./environment.ts";
+import { Environment, fileAccessAllowed } from "./environment.ts";
 import { ScriptFiles } from "./files.ts";
 import { ThreadGarbage } from "./garbage.ts";
 import { type ExecuteMessage, KernelLink } from "./link.ts";
@@ -69,7 +69,7 @@ function serve(globals: readonly GlobalDecl[], { memory, policy }: WorkerStart):
     names.scriptName = message.args.script;
     try {
       environment.prepare(message);
-      environment.loadChunk(skipShebang(message.code), `@${message.name}`);
+      environment.loadScript(message);
       return { value: environment.runChunk() };
     } catch (error) {
       if (!(error instanceof SpellError)) return { broken: true, error: errorToJson(vmFailure(error)) };

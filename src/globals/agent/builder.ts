@@ -115,6 +115,11 @@ export const builderClass: ClassDecl = {
       "The tools the model may call, replacing those allowed before",
       ["tools"],
     ),
+    approval: stores(
+      "approval",
+      AnyValue,
+      "Which tool calls of the model run: `auto` (default), `ask` the person at the terminal, `deny`; a table of these by tool, `default` for the others; or `function({agent, tool, parameters})` that returns true, false, a reason why not, or changed parameters",
+    ),
     capability: appends(
       "capabilities",
       "capability",

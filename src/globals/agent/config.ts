@@ -2,6 +2,7 @@
 import type { AgentConfig } from "../../agents/service.ts";
 import { SpellError } from "../../core/errors.ts";
 import { answerForm } from "./answer-form.ts";
+import { approvalPolicy, approvalTable } from "./approval.ts";
 import { flag, integer, number, present, type Table, table, text, texts } from "./fields.ts";
 
 /** Keys of later tables win. */
@@ -24,6 +25,7 @@ export function agentConfig(given: Table): AgentConfig {
     baseUrl: text(given.base_url),
     apiKey: text(given.api_key),
     allowedTools: texts(given.allowed_tools) ?? texts(given.tools),
+    approval: approvalPolicy(given.approval),
     maxExecutionTimeSeconds:
       number(limits.max_execution_time_secs) ??
       number(given.max_execution_time) ??
@@ -77,6 +79,7 @@ export function configTable(config: AgentConfig): Table {
     max_conversation_length: config.maxConversationLength,
     base_url: config.baseUrl,
     allowed_tools: config.allowedTools,
+    approval: approvalTable(config.approval),
     max_retries: config.maxRetries,
     context_window: config.contextWindow,
     context_shift: config.contextShift,
