@@ -143,7 +143,7 @@ interface Case {
 /** Ollama's errors are sentences without a code. */
 const CASES: readonly Case[] = [
   {
-    when: /exceed_context_size|(exceeds?|longer than) the (available |maximum )?context/i,
+    when: /exceed_context_size|(exceeds?|longer than) (the )?(available |maximum )?context/i,
     make: (asking, said) => overflowSaid(asking, said),
   },
   {
@@ -217,9 +217,15 @@ export function serverFailure(asking: Asking, said: string, status?: number): Sp
   }
   if (status === 404 && asking.model !== undefined) return missing(asking);
   if (status === 401 || status === 403)
-    return fail(asking, "provider", `access is refused: ${shown(said)}`, "Check api_key of the provider", {
-      status,
-    });
+    return fail(
+      asking,
+      "provider",
+      `access is refused: ${shown(said)}`,
+      "Check api_key of the provider; for a model in Ollama's cloud, run `ollama signin`",
+      {
+        status,
+      },
+    );
   const where = status === undefined ? "" : ` (status ${status})`;
   return fail(asking, "provider", `Ollama failed: ${shown(said)}${where}`, "Look at Ollama's log", {
     ...(status === undefined ? {} : { status }),

@@ -6,7 +6,7 @@ import type { ModelFacts } from "./shapes.ts";
 
 /** No vocabulary in use has a longer token. */
 const LONGEST_TOKEN_BYTES = 128;
-/** Text of any kind has fewer bytes a token: more of them were not all read. */
+/** Text of any kind has fewer bytes a token, white space aside: more of them were not all read. */
 const MOST_BYTES_A_TOKEN = 8;
 
 type Sent = Pick<OllamaChat, "messages" | "tools">;
@@ -71,7 +71,7 @@ export function refuseCut(
   contextTokens: number | undefined,
 ): void {
   if (readTokens === undefined) return;
-  const bytes = textsOf(request).reduce((sum, text) => sum + Buffer.byteLength(text), 0);
+  const bytes = textsOf(request).reduce((sum, text) => sum + Buffer.byteLength(text.replace(/\s+/g, "")), 0);
   const isSparse =
     contextTokens !== undefined && bytes / MOST_BYTES_A_TOKEN > readTokens && bytes / 4 > contextTokens;
   if (readTokens >= least && !isSparse) return;

@@ -52,7 +52,16 @@ describe("Embeddings of Ollama", () => {
     expect(error.hint).toContain("truncate = true");
   });
 
-  test("that the server finds too long are an overflow", async () => {
+  test.each(["the input length exceeds the context length", "input length exceeds maximum context length"])(
+    "that the server finds too long are an overflow: %s",
+    async (error) => {
+      await using box = await open();
+      box.fake.fail("/api/embed", { status: 400, body: JSON.stringify({ error }) });
+      expect((await failure(() => box.model.doEmbed({ values: ["a"] }))).code).toBe("context_overflow");
+    },
+  );
+
+  test("that the server counts to be too long are an overflow", async () => {
     await using box = await open();
     const error = await failure(() => box.model.doEmbed({ values: [Array(60).fill("word").join(" ")] }));
     expect(error.code).toBe("context_overflow");
