@@ -5,11 +5,12 @@ import { type RecorderSource, recorded } from "../core/recording.ts";
 import type { SpellModel } from "../models/service.ts";
 import type { ToolDefinition, ToolService } from "../tools/service.ts";
 import {
+  type AnswerForm,
   askForRepair,
-  checkForm,checkForm, 
-  formOptions,formOptions, 
-  readAnswer,readAnswer, 
-  refuseAnswer,refuseAnswer 
+  checkForm,
+  formOptions,
+  readAnswer,
+  refuseAnswer,
 } from "./answer-form.ts";
 import type { Approvals } from "./approval.ts";
 import type { AgentHooks } from "./hooks.ts";
@@ -156,7 +157,7 @@ async function ask(
     options.tools = [...request.allowed.values()].map(modelTool);
     options.toolChoice = { type: isFinal || isHeld ? "none" : "auto" };
   }
-  options.providerOptions = localOptions(options, request.contextShift);
+  options.providerOptions = localOptions(options, request);
   await loadModel(model, request.signal, request.onLoading);
   const isShifted = request.contextShift ?? model.contextShift ?? false;
   await ensureFits(model, { ...options, abortSignal: request.signal }, request.contextWindow, isShifted);

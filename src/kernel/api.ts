@@ -78,6 +78,7 @@ export type ModelRequest =
   /** Without a query: the recommended ones, and no network is touched. */
   | { type: "model"; command: "available"; backend?: string; recommended: boolean; query?: string }
   | { type: "model"; command: "remove" | "unload"; model: string }
+  | { type: "model"; command: "install-ollama" }
   | { type: "providers"; command: "list" }
   | { type: "providers"; command: "info" | "test"; name: string };
 

@@ -7,8 +7,8 @@ import { checkedAddresses, checkHost, type NetworkRules } from "./rules.ts";
 export interface FetchOptions {
   rules: NetworkRules;
   env: Readonly<Record<string, string | undefined>>;
-  /** Default: GET. A POST must not follow redirects: it would be sent again. */
-  method?: "GET" | "POST";
+  /** Default: GET. The others must not follow redirects: they would be sent again. */
+  method?: "GET" | "POST" | "DELETE";
   body?: string;
   headers?: Readonly<Record<string, string>>;
   /** Headers for one origin only, never sent elsewhere after a redirect. */
