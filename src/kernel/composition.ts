@@ -85,12 +85,14 @@ export class KernelServices implements Services {
 
   readonly models: Once<ModelService> = once(async () => {
     const { createModelService } = await import("../models/create.ts");
+    const { withCalls } = await import("../models/calls/service.ts");
     await this.metrics();
-    return createModelService({
+    const models = createModelService({
       ...this.common,
       dataDirectory: dataDirectory(this.env),
       keys: await this.keys(),
     });
+    return withCalls(models, { config: () => this.config.current, storage: () => this.storage() });
   });
 
   readonly agents: Once<AgentService> = once(async () => {

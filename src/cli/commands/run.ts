@@ -19,15 +19,19 @@ export const command: CommandDecl = {
     const bytes = await readScript(script);
     const named = scriptArguments(basename(script), io.scriptArgs);
     const stream = options.stream === true;
-    const done = await execute(io, {
-      type: "execute",
-      code: bytes,
-      name: script,
-      path: resolve(io.cwd, script),
-      args: named,
-      language,
-      stream,
-    });
+    const done = await execute(
+      io,
+      {
+        type: "execute",
+        code: bytes,
+        name: script,
+        path: resolve(io.cwd, script),
+        args: named,
+        language,
+        stream,
+      },
+      options,
+    );
     if (io.mode === "json") {
       const count = 1 + named.positional.length + Object.keys(named.named).length;
       io.json(executedDocument({ script_length: bytes.length, args_count: count, streaming: stream }, done));

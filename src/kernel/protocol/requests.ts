@@ -23,6 +23,19 @@ const EXECUTE = object({
   language: Type.Literal("lua"),
   stream: yesOrNo,
   interactive: Type.Optional(yesOrNo),
+  calls: Type.Optional(
+    object({
+      usage: Type.Optional(yesOrNo),
+      budget: Type.Optional(
+        object({
+          tokens: Type.Optional(Type.Integer({ minimum: 0 })),
+          costUsd: Type.Optional(Type.Number({ minimum: 0 })),
+          calls: Type.Optional(Type.Integer({ minimum: 0 })),
+          timeMs: Type.Optional(Type.Number({ minimum: 0 })),
+        }),
+      ),
+    }),
+  ),
 });
 
 /** What else a message of the Debug Adapter Protocol holds is the debugger's affair. */
