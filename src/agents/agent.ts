@@ -1,3 +1,4 @@
+import type { LanguageModelV4Message } from "@ai-sdk/provider";
 import { randomId, steadyMs } from "../core/clock.ts";
 import { messageOf, SpellError } from "../core/errors.ts";
 import { type RecorderSource, recorded } from "../core/recording.ts";
@@ -6,6 +7,8 @@ import { currentTasks, runAsTask, type Task, TaskLock } from "../core/task.ts";
 import type { RunContext } from "../kernel/services.ts";
 import { Payer, payFor } from "../models/calls/payer.ts";
 import { AgentAlerts, type HealthReport } from "./alerts.ts";
+import { COMPACT_PROMPT, type Compacted, type CompactOptions, KEPT_TURNS } from "./compaction.ts";
+import type { TurnMessages } from "./conversation.ts";
 import { abortError, withDeadline } from "./deadline.ts";
 import { type ActiveHooks, AgentHooks } from "./hooks.ts";
 import { Lifecycle } from "./lifecycle.ts";
@@ -89,6 +92,34 @@ export class ManagedAgent implements Agent {
 
   restore(conversations: SavedConversations): void {
     this.behaviour.memory?.restore(conversations);
+  }
+
+  async compact(options: CompactOptions, run: RunContext): Promise<Compacted> {
+    const count = (turns: readonly TurnMessages[]) =>
+      turns.reduce((sum, messages) => sum + messages.length, 0);
+    const { keepTurns = KEPT_TURNS, prompt = COMPACT_PROMPT, maxTokens } = options;
+    const { turns: before = [], replaced = [] } = this.conversations()[""] ?? {};
+    const messagesBefore = count(before);
+    const compactedTurns = before.length - keepTurns;
+    if (compactedTurns <= (replaced.length > 0 ? 1 : 0))
+      // a summary alone is short already
+      return { summary: undefined, compactedTurns: 0, messagesBefore, messagesAfter: messagesBefore };
+    const input = {
+      text: prompt,
+      compaction: { keepTurns },
+      ...(maxTokens === undefined ? {} : { maxTokens }),
+    };
+    const { text: summary } = await this.execute(input, run);
+    const messagesAfter = count(this.conversations()[""]?.turns ?? []);
+    return { summary, compactedTurns, messagesBefore, messagesAfter };
+  }
+
+  expand(): boolean {
+    return this.behaviour.memory?.expand("") ?? false;
+  }
+
+  history(): LanguageModelV4Message[] {
+    return this.behaviour.memory?.original("") ?? [];
   }
 
   terminate(): void {

@@ -10,9 +10,10 @@ import type { Behaviour, Turn } from "./turn.ts";
  * - `sequential`: each member gets the text of the one before; the last one's is the answer.
  * - `parallel`: every member gets the input; the answer holds all texts under the members' names.
  * - `vote`: every member gets the input; the text most of them gave is the answer (case and outer space aside).
+ * - `delegate`: the first member answers, and may ask the others as tools.
  * - `custom`: the input's parameter `agent` names the member; without it the first one answers.
  */
-const STRATEGIES = ["sequential", "parallel", "vote", "custom"] as const;
+const STRATEGIES = ["sequential", "parallel", "vote", "delegate", "custom"] as const;
 
 export interface CompositeRouting {
   strategy: (typeof STRATEGIES)[number];
@@ -33,6 +34,8 @@ export class CompositeBehaviour implements Behaviour {
     private readonly members: readonly Agent[],
     private readonly routing: CompositeRouting,
     private readonly fallback: Agent | undefined,
+    /** For `delegate`: the tools that ask the other members. */
+    private readonly tools: readonly string[] = [],
   ) {}
 
   async run(turn: Turn): Promise<Output> {
@@ -72,6 +75,8 @@ export class CompositeBehaviour implements Behaviour {
         return this.parallel(input, turn);
       case "vote":
         return this.vote(input, turn);
+      case "delegate":
+        return this.delegated(input, turn);
       case "custom":
         return this.chosen(input, turn);
     }
@@ -133,6 +138,16 @@ export class CompositeBehaviour implements Behaviour {
       );
     }
     return combine(outputs, winner.text, "stop", "vote");
+  }
+
+  private async delegated(input: AgentInput, turn: Turn): Promise<Output> {
+    const output = await runMember(this.members[0]!, { ...input, tools: this.tools }, turn);
+    const asked = output.toolCalls.flatMap(({ toolName, success, output: text }) => {
+      const member = this.members[this.tools.indexOf(toolName) + 1];
+      return success && this.tools.includes(toolName) ? [[member!.name, text] as const] : [];
+    });
+    const combined = combine([output], output.text, output.finishReason, "delegate");
+    return { ...combined, members: { ...combined.members, ...Object.fromEntries(asked) } };
   }
 
   private async chosen(input: AgentInput, turn: Turn): Promise<Output> {

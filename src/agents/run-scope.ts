@@ -17,6 +17,7 @@ export function runWithSignal(run: RunContext, signal: AbortSignal): RunContext 
     args: run.args,
     signal,
     emit: (event) => run.emit(event),
+    ask: (question) => run.ask?.(question),
     vm: run.vm,
     blockedTasks: () => run.blockedTasks(),
   };

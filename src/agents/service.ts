@@ -1,9 +1,12 @@
 /** Agents: what globals and the kernel know of them. */
+import type { LanguageModelV4Message } from "@ai-sdk/provider";
 import type { RunContext } from "../kernel/services.ts";
 import type { BudgetLimits } from "../models/calls/budget.ts";
 import type { Payer } from "../models/calls/payer.ts";
 import type { AgentAlerts, HealthReport } from "./alerts.ts";
 import type { AnswerForm } from "./answer-form.ts";
+import type { ApprovalPolicy } from "./approval.ts";
+import type { Compacted, CompactOptions } from "./compaction.ts";
 import type { CompositeRouting } from "./composite.ts";
 import type { ExecutionContexts } from "./contexts.ts";
 import type { AgentHooks } from "./hooks.ts";
@@ -33,6 +36,8 @@ export interface AgentConfig {
   baseUrl?: string;
   apiKey?: string;
   allowedTools?: string[];
+  /** Which of these calls run at once. Undefined: all. */
+  approval?: ApprovalPolicy;
   /** For one turn, tool calls included. Default 300. */
   maxExecutionTimeSeconds?: number;
   /** For the stored conversation. Default 512. */
@@ -43,6 +48,10 @@ export interface AgentConfig {
   maxRecursionDepth?: number;
   /** Attempts after a request that the provider could not serve, for providers that repeat requests. */
   maxRetries?: number;
+  /** Models asked in turn where the agent's own cannot answer; instead of those of its provider. */
+  fallbackModels?: string[];
+  /** How often an answer that is not of the form is asked for again. Default 2. */
+  maxSchemaRetries?: number;
   /** Tokens for prompt and answer together, where less than the model's own context length is wanted. */
   contextWindow?: number;
   /** Where the context is full while an answer is written, forget the older half of it and go on. Default: the model's setting. */
@@ -69,6 +78,10 @@ export interface AgentInput {
   maxTokens?: number;
   /** What this answer has to be; instead of the agent's own form. */
   form?: AnswerForm;
+  /** Further tools that the model may call in this turn, by main name. */
+  tools?: readonly string[];
+  /** The answer sums up all turns but the last few, and takes their place. */
+  compaction?: { keepTurns: number };
   /** From an execution context: its visible data goes to the model, its id separates conversations. */
   context?: { conversationId?: string; data: Record<string, unknown> };
 }
@@ -116,8 +129,9 @@ export interface AgentOutput {
   toolCalls: AgentToolCall[];
   /** Summed over all model calls of the turn. */
   usage: AgentUsage;
-  /** `stop`, `length`, `content-filter`, `tool-limit`, `repeated-call`. */
+  /** `stop`, `length`, `content-filter`, `tool-limit`, `repeated-call`, `malformed-calls`. */
   finishReason: string;
+  /** The model that answered; with a fallback not always the agent's own. */
   model: string;
   provider: string;
   durationMs: number;
@@ -165,6 +179,16 @@ export interface Agent {
    * @throws SpellError invalid_argument, limit, timeout, interrupted, deadlock, provider, context_overflow, model_invalid
    */
   execute(input: AgentInput, run: RunContext, listener?: AgentListener): Promise<AgentOutput>;
+  /**
+   * Has the model sum up the older turns of its own conversation. Turn by turn as it was said it is still in `history`, and
+   * `expand` puts it back.
+   * @throws SpellError as `execute`; provider where the summary is cut off or empty: nothing is changed then
+   */
+  compact(options: CompactOptions, run: RunContext): Promise<Compacted>;
+  /** False where nothing was compacted. */
+  expand(): boolean;
+  /** The messages of its own conversation as they were said. */
+  history(): LanguageModelV4Message[];
   /** What it remembers of earlier turns; empty where it remembers nothing. */
   conversations(): SavedConversations;
   /** Remembers these instead. */

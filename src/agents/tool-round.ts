@@ -11,6 +11,7 @@ import { didYouMean } from "../core/nearest.ts";
 import { runAsTask } from "../core/task.ts";
 import { isPlainObject } from "../core/values.ts";
 import type { ToolDefinition, ToolResult, ToolService } from "../tools/service.ts";
+import type { Approvals } from "./approval.ts";
 import { abortError } from "./deadline.ts";
 import type { AgentEvent, AgentToolCall } from "./service.ts";
 
@@ -24,6 +25,7 @@ export interface ToolRoundContext {
   /** How many calls the model may still make in this turn, those included that reach no tool. */
   remaining: number;
   maxToolCalls: number;
+  approvals: Approvals;
   signal: AbortSignal;
   correlationId: string;
   emit: (event: AgentEvent) => Promise<void>;
@@ -31,6 +33,8 @@ export interface ToolRoundContext {
 
 export interface ToolRound {
   calls: AgentToolCall[];
+  /** How many calls were fit to be made. */
+  reached: number;
   results: LanguageModelV4ToolResultPart[];
 }
 
@@ -86,6 +90,7 @@ export async function runToolRound(
   await Promise.all(Array.from({ length: Math.min(PARALLEL_CALLS, planned.length) }, worker));
   return {
     calls: done,
+    reached: planned.filter(({ refusal }) => refusal === undefined).length,
     results: done.map((call) => ({
       type: "tool-result",
       toolCallId: call.toolId,
@@ -113,9 +118,16 @@ function refuse(
     const near = didYouMean(call.toolName, names);
     return `Unknown tool "${call.toolName}". ${near === undefined ? "" : `${near} `}${available}`;
   }
-  if (params === undefined) return `The arguments of "${tool.name}" must be a JSON object: ${call.input}`;
+  if (params === undefined)
+    return `The arguments of "${tool.name}" must be a JSON object: ${shown(call.input)}`;
   return undefined;
 }
+
+const LONGEST_SHOWN = 300;
+
+/** A model is not told all of a long text that it has just written wrongly. */
+const shown = (text: string): string =>
+  text.length <= LONGEST_SHOWN ? text : `${text.slice(0, LONGEST_SHOWN)}… (${text.length} characters)`;
 
 async function runCall(
   call: LanguageModelV4ToolCall,
@@ -124,10 +136,14 @@ async function runCall(
   ctx: ToolRoundContext,
 ): Promise<AgentToolCall> {
   const toolName = ctx.tools.find(call.toolName)?.name ?? call.toolName;
-  await ctx.emit({ type: "tool-start", callId: call.toolCallId, toolName, args: params });
+  const verdict = refusal === undefined ? await ctx.approvals.decide(toolName, params) : undefined;
+  const parameters = verdict?.parameters ?? params;
+  await ctx.emit({ type: "tool-start", callId: call.toolCallId, toolName, args: parameters });
   const startMs = steadyMs();
   const told =
-    refusal === undefined ? await execute(toolName, call.toolCallId, params, ctx) : failure(refusal);
+    verdict?.allowed === true
+      ? await execute(toolName, call.toolCallId, parameters, ctx)
+      : failure(refusal ?? `The call was not approved: ${verdict?.reason}`);
   await ctx.emit({
     type: "tool-end",
     callId: call.toolCallId,
@@ -136,7 +152,7 @@ async function runCall(
     output: told.output,
   });
   const durationMs = steadyMs() - startMs;
-  return { toolName, toolId: call.toolCallId, parameters: params, ...told, durationMs };
+  return { toolName, toolId: call.toolCallId, parameters, ...told, durationMs };
 }
 
 interface Told {

@@ -1,3 +1,4 @@
+import type { LanguageModelV4Message } from "@ai-sdk/provider";
 import type { RunContext } from "../kernel/services.ts";
 import type { AgentHooks } from "./hooks.ts";
 import type { SavedConversations } from "./saved-state.ts";
@@ -23,6 +24,9 @@ export interface Behaviour {
   readonly memory?: {
     conversations(): SavedConversations;
     restore(conversations: SavedConversations): void;
+    /** The messages as they were said. */
+    original(conversation: string): LanguageModelV4Message[];
+    expand(conversation: string): boolean;
   };
 }
 

@@ -29,6 +29,8 @@ export interface ExecuteInput {
   name: string;
   path?: string;
   args: ScriptArguments;
+  /** Typed at a prompt: an expression gives its value. */
+  interactive?: boolean;
 }
 
 export interface ExecuteOutcome {

@@ -116,6 +116,7 @@ export type ModelRequest =
   /** Without a query: the recommended ones, and no network is touched. */
   | { type: "model"; command: "available"; backend?: string; recommended: boolean; query?: string }
   | { type: "model"; command: "remove" | "unload"; model: string }
+  | { type: "model"; command: "install-ollama" }
   | { type: "providers"; command: "list" }
   | { type: "providers"; command: "info" | "test"; name: string };
 
@@ -374,6 +375,8 @@ export interface RequestOptions {
   signal?: AbortSignal;
   /** Answers `input` events: a line as it stands, its end included, or null at the end of input. */
   onInput?: (prompt: string) => Promise<Uint8Array | null>;
+  /** Whether a person answers there: some questions no file or pipe should answer. */
+  isAttended?: () => boolean;
 }
 
 /** What front ends hold, whatever the transport. */

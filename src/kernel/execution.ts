@@ -17,6 +17,9 @@ import { type ScriptPolicy, scriptPolicy } from "./policy.ts";
 import type { RunContext, ScriptVm, Services } from "./services.ts";
 
 /** What the running script is connected to. */
+/** One for all: making an error costs more than the rest of what ends an execution. */
+const ENDED = new SpellError("interrupted", "The script has ended");
+
 interface Run {
   request: ExecuteRequest;
   options: RequestOptions;
@@ -139,16 +142,16 @@ export class ScriptSession {
     options.signal?.addEventListener("abort", interrupt, { once: true });
     try {
       if (options.signal?.aborted) throw new SpellError("interrupted", "Interrupted");
-      const { name, path, args } = request;
+      const { name, path, args, code, interactive = false } = request;
       const before = isPeek ? undefined : this.services.activeHooks();
-      const given = await codeOf(request);
       const outcome = await this.engine.execute({
         code:
           before === undefined
-            ? given
-            : await (await import("./hooks.ts")).beforeExecution(before, request, given, run.id),
+            ? code
+            : await (await import("./hooks.ts")).beforeExecution(before, request, code, run.id),
         name,
         args,
+        interactive,
         ...(path === undefined ? {} : { path }),
       });
       const after = isPeek ? undefined : this.services.activeHooks();
@@ -166,7 +169,7 @@ export class ScriptSession {
       };
     } finally {
       options.signal?.removeEventListener("abort", interrupt);
-      run.abort.abort(new SpellError("interrupted", "The script has ended"));
+      run.abort.abort(ENDED);
       this.current = undefined;
       this.vm.pause();
       if (!isPeek) this.last = { ...run, abort: this.ending };
@@ -183,6 +186,8 @@ export class ScriptSession {
           scriptName: run.request.name,
           args: run.request.args,
           emit: (event) => emit(run, event),
+          ask: (question) =>
+            run.options.isAttended?.() === true ? run.options.onInput?.(question) : undefined,
           vm: this.vm,
           blockedTasks: blocked,
         };
@@ -228,12 +233,6 @@ function withinRun<T>(tasks: readonly Task[], work: () => T): T {
   const inner = currentTasks();
   if (tasks.length === 0 || inner[0] === tasks[0]) return work();
   return withTasks([...tasks, ...inner], work);
-}
-
-async function codeOf({ code, interactive }: ExecuteRequest): Promise<string | Uint8Array> {
-  if (!interactive || typeof code !== "string") return code;
-  const { interactiveChunk } = await import("./introspection/complete-input.ts");
-  return interactiveChunk(code);
 }
 
 function emit(run: Run, event: KernelEvent): void {

@@ -74,6 +74,8 @@ export interface RunContext {
   readonly scriptName: string;
   readonly args: ScriptArguments;
   emit(event: KernelEvent): void;
+  /** Asks the person in front of the program for a line, null at the end of input; undefined where there is none. */
+  ask?(question: string): Promise<Uint8Array | null> | undefined;
   readonly vm: ScriptVm;
   /**
    * The tasks (`core/task.ts`) that wait for a script callback which is running now in this VM. A VM runs one callback

@@ -76,6 +76,7 @@ export async function execute(io: CommandIo, bare: ExecuteRequest, options: Opti
   const reply = await kernel.request(request, {
     signal: AbortSignal.any([io.signal, closed.signal]),
     onInput: (prompt) => io.inputLine(prompt),
+    isAttended: () => io.isTty.stdin,
     onEvent: (event) => {
       if (failure !== undefined) return;
       if (event.type === "usage") told.usage = event.usage;

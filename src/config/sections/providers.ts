@@ -22,7 +22,7 @@ export const Provider = section(
   {
     name: unset.text("Label; the table's own name when absent", EXPANDED),
     provider_type: required(
-      "Which client speaks to it: openai, anthropic, …, ollama, llamacpp (alias candle), test",
+      "Which client speaks to it: openai, anthropic, …, custom (any OpenAI-compatible service), ollama, llamacpp (alias candle), test",
     ),
     enabled: flag(true, "Offer this provider"),
     base_url: unset.text("Address of the service; the provider's own when absent", BASE_URL),
@@ -30,8 +30,33 @@ export const Provider = section(
     api_key: unset.text("The key itself; wins over `api_key_env`", SECRET),
     default_model: unset.text("Model used when none is named (alias `model`)", EXPANDED),
     max_tokens: unset.integer("Most tokens in one answer", POSITIVE),
-    timeout_seconds: unset.integer("Time for one request, in seconds", POSITIVE),
-    max_retries: unset.integer("Attempts after a failed request"),
+    timeout_seconds: unset.integer(
+      "Longest wait for an answer to begin, in seconds; 60 when absent (alias `timeout`)",
+      POSITIVE,
+    ),
+    connect_timeout_seconds: unset.integer(
+      "Longest wait for a connection, in seconds; 10 when absent",
+      POSITIVE,
+    ),
+    idle_timeout_seconds: unset.integer(
+      "Longest wait for the next piece of an answer, in seconds; 60 when absent",
+      POSITIVE,
+    ),
+    max_retries: unset.integer("Attempts after a failed request; 3 when absent"),
+    fallback: unset.list(
+      "Models asked in turn, as provider/model, where this provider cannot answer",
+      TRUSTED,
+    ),
+    auth_header: unset.text("Header that carries the key; the vendor's own when absent", TRUSTED),
+    auth_prefix: unset.text("Word before the key in `auth_header`; `Bearer` for Authorization, else none"),
+    headers: unset.texts("Headers sent with every request.", SECRET),
+    ca_file: unset.text(
+      "PEM file with certificate authorities that are trusted besides the usual ones; NODE_EXTRA_CA_CERTS and SSL_CERT_FILE count too",
+      PATH,
+    ),
+    structured_outputs: unset.flag(
+      "Send JSON schemas with the request; false for servers that refuse them: the schema is then told in words. True when absent",
+    ),
     rate_limit: unset.section("Requests this process may send.", {
       requests_per_minute: integer(60, "Requests a minute", POSITIVE),
       tokens_per_minute: unset.integer("Tokens a minute"),
@@ -56,7 +81,7 @@ export const Provider = section(
     registry_url: unset.text("llamacpp: address of Ollama's registry or a mirror", BASE_URL),
     hf_api_key: unset.text("llamacpp: token for the Hub; HF_TOKEN and HFHUB_API_KEY when absent", SECRET),
     download_idle_seconds: unset.integer(
-      "llamacpp: longest wait for the next bytes of a download, in seconds; 120 when absent",
+      "llamacpp, ollama: longest wait for the next bytes of a download, in seconds; 120 when absent",
       POSITIVE,
     ),
     device: unset.choice(
@@ -72,7 +97,10 @@ export const Provider = section(
     ),
     default_quantization: unset.text("llamacpp: file suffix taken when a model name gives none"),
     cpu_threads: unset.integer("llamacpp: threads; 0: one for each physical core"),
-    context_size: unset.integer("llamacpp: context length in tokens", POSITIVE),
+    context_size: unset.integer(
+      "llamacpp, ollama: context length in tokens; ollama: its own choice when absent",
+      POSITIVE,
+    ),
     batch_size: unset.integer("llamacpp: tokens of one prompt chunk", POSITIVE),
     use_flash_attention: unset.flag("llamacpp: use flash attention where the model allows it"),
     gpu_layers: unset.integer("llamacpp: layers put on the GPU, 0 for none; as many as fit when absent"),
@@ -88,10 +116,19 @@ export const Provider = section(
     port: unset.integer("llamacpp: port for `server_binary`", { minimum: 1, maximum: 65_535 }),
     auto_start: unset.flag("ollama: start `ollama serve` when it does not answer", NOT_RAISED),
     health_check_interval_seconds: unset.integer(
-      "ollama: how long a health answer is remembered, in seconds",
+      "ollama: how long it is remembered that the server answers, in seconds; 60 when absent",
+    ),
+    keep_alive: unset.anything(
+      "ollama: how long a model stays in memory after a call, as `5m` or in seconds; Ollama's own choice when absent",
+    ),
+    installer_url: unset.text(
+      "ollama: address of the script that `model install-ollama` runs; Ollama's own when absent",
+      BASE_URL,
     ),
     responses: unset.anything("test: the answers it gives, in order; never expanded"),
-    default_backend: unset.text("Backend for model names that do not say one"),
+    default_backend: unset.text(
+      "Backend of `local/MODEL`: llamacpp or ollama. When absent: the store's model, else Ollama's where it answers",
+    ),
   },
   anything("An option of the provider, kept as it is", { ...TRUSTED, "x-expand": true }),
 );

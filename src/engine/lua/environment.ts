@@ -44,6 +44,9 @@ function spawnAllowed(policy: EnginePolicy): boolean {
   return policy.allowProcessSpawn && policy.stdlib === "All";
 }
 
+/** On the same line as what follows, so that line numbers stay. */
+const RETURN = new TextEncoder().encode("return ");
+
 const SPAWN_REFUSED = "Permission denied: starting processes is not allowed by the configuration";
 
 export class Environment {
@@ -103,6 +106,22 @@ export class Environment {
     lua.lua_settop(L, -2);
     const line = /:(\d+):/.exec(message);
     throw new SpellError("script_syntax", message, line === null ? {} : { data: { line: Number(line[1]) } });
+  }
+
+  /** Pushes the script. At a prompt an expression stands for its value. @throws SpellError script_syntax */
+  loadScript({ code, name, interactive }: ExecuteMessage): void {
+    if (interactive && this.loadsAs(Buffer.concat([RETURN, code]), name)) return;
+    this.loadChunk(skipShebang(code), `@${name}`);
+  }
+
+  private loadsAs(code: Uint8Array, name: string): boolean {
+    try {
+      this.loadChunk(code, `@${name}`);
+      return true;
+    } catch (error) {
+      if (error instanceof SpellError && error.code === "script_syntax") return false;
+      throw error;
+    }
   }
 
   /** Sets what belongs to one execution: `ARGS`, `arg`, and where modules are found. */

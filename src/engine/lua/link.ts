@@ -27,6 +27,7 @@ export interface ExecuteMessage {
   path: string | null;
   args: { script: string; positional: string[]; named: Record<string, string> };
   code: Uint8Array;
+  interactive: boolean;
 }
 
 type Reply = { ok: true; value: unknown } | { ok: false; error: SpellError };

@@ -4,7 +4,7 @@ import { type Reading, type ReadingKind, type Tape, tapeWith } from "../../core/
 import type { GlobalDecl } from "../../globals/declare.ts";
 import { RING, SharedChannel, type WorkerStart } from "../bridge/protocol.ts";
 import { Bindings } from "./bind.ts";
-import { Environment, fileAccessAllowed, skipShebang } from "./environment.ts";
+import { Environment, fileAccessAllowed } from "./environment.ts";
 import { ScriptFiles } from "./files.ts";
 import { ThreadGarbage } from "./garbage.ts";
 import { type ExecuteMessage, KernelLink } from "./link.ts";
@@ -72,7 +72,7 @@ function serve(globals: readonly GlobalDecl[], { memory, policy }: WorkerStart):
     names.scriptName = message.args.script;
     try {
       environment.prepare(message);
-      environment.loadChunk(skipShebang(message.code), `@${message.name}`);
+      environment.loadScript(message);
       return { value: environment.runChunk() };
     } catch (error) {
       if (!(error instanceof SpellError)) return { broken: true, error: errorToJson(vmFailure(error)) };

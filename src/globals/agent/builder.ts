@@ -115,6 +115,11 @@ export const builderClass: ClassDecl = {
       "The tools the model may call, replacing those allowed before",
       ["tools"],
     ),
+    approval: stores(
+      "approval",
+      AnyValue,
+      "Which tool calls of the model run: `auto` (default), `ask` the person at the terminal, `deny`; a table of these by tool, `default` for the others; or `function({agent, tool, parameters})` that returns true, false, a reason why not, or changed parameters",
+    ),
     capability: appends(
       "capabilities",
       "capability",
@@ -158,6 +163,17 @@ export const builderClass: ClassDecl = {
       "max_retries",
       Type.Integer(),
       "Attempts after a request that the provider could not serve; local models fail at once",
+    ),
+    fallback_models: stores(
+      "fallback_models",
+      Texts,
+      'Models asked in turn where this one cannot be: `{"anthropic/claude-haiku-4-5", "local/spell-mini"}`',
+      ["fallback"],
+    ),
+    max_schema_retries: stores(
+      "max_schema_retries",
+      Type.Integer(),
+      "How often an answer that does not keep to its schema is given back with what is wrong. Default 2",
     ),
     resource_limits: setter(
       "limits",

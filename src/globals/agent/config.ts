@@ -3,6 +3,7 @@ import type { AgentConfig } from "../../agents/service.ts";
 import { SpellError } from "../../core/errors.ts";
 import { budgetLimits, budgetTable } from "../budget.ts";
 import { answerForm } from "./answer-form.ts";
+import { approvalPolicy, approvalTable } from "./approval.ts";
 import { flag, integer, number, present, type Table, table, text, texts } from "./fields.ts";
 
 /** Keys of later tables win. */
@@ -25,6 +26,7 @@ export function agentConfig(given: Table): AgentConfig {
     baseUrl: text(given.base_url),
     apiKey: text(given.api_key),
     allowedTools: texts(given.allowed_tools) ?? texts(given.tools),
+    approval: approvalPolicy(given.approval),
     maxExecutionTimeSeconds:
       number(limits.max_execution_time_secs) ??
       number(given.max_execution_time) ??
@@ -34,6 +36,8 @@ export function agentConfig(given: Table): AgentConfig {
     maxToolCalls: integer(limits.max_tool_calls) ?? integer(given.max_tool_calls),
     maxRecursionDepth: integer(limits.max_recursion_depth) ?? integer(given.max_recursion_depth),
     maxRetries: integer(given.max_retries),
+    fallbackModels: texts(given.fallback_models) ?? texts(given.fallback),
+    maxSchemaRetries: integer(given.max_schema_retries),
     contextWindow: integer(given.context_window),
     contextShift: flag(given.context_shift),
     memoryEnabled: flag(given.memory_enabled),
@@ -79,7 +83,10 @@ export function configTable(config: AgentConfig): Table {
     max_conversation_length: config.maxConversationLength,
     base_url: config.baseUrl,
     allowed_tools: config.allowedTools,
+    approval: approvalTable(config.approval),
     max_retries: config.maxRetries,
+    fallback_models: config.fallbackModels,
+    max_schema_retries: config.maxSchemaRetries,
     context_window: config.contextWindow,
     context_shift: config.contextShift,
     memory_enabled: config.memoryEnabled,

@@ -83,6 +83,7 @@ const SCHEMAS: Readonly<Record<string, TObject>> = {
     available: { backend: maybeText, recommended: yesOrNo, query: maybeText },
     remove: { model: text },
     unload: { model: text },
+    "install-ollama": {},
   }),
   ...commands("state", {
     get: { scope: maybeText, key: text },
