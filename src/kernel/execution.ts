@@ -174,6 +174,8 @@ export class ScriptSession {
           signal: taskSignal(run.abort.signal),
           scriptName: run.request.name,
           args: run.request.args,
+          script: scriptOf(run.request),
+          resume: run.request.resume,
           emit: (event) => emit(run, event),
           vm: this.vm,
           blockedTasks: blocked,
@@ -218,6 +220,10 @@ async function codeOf({ code, interactive }: ExecuteRequest): Promise<string | U
   if (!interactive || typeof code !== "string") return code;
   const { interactiveChunk } = await import("./introspection/complete-input.ts");
   return interactiveChunk(code);
+}
+
+function scriptOf({ path, code }: ExecuteRequest): RunContext["script"] {
+  return path === undefined ? undefined : { path, code };
 }
 
 function emit(run: Run, event: KernelEvent): void {

@@ -5,6 +5,7 @@
 import { EVENTS } from "./migrations/events.ts";
 import { ARTIFACTS, REPLAY, SESSIONS } from "./migrations/sessions.ts";
 import { STATE } from "./migrations/state.ts";
+import { WORKFLOWS } from "./migrations/workflows.ts";
 
 export interface Migration {
   /** `0001_state`, and so on: the number is the place in the list. */
@@ -18,4 +19,5 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: "0002_sessions", sql: SESSIONS },
   { name: "0003_artifacts", sql: ARTIFACTS },
   { name: "0004_replay", sql: REPLAY },
+  { name: "0006_workflows", sql: WORKFLOWS },
 ];

@@ -23,6 +23,7 @@ const EXECUTE = object({
   language: Type.Literal("lua"),
   stream: yesOrNo,
   interactive: Type.Optional(yesOrNo),
+  resume: maybeText,
 });
 
 /** What else a message of the Debug Adapter Protocol holds is the debugger's affair. */
@@ -114,6 +115,13 @@ const SCHEMAS: Readonly<Record<string, TObject>> = {
     create: { name: maybeText },
     export: { id: text, path: text },
     import: { path: text },
+  }),
+  ...commands("workflow", {
+    list: {},
+    show: { id: text },
+    cancel: { id: text },
+    delete: { id: text },
+    prepare: { id: text, retry: Type.Array(text), skip: Type.Array(text) },
   }),
   ...commands("providers", { list: {}, info: { name: text }, test: { name: text } }),
 };
