@@ -18,11 +18,12 @@ export const ENGINE_OPTION: OptionDecl = {
   doc: "Script language",
 };
 
-export const EXECUTE_OPTIONS: readonly OptionDecl[] = [
-  ...CONNECT_OPTIONS,
-  ENGINE_OPTION,
-  { flag: "--stream", doc: "Print the agents' answers token by token as they come" },
-];
+export const STREAM_OPTION: OptionDecl = {
+  flag: "--stream",
+  doc: "Print the agents' answers token by token as they come",
+};
+
+export const EXECUTE_OPTIONS: readonly OptionDecl[] = [...CONNECT_OPTIONS, ENGINE_OPTION, STREAM_OPTION];
 
 export interface Executed {
   mode: KernelClient["mode"];

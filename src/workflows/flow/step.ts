@@ -241,10 +241,14 @@ function refuseUncertain({ journal, definition }: Frame, step: Step, path: strin
     `workflow "${definition.name}" was interrupted within step "${step.name}" (${step.type} ${row.target}), which is not repeatable: nobody knows whether it was done`,
     {
       data: { variant: "Interrupted", status: "interrupted", run_id: journal.id, step: path },
-      hint: `See what it did, then decide: llmspell workflow resume ${journal.id} --retry ${path}, or --skip ${path}`,
+      hint: `See what it did, then decide: llmspell workflow resume ${quoted(journal.id)} --retry ${quoted(path)}, or --skip ${quoted(path)}`,
     },
   );
 }
+
+/** A word as a shell takes it. */
+const quoted = (word: string): string =>
+  /^[\w./:@%+-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 
 export function targetOf(step: Step): string {
   if (step.type === "tool") return step.tool;
