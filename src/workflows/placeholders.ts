@@ -3,7 +3,8 @@ import { isPlainObject } from "../core/values.ts";
 import { textOf } from "./outcome.ts";
 import type { Scope } from "./scope.ts";
 
-const PLACEHOLDER = /\{\{\s*([^{}]+?)\s*\}\}|\$step_(\w+)/g;
+/** Three braces are a template's. */
+const PLACEHOLDER = /(?<!\{)\{\{\s*([^{}]+?)\s*\}\}(?!\})|\$step_(\w+)/g;
 
 /**
  * The value with its placeholders filled in: a text that is one placeholder becomes the value itself, within a text it is

@@ -268,7 +268,7 @@ async function failed(
   if (isNested || isStopped || !(error instanceof SpellError)) return error;
   await instance.callError(message);
   await surroundings.failed(message);
-  if (error.code === "internal" || message.startsWith(EXECUTION_ERROR)) return error;
+  if (message.startsWith(EXECUTION_ERROR)) return error;
   return new SpellError(error.code, `${EXECUTION_ERROR}${message}`, {
     data: error.data,
     ...(error.hint === undefined ? {} : { hint: error.hint }),
