@@ -5,7 +5,6 @@ import type { HookComponent, HookRunner } from "../hooks/service.ts";
 import type { Awaitable } from "./backend.ts";
 import type { StatePlace } from "./keys.ts";
 import { type StateRecords, VersionConflict } from "./records.ts";
-import { shownValue } from "./redact.ts";
 import type { StateCallOptions } from "./service.ts";
 
 export interface StateSurroundings {
@@ -13,6 +12,8 @@ export interface StateSurroundings {
   events: () => Promise<EventService>;
   /** As the configuration stands now. */
   emitsEvents: () => boolean;
+  /** A value without secrets. */
+  shown: (key: string, value: unknown) => unknown;
 }
 
 const COMPONENT: HookComponent = { type: "System", name: "state" };
@@ -149,8 +150,8 @@ export class StateAccess {
       data: {
         scope: place.scope,
         key: place.key,
-        old_value: shownValue(place.key, oldValue),
-        new_value: shownValue(place.key, newValue),
+        old_value: this.around.shown(place.key, oldValue),
+        new_value: this.around.shown(place.key, newValue),
       },
       ...(correlationId === undefined ? {} : { correlationId }),
     });

@@ -15,6 +15,7 @@ export class State implements StateService {
   constructor(
     readonly raw: StateRecords,
     private readonly access: StateAccess,
+    readonly shown: StateService["shown"],
   ) {}
 
   load(scope: string, key: string, options: StateCallOptions = {}): Promise<unknown> {

@@ -340,7 +340,7 @@ luaTable("Hooks and changes of state are recorded", {
     [
       "in their order, without the secrets",
       `local l = {} for i, s in ipairs(steps) do l[i] = s.kind .. " " .. s.hook_name:gsub("^lua_.*", "lua") end
-       return l, steps[1].input.data.params.input, steps[3].input.value, steps[4].input.value, steps[5].input.operation`,
+       return l, steps[1].input.data.params.input, (steps[3].input.value:gsub("_%x+$", "")), steps[4].input.value, steps[5].input.operation`,
       `{"hook lua", "tool calculator", "state global:api_key", "state global:n", "state global:n"} "6*7" "[REDACTED]" 5 "delete"`,
     ],
     [
