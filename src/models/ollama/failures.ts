@@ -86,12 +86,13 @@ export const overflow = (
   has: string,
   contextTokens: number | undefined,
   data: Record<string, unknown> = {},
+  hint = "Shorten the conversation or the tool list, or raise context_size of the provider (context_window of the agent)",
 ): SpellError =>
   fail(
     asking,
     "context_overflow",
     `${has} exceeds the context${contextTokens === undefined ? "" : ` of ${contextTokens} tokens`}`,
-    "Shorten the conversation or the tool list, or raise context_size of the provider (context_window of the agent)",
+    hint,
     contextTokens === undefined ? data : { contextTokens, ...data },
   );
 

@@ -16,7 +16,7 @@ import type { SpellModel } from "../service.ts";
 import type { Request } from "./connection.ts";
 import { wrongShape } from "./failures.ts";
 import { chatRequest, type OllamaChat, ollamaOptions } from "./request.ts";
-import { leastTokens, type Room, refuseCut, refuseOverflow, roomFor } from "./room.ts";
+import { leastPromptTokens, type Room, refuseCut, refuseOverflow, roomFor } from "./room.ts";
 import type { OllamaServer } from "./server.ts";
 
 /** A model of an Ollama server. Nothing is asked before the first call. */
@@ -132,8 +132,7 @@ class OllamaModel implements SpellModel {
     tell: Tell | undefined,
   ): Promise<Answer> {
     const asking = this.server.connection.asking(request);
-    const least = leastTokens(chat);
-    refuseOverflow(asking, least, room.contextTokens);
+    refuseOverflow(asking, "the prompt", leastPromptTokens(chat), room.contextTokens);
     const client = await this.server.connection.client(request);
     const answer = { text: "", reasoning: "", calls: [] as LanguageModelV4ToolCall[] };
     for await (const chunk of await client.chat(chat)) {
@@ -151,7 +150,7 @@ class OllamaModel implements SpellModel {
       for (const call of calls ?? []) answer.calls.push(toolCallOf(call, answer.calls.length));
       if (!done) continue;
       await this.server.lookAtContext(this.modelId, room.asked, request.signal);
-      if (room.mayCut) refuseCut(asking, chat, least, countOf(chunk.prompt_eval_count), room.contextTokens);
+      if (room.mayCut) refuseCut(asking, chat, countOf(chunk.prompt_eval_count), room.contextTokens);
       return { ...answer, last: chunk };
     }
     throw wrongShape(asking, "done"); // what ends without it was refused line by line before
