@@ -20,7 +20,12 @@ async function packageFacts(name: string): Promise<PackageFacts & { dependencies
     version: json.version,
     licence: json.license ?? "unknown",
     text,
-    dependencies: Object.keys(json.dependencies ?? {}),
+    dependencies: [
+      ...Object.keys(json.dependencies ?? {}),
+      ...Object.keys(json.peerDependencies ?? {}).filter(
+        (peer) => !json.peerDependenciesMeta?.[peer]?.optional,
+      ),
+    ],
   };
 }
 

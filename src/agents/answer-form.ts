@@ -1,5 +1,5 @@
 /** The form that an agent's final answer has to have: JSON of a schema, or a text of a grammar. */
-import type { JSONSchema7, LanguageModelV4CallOptions } from "@ai-sdk/provider";
+import type { JSONSchema7, LanguageModelV4CallOptions, LanguageModelV4Message } from "@ai-sdk/provider";
 import Schema from "typebox/schema";
 import { SpellError } from "../core/errors.ts";
 import { schemaGrammar } from "../models/grammar/schema.ts";
@@ -43,21 +43,39 @@ export function readAnswer(form: AnswerForm | undefined, text: string): { value:
 
 /** Why an answer is none of the form. */
 export function refuseAnswer(form: { schema: unknown }, model: SpellModel, text: string): SpellError {
-  const value = parse(text);
-  const [, errors] =
-    value === undefined ? [false, []] : Schema.Errors(form.schema as Schema.XSchema, value.value);
-  const reason =
-    value === undefined
-      ? "it is no JSON"
-      : `${errors[0]?.instancePath || "the value"} ${errors[0]?.message ?? "does not fit"}`;
   return new SpellError(
     "provider",
-    `Cannot use the answer of model ${model.provider}/${model.modelId}: it does not keep to the schema: ${reason}`,
+    `Cannot use the answer of model ${model.provider}/${model.modelId}: it does not keep to the schema: ${mistakes(form, text)[0]}`,
     {
       data: { provider: model.provider, model: model.modelId, answer: text.slice(0, 2000) },
       hint: "Say in the prompt what is wanted; local models are held to the schema while they write",
     },
   );
+}
+
+const MISTAKES_TOLD = 5;
+
+/** What a model is told of an answer that is none of the form, and what it is asked for. */
+export function askForRepair(form: { schema: unknown }, text: string): LanguageModelV4Message[] {
+  const told = mistakes(form, text)
+    .slice(0, MISTAKES_TOLD)
+    .map((mistake) => `- ${mistake}`);
+  const wanted = "Answer again with JSON that keeps to it, and with nothing else.";
+  const rule = `This answer does not keep to the JSON schema:\n${told.join("\n")}\n${wanted}`;
+  return [
+    ...(text === "" ? [] : [{ role: "assistant" as const, content: [{ type: "text" as const, text }] }]),
+    { role: "user", content: [{ type: "text", text: rule }] },
+  ];
+}
+
+function mistakes(form: { schema: unknown }, text: string): string[] {
+  const value = parse(text);
+  if (value === undefined) return ["it is no JSON"];
+  const [, errors] = Schema.Errors(form.schema as Schema.XSchema, value.value);
+  const told = errors.map(
+    ({ instancePath, message }) => `${instancePath || "the value"} ${message ?? "does not fit"}`,
+  );
+  return told.length === 0 ? ["the value does not fit"] : told;
 }
 
 function parse(text: string): { value: unknown } | undefined {

@@ -177,7 +177,8 @@ function combine(
   finishReason: string,
   strategy: string,
 ): Output {
-  const sum = (key: keyof AgentUsage) => outputs.reduce((total, output) => total + output.usage[key], 0);
+  const sum = (key: keyof AgentUsage) =>
+    outputs.reduce((total, output) => total + (output.usage[key] ?? 0), 0);
   return {
     text,
     finishReason,
@@ -186,6 +187,7 @@ function combine(
       promptTokens: sum("promptTokens"),
       completionTokens: sum("completionTokens"),
       totalTokens: sum("totalTokens"),
+      ...(sum("cachedTokens") === 0 ? {} : { cachedTokens: sum("cachedTokens") }),
     },
     model: strategy,
     provider: "composite",

@@ -190,6 +190,8 @@ class AgentRegistry implements AgentService {
       ...(config.provider === undefined ? {} : { provider: config.provider }),
       ...(config.baseUrl === undefined ? {} : { baseUrl: config.baseUrl }),
       ...(config.apiKey === undefined ? {} : { apiKey: config.apiKey }),
+      ...(config.maxRetries === undefined ? {} : { maxRetries: config.maxRetries }),
+      ...(config.fallbackModels === undefined ? {} : { fallback: config.fallbackModels }),
     };
     const tools = await this.dependencies.tools();
     const allowed = allowedTools(config, tools);

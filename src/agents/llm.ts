@@ -72,6 +72,7 @@ export class LlmBehaviour implements Behaviour {
       contextWindow: config.contextWindow,
       contextShift: config.contextShift,
       form: older === undefined ? (turn.input.form ?? config.form) : undefined,
+      maxSchemaRetries: config.maxSchemaRetries,
       signal: turn.signal,
       correlationId: turn.run.id,
       recorder: this.recorder,
@@ -81,10 +82,10 @@ export class LlmBehaviour implements Behaviour {
       onLoading: (share) =>
         turn.run.emit({ type: "progress", label: `Loading ${model.modelId}`, done: share, total: 1 }),
     });
-    const { messages, ...output } = result;
+    const { messages, answeredBy, ...output } = result;
     if (older !== undefined) conversation.compact(older, summaryTurn(turn.input.text, result, config.name));
     else if (config.memoryEnabled) this.remember(conversation, turn.input, [user, ...messages]);
-    return { ...output, model: model.modelId, provider: model.provider };
+    return { ...output, model: model.modelId, provider: model.provider, ...answeredBy };
   }
 
   private allowedIn({ tools = [] }: AgentInput): ReadonlyMap<string, ToolDefinition> {

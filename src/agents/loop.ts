@@ -4,7 +4,14 @@ import { stringifyJson } from "../core/json.ts";
 import { type RecorderSource, recorded } from "../core/recording.ts";
 import type { SpellModel } from "../models/service.ts";
 import type { ToolDefinition, ToolService } from "../tools/service.ts";
-import { type AnswerForm, checkForm, formOptions, readAnswer, refuseAnswer } from "./answer-form.ts";
+import {
+  type AnswerForm,
+  askForRepair,
+  checkForm,
+  formOptions,
+  readAnswer,
+  refuseAnswer,
+} from "./answer-form.ts";
 import type { Approvals } from "./approval.ts";
 import type { AgentHooks } from "./hooks.ts";
 import { checkShift, localOptions } from "./local-options.ts";
@@ -30,6 +37,8 @@ export interface LoopRequest {
   contextShift: boolean | undefined;
   /** What the final answer has to be. */
   form: AnswerForm | undefined;
+  /** How often an answer that is not of the form is asked for again. */
+  maxSchemaRetries: number;
   signal: AbortSignal;
   correlationId: string;
   recorder: RecorderSource | undefined;
@@ -50,14 +59,20 @@ export interface LoopResult {
   finishReason: string;
   /** What the turn adds to the conversation after the user's message. */
   messages: LanguageModelV4Message[];
+  /** The one of a chain of models that gave the last answer, where that is told. */
+  answeredBy?: NonNullable<ModelAnswer["answeredBy"]>;
 }
 
+type Forced = "tool-limit" | "repeated-call" | "malformed-calls";
+/** Rounds in a row of which no call can be made. */
+const MALFORMED_ROUNDS = 3;
+
 /**
- * When the calls run out or only repeat what is known already, the model is asked once more, with tools switched off, so
- * that a turn always ends with an answer; `finishReason` then says `tool-limit` or `repeated-call`.
+ * When the calls run out, only repeat what is known already or cannot be made time after time, the model is asked once more,
+ * with tools switched off, so that a turn always ends with an answer; `finishReason` then says why.
  *
  * A model with tools answers freely as long as it may call them; an answer that is not of the form is asked for once more,
- * without tools and held to the form.
+ * without tools and held to the form. One that is held and is not of the form all the same is given back with what is wrong.
  */
 export async function runLoop(request: LoopRequest): Promise<LoopResult> {
   const { form, model } = request;
@@ -65,19 +80,25 @@ export async function runLoop(request: LoopRequest): Promise<LoopResult> {
   checkShift(request.contextShift, model);
   const messages: LanguageModelV4Message[] = [];
   const toolCalls: AgentToolCall[] = [];
-  const usage = { promptTokens: 0, completionTokens: 0, totalTokens: 0 };
+  const usage: AgentUsage = { promptTokens: 0, completionTokens: 0, totalTokens: 0 };
   /** Outputs by tool and arguments. */
   const known = new Map<string, string>();
   let rounds = 0;
   let remaining = request.maxToolCalls;
-  let forced: "tool-limit" | "repeated-call" | undefined;
+  let malformed = 0;
+  let forced: Forced | undefined;
+  /** Answers that were given back, and what is wrong with them. */
+  let repairs: LanguageModelV4Message[] = [];
+  let repairsLeft = request.maxSchemaRetries;
 
   let isHeld = form !== undefined && request.allowed.size === 0;
   while (true) {
-    const answer = await ask(request, messages, { isFinal: forced !== undefined, isHeld, number: ++rounds });
-    usage.promptTokens += answer.usage.promptTokens;
-    usage.completionTokens += answer.usage.completionTokens;
-    usage.totalTokens += answer.usage.totalTokens;
+    const answer = await ask(request, [...messages, ...repairs], {
+      isFinal: forced !== undefined,
+      isHeld,
+      number: ++rounds,
+    });
+    addUsage(usage, answer.usage);
     if (forced !== undefined || answer.toolCalls.length === 0) {
       const parsed = readAnswer(form, answer.text);
       if (form !== undefined && parsed === undefined) {
@@ -85,10 +106,13 @@ export async function runLoop(request: LoopRequest): Promise<LoopResult> {
           isHeld = true;
           continue;
         }
-        if ("schema" in form && answer.finishReason !== "length")
-          throw refuseAnswer(form, model, answer.text);
+        if ("schema" in form && answer.finishReason !== "length") {
+          if (repairsLeft-- <= 0) throw refuseAnswer(form, model, answer.text);
+          repairs = askForRepair(form, answer.text);
+          continue;
+        }
       }
-      if (form !== undefined && !isHeld) await request.emit({ type: "text", text: answer.text });
+      if (isDraft(request, isHeld)) await request.emit({ type: "text", text: answer.text });
       const message = assistantMessage({ ...answer, toolCalls: [] }, []);
       messages.push(message ?? { role: "assistant", content: [{ type: "text", text: "" }] });
       const isCut = form !== undefined && answer.finishReason === "length";
@@ -100,6 +124,7 @@ export async function runLoop(request: LoopRequest): Promise<LoopResult> {
         usage,
         finishReason,
         messages,
+        ...(answer.answeredBy === undefined ? {} : { answeredBy: answer.answeredBy }),
       };
     }
 
@@ -111,6 +136,8 @@ export async function runLoop(request: LoopRequest): Promise<LoopResult> {
     remaining -= round.calls.length;
     if (round.calls.every((call) => known.get(callKey(call)) === call.output)) forced = "repeated-call";
     else if (remaining <= 0) forced = "tool-limit";
+    malformed = round.reached === 0 ? malformed + 1 : 0;
+    if (malformed >= MALFORMED_ROUNDS) forced ??= "malformed-calls";
     if (forced !== undefined) isHeld = form !== undefined;
     for (const call of round.calls) known.set(callKey(call), call.output);
   }
@@ -121,27 +148,24 @@ async function ask(
   added: readonly LanguageModelV4Message[],
   { isFinal, isHeld, number }: { isFinal: boolean; isHeld: boolean; number: number },
 ): Promise<ModelAnswer> {
+  const { model } = request;
   const options: LanguageModelV4CallOptions = { ...request.settings, prompt: [...request.prompt, ...added] };
   if (isHeld) Object.assign(options, formOptions(request.form!));
-  else if (request.allowed.size > 0) {
+  // services want to know the tools of calls in the conversation; grammars and tools do not go together
+  const isToldTools = !isHeld || (model.holdsToGrammar !== true && added.some(({ role }) => role === "tool"));
+  if (isToldTools && request.allowed.size > 0) {
     options.tools = [...request.allowed.values()].map(modelTool);
-    options.toolChoice = { type: isFinal ? "none" : "auto" };
+    options.toolChoice = { type: isFinal || isHeld ? "none" : "auto" };
   }
   options.providerOptions = localOptions(options, request);
-  await loadModel(request.model, request.signal, request.onLoading);
-  const isShifted = request.contextShift ?? request.model.contextShift ?? false;
-  await ensureFits(
-    request.model,
-    { ...options, abortSignal: request.signal },
-    request.contextWindow,
-    isShifted,
-  );
-  // what may be asked for again in its form is no answer yet
-  const isDraft = request.form !== undefined && !isHeld;
+  await loadModel(model, request.signal, request.onLoading);
+  const isShifted = request.contextShift ?? model.contextShift ?? false;
+  await ensureFits(model, { ...options, abortSignal: request.signal }, request.contextWindow, isShifted);
+  const isHidden = isDraft(request, isHeld);
   const emit = async (event: AgentEvent) => {
-    if (!isDraft || event.type !== "text") await request.emit(event);
+    if (!isHidden || event.type !== "text") await request.emit(event);
   };
-  const { hooks, input, model, signal, correlationId, recorder, settings } = request;
+  const { hooks, input, signal, correlationId, recorder, settings } = request;
   let isAsked = false;
   const round = {
     input,
@@ -170,6 +194,22 @@ async function ask(
   return answer;
 }
 
+/** Whether an answer may have to be asked for again in its form, and is not shown while it is written. */
+function isDraft({ form, model, maxSchemaRetries }: LoopRequest, isHeld: boolean): boolean {
+  if (form === undefined) return false;
+  return !isHeld || ("schema" in form && model.holdsToGrammar !== true && maxSchemaRetries > 0);
+}
+
+function addUsage(
+  sum: AgentUsage,
+  { promptTokens, completionTokens, totalTokens, cachedTokens }: AgentUsage,
+) {
+  sum.promptTokens += promptTokens;
+  sum.completionTokens += completionTokens;
+  sum.totalTokens += totalTokens;
+  if (cachedTokens !== undefined) sum.cachedTokens = (sum.cachedTokens ?? 0) + cachedTokens;
+}
+
 const recordedAnswer = ({ text, toolCalls, finishReason, usage }: ModelAnswer) => ({
   text,
   tool_calls: toolCalls.map(({ toolName, input }) => ({ tool: toolName, input })),
@@ -183,7 +223,10 @@ function withInput(
   before: string,
   after: string,
 ): LanguageModelV4Message[] {
-  const at = prompt.findLastIndex(({ role }) => role === "user");
+  const at = prompt.findLastIndex(
+    ({ role, content }) =>
+      role === "user" && content.some((part) => part.type === "text" && part.text.startsWith(before)),
+  );
   return prompt.map((message, i) => {
     if (i !== at || message.role !== "user") return message;
     const content = message.content.map((part) =>

@@ -8,8 +8,8 @@ import type {
   LanguageModelV4ToolCall,
   SharedV4ProviderMetadata,
 } from "@ai-sdk/provider";
-import { messageOf, SpellError } from "../core/errors.ts";
 import { observeChat } from "../models/observe.ts";
+import { brokeOff, callFailure, providerError } from "../models/provider-error.ts";
 import type { SpellModel } from "../models/service.ts";
 import { abortable, abortError } from "./deadline.ts";
 import type { AgentEvent, AgentUsage } from "./service.ts";
@@ -21,6 +21,8 @@ export interface ModelAnswer {
   parts: (LanguageModelV4TextPart | LanguageModelV4ReasoningPart)[];
   finishReason: string;
   usage: AgentUsage;
+  /** The one of a chain of models that answered, where that is told. */
+  answeredBy?: { provider: string; model: string };
 }
 
 type Emit = (event: AgentEvent) => Promise<void>;
@@ -86,34 +88,6 @@ async function guard<T>(model: SpellModel, signal: AbortSignal, step: () => Prom
   }
 }
 
-/** What a provider threw as one clear error. Local models throw SpellErrors of their own, which pass. */
-function providerError(model: SpellModel, error: unknown): SpellError {
-  if (error instanceof SpellError) return error;
-  const status = (error as { statusCode?: unknown } | null)?.statusCode;
-  const statusCode = typeof status === "number" ? status : undefined;
-  const hint = statusCode === undefined ? undefined : STATUS_HINTS[statusCode];
-  return new SpellError(
-    "provider",
-    `Cannot call model ${model.provider}/${model.modelId}: ${messageOf(error)}${statusCode === undefined ? "" : ` (HTTP ${statusCode})`}`,
-    {
-      data: {
-        provider: model.provider,
-        model: model.modelId,
-        ...(statusCode === undefined ? {} : { statusCode }),
-      },
-      cause: error,
-      ...(hint === undefined ? {} : { hint }),
-    },
-  );
-}
-
-const STATUS_HINTS: Record<number, string> = {
-  401: "Check the provider's API key",
-  403: "Check what the provider's API key may be used for",
-  404: "Check the model's name and the provider's base URL",
-  429: "The provider limits requests: wait, or ask for less",
-};
-
 type TextPartType =
   | "text-start"
   | "text-delta"
@@ -178,38 +152,34 @@ class AnswerBuilder {
   }
 
   done(): ModelAnswer {
-    const { provider, modelId } = this.model;
-    if (this.end === undefined) {
-      throw new SpellError(
-        "provider",
-        `Cannot call model ${provider}/${modelId}: its answer broke off before the end`,
-        {
-          data: { provider, model: modelId },
-          hint: "Try again; if it happens often, look at the connection to the provider",
-        },
-      );
-    }
+    if (this.end === undefined) throw brokeOff(this.model);
     const { unified, raw } = this.end.finishReason;
-    if (unified === "error") {
-      throw new SpellError(
-        "provider",
-        `Cannot call model ${provider}/${modelId}: it ended with an error: ${raw ?? "no reason given"}`,
-        {
-          data: { provider, model: modelId },
-        },
-      );
-    }
+    if (unified === "error")
+      throw callFailure(this.model, `it ended with an error: ${raw ?? "no reason given"}`);
     const parts = this.parts.filter((part) => part.text !== "" || part.providerOptions !== undefined);
     const promptTokens = this.end.usage.inputTokens.total ?? 0;
     const completionTokens = this.end.usage.outputTokens.total ?? 0;
+    const cachedTokens = this.end.usage.inputTokens.cacheRead ?? 0;
+    const answeredBy = answererOf(this.end.providerMetadata);
     return {
       text: parts.reduce((text, part) => (part.type === "text" ? text + part.text : text), ""),
       toolCalls: this.toolCalls,
       parts,
       finishReason: unified === "tool-calls" ? "stop" : unified,
-      usage: { promptTokens, completionTokens, totalTokens: promptTokens + completionTokens },
+      usage: {
+        promptTokens,
+        completionTokens,
+        totalTokens: promptTokens + completionTokens,
+        ...(cachedTokens === 0 ? {} : { cachedTokens }),
+      },
+      ...(answeredBy === undefined ? {} : { answeredBy }),
     };
   }
+}
+
+function answererOf(metadata: SharedV4ProviderMetadata | undefined): ModelAnswer["answeredBy"] {
+  const { provider, model } = metadata?.llmspell ?? {};
+  return typeof provider === "string" && typeof model === "string" ? { provider, model } : undefined;
 }
 
 /** The assistant's message that stands for an answer in later prompts; undefined for an empty answer. */

@@ -46,6 +46,10 @@ export interface AgentConfig {
   maxRecursionDepth?: number;
   /** Attempts after a request that the provider could not serve, for providers that repeat requests. */
   maxRetries?: number;
+  /** Models asked in turn where the agent's own cannot answer; instead of those of its provider. */
+  fallbackModels?: string[];
+  /** How often an answer that is not of the form is asked for again. Default 2. */
+  maxSchemaRetries?: number;
   /** Tokens for prompt and answer together, where less than the model's own context length is wanted. */
   contextWindow?: number;
   /** Where the context is full while an answer is written, forget the older half of it and go on. Default: the model's setting. */
@@ -93,6 +97,8 @@ export interface AgentUsage {
   promptTokens: number;
   completionTokens: number;
   totalTokens: number;
+  /** Those of the prompt that the provider had read before; absent where it tells of none. */
+  cachedTokens?: number;
 }
 
 export interface AgentOutput {
@@ -102,8 +108,9 @@ export interface AgentOutput {
   toolCalls: AgentToolCall[];
   /** Summed over all model calls of the turn. */
   usage: AgentUsage;
-  /** `stop`, `length`, `content-filter`, `tool-limit`, `repeated-call`. */
+  /** `stop`, `length`, `content-filter`, `tool-limit`, `repeated-call`, `malformed-calls`. */
   finishReason: string;
+  /** The model that answered; with a fallback not always the agent's own. */
   model: string;
   provider: string;
   durationMs: number;

@@ -9,6 +9,7 @@ const DEFAULTS = {
   maxMemoryMb: 512,
   maxToolCalls: 100,
   maxRecursionDepth: 10,
+  maxSchemaRetries: 2,
   memoryEnabled: true,
 } as const;
 
@@ -27,6 +28,7 @@ const RANGES: { [K in keyof AgentConfig]?: [name: string, least: number, greates
   maxToolCalls: ["max_tool_calls", 0, Infinity],
   maxRecursionDepth: ["max_recursion_depth", 1, Infinity],
   maxRetries: ["max_retries", 0, Infinity],
+  maxSchemaRetries: ["max_schema_retries", 0, Infinity],
   contextWindow: ["context_window", 1, Infinity],
 };
 

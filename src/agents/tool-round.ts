@@ -30,6 +30,8 @@ export interface ToolRoundContext {
 
 export interface ToolRound {
   calls: AgentToolCall[];
+  /** How many calls were fit to be made. */
+  reached: number;
   results: LanguageModelV4ToolResultPart[];
 }
 
@@ -85,6 +87,7 @@ export async function runToolRound(
   await Promise.all(Array.from({ length: Math.min(PARALLEL_CALLS, planned.length) }, worker));
   return {
     calls: done,
+    reached: planned.filter(({ refusal }) => refusal === undefined).length,
     results: done.map((call) => ({
       type: "tool-result",
       toolCallId: call.toolId,
@@ -112,9 +115,16 @@ function refuse(
     const near = didYouMean(call.toolName, names);
     return `Unknown tool "${call.toolName}". ${near === undefined ? "" : `${near} `}${available}`;
   }
-  if (params === undefined) return `The arguments of "${tool.name}" must be a JSON object: ${call.input}`;
+  if (params === undefined)
+    return `The arguments of "${tool.name}" must be a JSON object: ${shown(call.input)}`;
   return undefined;
 }
+
+const LONGEST_SHOWN = 300;
+
+/** A model is not told all of a long text that it has just written wrongly. */
+const shown = (text: string): string =>
+  text.length <= LONGEST_SHOWN ? text : `${text.slice(0, LONGEST_SHOWN)}… (${text.length} characters)`;
 
 async function runCall(
   call: LanguageModelV4ToolCall,

@@ -135,6 +135,14 @@ export const unset = {
   text: (doc: string, flags: FieldFlags = {}) => withoutDefault<TString>({ type: "string" }, doc, flags),
   choice: <const W extends string>(words: readonly W[], doc: string, flags: FieldFlags = {}) =>
     withoutDefault<TUnsafe<W>>({ type: "string", enum: words }, doc, flags),
+  list: (doc: string, flags: FieldFlags = {}) =>
+    withoutDefault<TArray<TString>>({ type: "array", items: TEXT }, doc, flags),
+  /** A table of texts under keys of the user's choice. */
+  texts: (doc: string, flags: FieldFlags = {}) =>
+    ({
+      ...(section(doc, {}, { ...TEXT, ...flags } as unknown as TString) as object),
+      "x-unset": true,
+    }) as unknown as TOptional<TUnsafe<Record<string, string>>>,
   anything: (doc: string, flags: FieldFlags = {}) =>
     node<TOptional<TUnknown>>({}, doc, undefined, { "x-unset": true, ...flags }),
   section: <P extends TProperties>(doc: string, properties: P) =>

@@ -2,6 +2,8 @@
 export interface ProviderType {
   /** Conventional environment variables of the key, best first; none: it needs no key. */
   readonly keyVariables: readonly string[];
+  /** It works without a key, and takes one where one is given. */
+  readonly keyIsOptional?: true;
   /** Model of a provider that only a key in the environment configures. */
   readonly defaultModel?: string;
   /** Defaults of provider keys for this type. */
@@ -37,6 +39,7 @@ export const PROVIDER_TYPES: Readonly<Record<string, ProviderType>> = {
   fireworks: cloud("FIREWORKS_API_KEY", "accounts/fireworks/models/llama-v3p3-70b-instruct"),
   openrouter: cloud("OPENROUTER_API_KEY", "openai/gpt-4o-mini"),
   xai: cloud("XAI_API_KEY", "grok-3-mini"),
+  custom: { keyVariables: [], keyIsOptional: true },
   ollama: { keyVariables: [], defaults: { base_url: "http://localhost:11434" } },
   llamacpp: { keyVariables: [], defaults: LLAMACPP_DEFAULTS },
   test: { keyVariables: [] },

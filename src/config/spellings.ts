@@ -44,7 +44,13 @@ function move(tree: Tree, from: readonly string[], to: readonly string[]): void 
     deletePath(tree, from.slice(0, -1));
 }
 
-/** `[providers.providers.NAME]`, the compound `[providers.local]`, and `model` for `default_model`. */
+/** Other names of a provider's keys. */
+const PROVIDER_KEYS = [
+  ["model", "default_model"],
+  ["timeout", "timeout_seconds"],
+] as const;
+
+/** `[providers.providers.NAME]`, the compound `[providers.local]`, and other names of a provider's keys. */
 function moveProviders(providers: Tree): void {
   if (isTree(providers.providers) && !("provider_type" in providers.providers)) {
     const nested = providers.providers;
@@ -56,9 +62,11 @@ function moveProviders(providers: Tree): void {
   for (const [name, provider] of Object.entries(providers)) {
     if (!isTree(provider)) continue;
     if ((provider.provider_type ?? name) === "ollama") moveUrl(provider);
-    if (!("model" in provider)) continue;
-    provider.default_model ??= provider.model;
-    delete provider.model;
+    for (const [alias, key] of PROVIDER_KEYS) {
+      if (!(alias in provider)) continue;
+      provider[key] ??= provider[alias];
+      delete provider[alias];
+    }
   }
 }
 

@@ -46,7 +46,9 @@ const given = (source: string, value: string): ApiKey => ({ source, reveal: asyn
 
 /** The stored key of a provider: under its own name, else under its type's. Providers that need none have none. */
 export function storedKey(name: string, type: string, store: KeyStore): KeyInfo | undefined {
-  if (providerType(type)?.keyVariables.length === 0) return undefined;
+  const known = providerType(type);
+  if (known?.keyIsOptional) return store.find(name);
+  if (known?.keyVariables.length === 0) return undefined;
   return store.find(name) ?? store.find(type);
 }
 

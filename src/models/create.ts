@@ -7,7 +7,9 @@ import type { KeyStore } from "../security/keys/store.ts";
 import { LocalModels } from "./local.ts";
 import { LocalBackends } from "./local-backends.ts";
 import { observedEmbedding, observedReranking } from "./observe.ts";
+import { openChain } from "./open-chain.ts";
 import { LOCAL, type Provider, ProviderTable } from "./provider-table.ts";
+import { isCloud } from "./provider-types.ts";
 import { TestModels } from "./providers/test/models.ts";
 import type { ModelOverrides, ModelService, ModelSpecifier, SpellModel } from "./service.ts";
 import { parseSpecifier } from "./specifier.ts";
@@ -33,17 +35,31 @@ export function createModelService({
   const scripted = new TestModels();
   const backends = new LocalBackends({ table, local, config, env, log });
 
+  function chosen({ provider, backend }: ModelSpecifier): Provider {
+    if (provider !== undefined) return backends.require(provider);
+    return backend !== undefined ? table.require(LOCAL) : table.defaultProvider();
+  }
+
+  const cloud = () => import("./providers/cloud/open.ts");
+  const cloudRequest = (provider: Provider, modelId: string, overrides: ModelOverrides = {}) => ({
+    ...{ provider, modelId, overrides, env, log },
+    apiKey: table.apiKey(provider),
+    config: () => config.current,
+  });
+
+  async function open(specifier: string, overrides: ModelOverrides): Promise<SpellModel> {
+    const { provider, model } = await target(specifier, overrides);
+    if (provider.type === "ollama") return backends.open(model, provider);
+    if (isCloud(provider)) return (await cloud()).openCloud(cloudRequest(provider, model, overrides));
+    return provider.type === "test" ? scripted.open(provider, model) : local.open(model, provider.settings);
+  }
+
   async function target(
     specifier: string,
     overrides: ModelOverrides = {},
   ): Promise<{ provider: Provider; model: string }> {
     const spec = parseSpecifier(specifier, overrides.provider);
-    const provider =
-      spec.provider !== undefined
-        ? backends.require(spec.provider)
-        : spec.backend !== undefined
-          ? table.require(LOCAL)
-          : table.defaultProvider();
+    const provider = chosen(spec);
     table.assertUsable(provider, overrides);
     const { model, backend } = spec.model === "" ? defaultModel(provider) : spec;
     const { key, type, settings } = await backends.place(provider, model, spec.backend ?? backend);
@@ -55,11 +71,12 @@ export function createModelService({
   }
 
   return {
-    async resolve(specifier, overrides): Promise<SpellModel> {
-      const { provider, model } = await target(specifier, overrides);
-      if (provider.type === "ollama") return backends.open(model, provider);
-      return provider.type === "test" ? scripted.open(provider, model) : local.open(model, provider.settings);
-    },
+    resolve: (specifier, overrides = {}) =>
+      openChain(specifier, overrides, {
+        open,
+        fallbackOf: () => chosen(parseSpecifier(specifier, overrides.provider)).settings.fallback,
+        log,
+      }),
 
     async resolveEmbedding(specifier, overrides): Promise<EmbeddingModelV4> {
       const { provider, model } = await target(specifier, overrides);
@@ -67,7 +84,9 @@ export function createModelService({
       return observedEmbedding(
         provider.type === "test"
           ? await scripted.openEmbedding(provider.key, model)
-          : await local.openEmbedding(model, provider.settings),
+          : isCloud(provider)
+            ? await (await cloud()).openCloudEmbedding(cloudRequest(provider, model, overrides))
+            : await local.openEmbedding(model, provider.settings),
       );
     },
 

@@ -6,6 +6,7 @@ import { didYouMean } from "../core/nearest.ts";
 import type { ConfigService } from "../kernel/services.ts";
 import { type ApiKey, findApiKey, type KeyPlaces, keyVariables, storedKey } from "./api-key.ts";
 import { AVAILABLE_TYPES, canonicalType, KNOWN_TYPES, typeFacts } from "./provider-types.ts";
+import { contextTokensOf, seesImages } from "./providers/cloud/known-models.ts";
 import { EMBEDDED_MODEL, type ProviderInfo } from "./service.ts";
 
 /** Key of the provider that is there without configuration: local models on the built-in engine. */
@@ -36,6 +37,8 @@ export class ProviderTable {
   info({ key, type, settings }: Provider): ProviderInfo {
     const known = typeFacts(type);
     const model = settings.default_model;
+    const contextTokens =
+      settings.context_size ?? (model === undefined ? undefined : contextTokensOf(type, model));
     return {
       name: [known?.factory ?? type, key, ...(model === undefined ? [] : [model])].join("/"),
       key,
@@ -47,8 +50,8 @@ export class ProviderTable {
       keySource: this.apiKey({ key, type, settings })?.source,
       capabilities: {
         supportsStreaming: true,
-        supportsMultimodal: known?.supportsMultimodal ?? false,
-        ...(settings.context_size === undefined ? {} : { maxContextTokens: settings.context_size }),
+        supportsMultimodal: model !== undefined && (seesImages(type, model) ?? false),
+        ...(contextTokens === undefined ? {} : { maxContextTokens: contextTokens }),
         ...(model === undefined ? {} : { availableModels: [model] }),
       },
     };
@@ -137,34 +140,55 @@ export class ProviderTable {
   }
 
   /** Why a provider cannot be used; undefined where it can. Asks no network. */
-  problem({ key, type, settings }: Provider): string | undefined {
-    if (!settings.enabled) return `Provider '${key}' is disabled`;
-    const variable = settings.api_key_env ?? providerType(type)?.keyVariables[0];
-    if (typeFacts(type) === undefined) return `Unsupported provider type: ${type}`;
-    if (variable !== undefined && this.apiKey({ key, type, settings }) === undefined) {
-      const stored = storedKey(key, type, this.places.store);
-      if (stored !== undefined)
-        return `Provider '${key}' is not configured: its stored key expired on ${stored.expiresAt}`;
-      return `Provider '${key}' is not configured: environment variable ${variable} is not set`;
-    }
-    if (!typeFacts(type)!.available)
-      return `Provider '${key}' has type ${type}, which this build cannot talk to`;
-    return undefined;
+  problem(provider: Provider): string | undefined {
+    return this.trouble(provider)?.problem;
   }
 
   /** @throws config with `problem`'s text */
-  assertUsable(provider: Provider, given: { apiKey?: string } = {}): void {
-    const settings =
-      given.apiKey === undefined ? provider.settings : { ...provider.settings, api_key: given.apiKey };
-    const problem = this.problem({ ...provider, settings });
-    if (problem === undefined) return;
+  assertUsable(provider: Provider, given: { apiKey?: string; baseUrl?: string } = {}): void {
+    const settings = {
+      ...provider.settings,
+      ...(given.apiKey === undefined ? {} : { api_key: given.apiKey }),
+      ...(given.baseUrl === undefined ? {} : { base_url: given.baseUrl }),
+    };
+    const trouble = this.trouble({ ...provider, settings });
+    if (trouble === undefined) return;
     const { key, type } = provider;
-    throw new SpellError("config", problem, {
+    throw new SpellError("config", trouble.problem, {
       data: { provider: key, providerType: type, variables: keyVariables(key, settings, type) },
-      hint: typeFacts(type)?.available
-        ? `Set enabled = true in [providers.${key}]`
-        : `This build has the provider types ${AVAILABLE_TYPES.join(" and ")}; local/spell-mini needs no configuration`,
+      hint: trouble.hint,
     });
+  }
+
+  private trouble({ key, type, settings }: Provider): { problem: string; hint: string } | undefined {
+    const known = typeFacts(type);
+    if (!settings.enabled)
+      return { problem: `Provider '${key}' is disabled`, hint: `Set enabled = true in [providers.${key}]` };
+    if (!known?.available) {
+      const isKnown = known !== undefined;
+      return {
+        problem: isKnown
+          ? `Provider '${key}' has type ${type}, which this build cannot talk to`
+          : `Unsupported provider type: ${type}`,
+        hint: `This build has the provider types ${AVAILABLE_TYPES.join(", ")}; "custom" is any OpenAI-compatible service`,
+      };
+    }
+    if (type === "custom" && !settings.base_url)
+      return {
+        problem: `Provider '${key}' is not configured: it has no base_url`,
+        hint: `Set base_url in [providers.${key}], for example "http://localhost:8080/v1"`,
+      };
+    const variable = settings.api_key_env ?? providerType(type)?.keyVariables[0];
+    if (variable === undefined || this.apiKey({ key, type, settings }) !== undefined) return undefined;
+    const stored = storedKey(key, type, this.places.store);
+    const reason =
+      stored === undefined
+        ? `environment variable ${variable} is not set`
+        : `its stored key expired on ${stored.expiresAt}`;
+    return {
+      problem: `Provider '${key}' is not configured: ${reason}`,
+      hint: `Set ${variable}, or store a key: llmspell keys add ${key} KEY; local/spell-mini needs none`,
+    };
   }
 
   private missingType(name: string, type: string): string {

@@ -74,6 +74,10 @@ export interface ModelOverrides {
   provider?: string;
   baseUrl?: string;
   apiKey?: string;
+  /** Attempts after a failed request. */
+  maxRetries?: number;
+  /** Specifiers of models that are asked in turn where this one cannot be; instead of the provider's own. */
+  fallback?: readonly string[];
 }
 
 export interface LocalModel {

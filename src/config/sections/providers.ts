@@ -21,7 +21,7 @@ export const Provider = section(
   {
     name: unset.text("Label; the table's own name when absent", EXPANDED),
     provider_type: required(
-      "Which client speaks to it: openai, anthropic, …, ollama, llamacpp (alias candle), test",
+      "Which client speaks to it: openai, anthropic, …, custom (any OpenAI-compatible service), ollama, llamacpp (alias candle), test",
     ),
     enabled: flag(true, "Offer this provider"),
     base_url: unset.text("Address of the service; the provider's own when absent", BASE_URL),
@@ -29,8 +29,33 @@ export const Provider = section(
     api_key: unset.text("The key itself; wins over `api_key_env`", SECRET),
     default_model: unset.text("Model used when none is named (alias `model`)", EXPANDED),
     max_tokens: unset.integer("Most tokens in one answer", POSITIVE),
-    timeout_seconds: unset.integer("Time for one request, in seconds", POSITIVE),
-    max_retries: unset.integer("Attempts after a failed request"),
+    timeout_seconds: unset.integer(
+      "Longest wait for an answer to begin, in seconds; 60 when absent (alias `timeout`)",
+      POSITIVE,
+    ),
+    connect_timeout_seconds: unset.integer(
+      "Longest wait for a connection, in seconds; 10 when absent",
+      POSITIVE,
+    ),
+    idle_timeout_seconds: unset.integer(
+      "Longest wait for the next piece of an answer, in seconds; 60 when absent",
+      POSITIVE,
+    ),
+    max_retries: unset.integer("Attempts after a failed request; 3 when absent"),
+    fallback: unset.list(
+      "Models asked in turn, as provider/model, where this provider cannot answer",
+      TRUSTED,
+    ),
+    auth_header: unset.text("Header that carries the key; the vendor's own when absent", TRUSTED),
+    auth_prefix: unset.text("Word before the key in `auth_header`; `Bearer` for Authorization, else none"),
+    headers: unset.texts("Headers sent with every request.", SECRET),
+    ca_file: unset.text(
+      "PEM file with certificate authorities that are trusted besides the usual ones; NODE_EXTRA_CA_CERTS and SSL_CERT_FILE count too",
+      PATH,
+    ),
+    structured_outputs: unset.flag(
+      "Send JSON schemas with the request; false for servers that refuse them: the schema is then told in words. True when absent",
+    ),
     rate_limit: unset.section("Requests this process may send.", {
       requests_per_minute: integer(60, "Requests a minute", POSITIVE),
       tokens_per_minute: unset.integer("Tokens a minute"),

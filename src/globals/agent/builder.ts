@@ -159,6 +159,17 @@ export const builderClass: ClassDecl = {
       Type.Integer(),
       "Attempts after a request that the provider could not serve; local models fail at once",
     ),
+    fallback_models: stores(
+      "fallback_models",
+      Texts,
+      'Models asked in turn where this one cannot be: `{"anthropic/claude-haiku-4-5", "local/spell-mini"}`',
+      ["fallback"],
+    ),
+    max_schema_retries: stores(
+      "max_schema_retries",
+      Type.Integer(),
+      "How often an answer that does not keep to its schema is given back with what is wrong. Default 2",
+    ),
     resource_limits: setter(
       "limits",
       AnyTable,

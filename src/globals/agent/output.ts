@@ -26,11 +26,12 @@ export function outputTable(output: AgentOutput): ScriptTable {
     content: text,
     output: text,
     tool_calls: output.toolCalls.map(toolCallTable),
-    usage: {
+    usage: present<Table>({
       prompt_tokens: output.usage.promptTokens,
       completion_tokens: output.usage.completionTokens,
       total_tokens: output.usage.totalTokens,
-    },
+      cached_tokens: output.usage.cachedTokens,
+    }),
     execution_time_ms: output.durationMs,
     ...(output.parsed === undefined ? decoded(text) : held(output.parsed.value as ScriptValue)),
     _metadata: metadata,

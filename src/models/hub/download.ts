@@ -3,12 +3,12 @@ import { constants } from "node:fs";
 import { type FileHandle, mkdir, open, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { SpellError } from "../../core/errors.ts";
+import { Passing } from "../../core/retry.ts";
 import { writeAll } from "../../security/replace-file.ts";
 import { hashFile, piecesOf } from "../store/copy.ts";
 import { PART } from "../store/downloads.ts";
 import { type HubHttp, refused, type Target } from "./http.ts";
 import type { Digest, RemoteFile } from "./plan.ts";
-import { Passing } from "./retry.ts";
 
 export interface DownloadOptions {
   http: HubHttp;

@@ -1,9 +1,10 @@
 /** Requests to model hubs: time limits, retries and failures in words. */
 import { SpellError } from "../../core/errors.ts";
 import type { Log } from "../../core/log.ts";
+import { Passing, type RetrySettings, retryAfterMs, withRetries } from "../../core/retry.ts";
+import { chunksOf } from "../../security/network/chunks.ts";
 import { type Fetched, fetchChecked } from "../../security/network/fetch.ts";
 import type { NetworkRules } from "../../security/network/rules.ts";
-import { Passing, type RetrySettings, retryAfterMs, withRetries } from "./retry.ts";
 
 export interface HttpSettings {
   rules: NetworkRules;
@@ -149,28 +150,6 @@ function offline(error: SpellError): SpellError {
     cause: error.cause,
     hint: `${error.hint === undefined ? "" : `${error.hint}. `}Without a network: \`llmspell model pull\` and \`llmspell model export MODEL FILE\` on another machine, then \`llmspell model import FILE\` here`,
   });
-}
-
-/** @param onIdle is called when nothing came for `idleMs`, and is to abort the request */
-export async function* chunksOf(
-  response: Response,
-  onIdle: () => void,
-  idleMs: number,
-  failure: (error: unknown) => unknown,
-): AsyncGenerator<Uint8Array, void, void> {
-  const reader = (response.body ?? new Blob([]).stream()).getReader();
-  try {
-    for (;;) {
-      const timer = setTimeout(onIdle, idleMs);
-      const { done, value } = await reader.read().finally(() => clearTimeout(timer));
-      if (done) return;
-      yield value;
-    }
-  } catch (error) {
-    throw failure(error);
-  } finally {
-    await reader.cancel().catch(() => undefined); // a body that failed or was aborted has nothing left to cancel
-  }
 }
 
 function rangeHeaders({ from, etag }: Range): Record<string, string> {

@@ -2,10 +2,10 @@
 import type { Config, ProviderConfig } from "../../config/schema.ts";
 import { SpellError } from "../../core/errors.ts";
 import type { Log } from "../../core/log.ts";
+import { DEFAULT_RETRY } from "../../core/retry.ts";
 import { networkRules } from "../../security/network/rules.ts";
 import { HubHttp } from "./http.ts";
 import type { HubOptions } from "./plan.ts";
-import { DEFAULT_RETRY } from "./retry.ts";
 
 export interface Hubs {
   http: HubHttp;

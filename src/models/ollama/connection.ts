@@ -1,9 +1,9 @@
 /** The `ollama` client over our own requests: network rules, time limits, repetitions, and failures in words. */
 import type { Ollama } from "ollama/browser";
 import { SpellError } from "../../core/errors.ts";
+import { Passing, withRetries } from "../../core/retry.ts";
+import { chunksOf } from "../../security/network/chunks.ts";
 import { type Fetched, fetchChecked } from "../../security/network/fetch.ts";
-import { chunksOf } from "../hub/http.ts";
-import { Passing, withRetries } from "../hub/retry.ts";
 import { type Asking, cutOff, notJson, notRunning, statusFailure, tooSlow, unreachable } from "./failures.ts";
 import { checkedLines } from "./lines.ts";
 import type { OllamaSettings } from "./settings.ts";

@@ -1,7 +1,7 @@
 /** What a server answers instead of what was asked for, in words that say what to do. */
 import { SpellError } from "../../core/errors.ts";
 import { printableLine } from "../../core/printable.ts";
-import { Passing, retryAfterMs } from "../hub/retry.ts";
+import { Passing, retryAfterMs } from "../../core/retry.ts";
 import { type OllamaSettings, ollamaProgram } from "./settings.ts";
 
 /** One request, for messages. */

@@ -3,8 +3,8 @@ import { ollamaAddress } from "../../config/ollama-address.ts";
 import type { Config, ProviderConfig } from "../../config/schema.ts";
 import { SpellError } from "../../core/errors.ts";
 import type { Log } from "../../core/log.ts";
+import { DEFAULT_RETRY, type RetrySettings } from "../../core/retry.ts";
 import { type NetworkRules, networkRules } from "../../security/network/rules.ts";
-import { DEFAULT_RETRY, type RetrySettings } from "../hub/retry.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 

@@ -14,6 +14,8 @@ export interface FetchOptions {
   /** Headers for one origin only, never sent elsewhere after a redirect. */
   secret?: { origin: string; headers: Readonly<Record<string, string>> } | undefined;
   maxRedirects: number;
+  /** Certificates in PEM that are trusted instead of the runtime's own (`trustedAuthorities`). */
+  authorities?: readonly string[] | undefined;
   signal: AbortSignal;
 }
 
@@ -38,7 +40,7 @@ export async function fetchChecked(start: URL, options: FetchOptions): Promise<F
     await response.body?.cancel();
     if (hops === options.maxRedirects) {
       throw new SpellError("network", `Cannot fetch: more than ${hops} redirects: ${start.origin}`, {
-        data: { origin: start.origin },
+        data: { origin: start.origin, redirects: hops },
       });
     }
     url = redirected(url, location);
@@ -62,7 +64,7 @@ function redirected(from: URL, location: string): URL {
 }
 
 async function request(url: URL, options: FetchOptions): Promise<Response> {
-  const { rules, env, signal, method = "GET", body } = options;
+  const { rules, env, signal, method = "GET", body, authorities } = options;
   const headers = {
     ...options.headers,
     ...(options.secret?.origin === url.origin ? options.secret.headers : {}),
@@ -76,11 +78,17 @@ async function request(url: URL, options: FetchOptions): Promise<Response> {
     timeout: false,
     signal,
   } as const;
+  const ca = authorities === undefined ? {} : { ca: [...authorities] };
   const proxy = proxyFor(url, env);
   if (proxy !== undefined) {
     checkHost(url, rules);
     return attempt(url, () =>
-      fetch(url.href, { ...common, headers, proxy: { url: proxy, respectNoProxy: false } } as RequestInit),
+      fetch(url.href, {
+        ...common,
+        headers,
+        proxy: { url: proxy, respectNoProxy: false },
+        ...(url.protocol === "https:" ? { tls: ca } : {}),
+      } as RequestInit),
     );
   }
   const addresses = await checkedAddresses(url, rules);
@@ -95,7 +103,7 @@ async function request(url: URL, options: FetchOptions): Promise<Response> {
           ...common,
           headers: { ...headers, Host: url.host },
           proxy: false,
-          ...(url.protocol === "https:" ? { tls: { serverName: url.hostname } } : {}),
+          ...(url.protocol === "https:" ? { tls: { serverName: url.hostname, ...ca } } : {}),
         } as RequestInit),
       );
     } catch (error) {

@@ -89,7 +89,7 @@ const WIDENING = [
   "providers.openai.api_key",
   "providers.openai.base_url",
   "providers.openai.default_model",
-  "providers.openai.headers",
+  "providers.openai.headers.X-Exfiltrate",
   "providers.server.model_directory",
   "providers.server.server_binary",
   "providers.server.server_url",

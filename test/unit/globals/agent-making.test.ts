@@ -30,6 +30,8 @@ describe("Agent.builder", () => {
       .set("context_window", 500)
       .set("context_shift", true)
       .set("memory_enabled", false)
+      .set("fallback_models", ["m/two"])
+      .set("max_schema_retries", 1)
       .set("capability", "filing")
       .set("build");
     expect(agentOf((await b.built)!).config).toEqual({
@@ -52,6 +54,8 @@ describe("Agent.builder", () => {
       contextWindow: 500,
       contextShift: true,
       memoryEnabled: false,
+      fallbackModels: ["m/two"],
+      maxSchemaRetries: 1,
       capabilities: ["filing"],
     });
   });

@@ -1,9 +1,9 @@
 /** File names as repositories of the Hugging Face Hub have them; waits under RFC 9110, section 10.2.3. */
 import { describe, expect, test } from "bun:test";
 import { SpellError } from "../../../src/core/errors.ts";
+import { Passing, retryAfterMs, withRetries } from "../../../src/core/retry.ts";
 import { chooseSet, fileSets } from "../../../src/models/hub/choose.ts";
 import { parsePull } from "../../../src/models/hub/reference.ts";
-import { Passing, retryAfterMs, withRetries } from "../../../src/models/hub/retry.ts";
 import { failure } from "../../support/model-service.ts";
 
 const listed = (...paths: string[]) => paths.map((path, i) => ({ path, sizeBytes: 100 + i }));

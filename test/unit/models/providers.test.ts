@@ -97,12 +97,36 @@ default_model = "claude"`,
   });
 
   test("says honestly that this build cannot talk to a provider that has its key", async () => {
-    using home = temporaryHome({ OPENAI_API_KEY: "sk-secret-value-0123456789" });
+    using home = temporaryHome({ REPLICATE_API_TOKEN: "r8-secret-value-0123456789" });
     const { models } = await modelService(home);
-    const error = await failure(() => models.resolve("openai/gpt-4o"));
+    const error = await failure(() => models.resolve("replicate/meta/meta-llama-3-8b-instruct"));
     expect(error.code).toBe("config");
-    expect(error.hint).toContain("llamacpp and test");
-    expect(JSON.stringify([error.message, error.hint, error.data])).not.toContain("sk-secret");
+    expect(error.hint).toContain("openai, anthropic");
+    expect(JSON.stringify([error.message, error.hint, error.data])).not.toContain("r8-secret");
+  });
+
+  test("takes any OpenAI-compatible service, which needs an address and no key", async () => {
+    using home = temporaryHome();
+    const { models } = await modelService(
+      home,
+      `[providers.box]
+provider_type = "openai-compatible"
+base_url = "http://localhost:8080/v1"
+default_model = "m"
+[providers.lost]
+provider_type = "custom"
+default_model = "m"`,
+    );
+    expect(await models.resolve("box/")).toMatchObject({ provider: "box", modelId: "m" });
+    expect(models.providerProblem("box")).toBeUndefined();
+    const error = await failure(() => models.resolve("lost/"));
+    expect([error.message, error.hint]).toEqual([
+      "Provider 'lost' is not configured: it has no base_url",
+      'Set base_url in [providers.lost], for example "http://localhost:8080/v1"',
+    ]);
+    expect(await models.resolve("lost/", { baseUrl: "http://localhost:1/v1" })).toMatchObject({
+      modelId: "m",
+    });
   });
 
   test("refuses a backend of a provider that has none", async () => {

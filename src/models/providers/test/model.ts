@@ -9,6 +9,7 @@ import type {
   LanguageModelV4Usage,
 } from "@ai-sdk/provider";
 import { SpellError } from "../../../core/errors.ts";
+import { partStream } from "../../part-stream.ts";
 import type { SpellModel } from "../../service.ts";
 import type { Question, ScriptedAnswer, TestScript } from "./script.ts";
 import { countTokens, cutAtStop, takeTokens, tokensOf } from "./tokens.ts";
@@ -24,6 +25,7 @@ interface TestModelOptions {
 export function createTestModel({ provider, modelId, script, contextTokens }: TestModelOptions): SpellModel {
   async function* parts(options: LanguageModelV4CallOptions): AsyncGenerator<LanguageModelV4StreamPart> {
     const signal = options.abortSignal;
+    yield { type: "stream-start", warnings: [] };
     signal?.throwIfAborted();
     const answer = script.answer(questionOf(modelId, options));
     await wait(answer.delay_ms ?? 0, signal);
@@ -67,39 +69,12 @@ export function createTestModel({ provider, modelId, script, contextTokens }: Te
     ...(contextTokens === undefined ? {} : { contextTokens }),
     countTokens: async (options) => promptTokens(options),
     async doStream(options) {
-      return { stream: toStream(parts(options)) };
+      return { stream: partStream(parts(options)) };
     },
     async doGenerate(options) {
       return collect(parts(options));
     },
   };
-}
-
-/** Parts as a stream that ends with exactly one `finish` or `error` part, whatever is thrown. */
-function toStream(
-  parts: AsyncGenerator<LanguageModelV4StreamPart>,
-): ReadableStream<LanguageModelV4StreamPart> {
-  let started = false;
-  return new ReadableStream({
-    async pull(controller) {
-      if (!started) {
-        started = true;
-        controller.enqueue({ type: "stream-start", warnings: [] });
-        return;
-      }
-      try {
-        const next = await parts.next();
-        if (next.done) controller.close();
-        else controller.enqueue(next.value);
-      } catch (error) {
-        controller.enqueue({ type: "error", error });
-        controller.close();
-      }
-    },
-    async cancel() {
-      await parts.return(undefined);
-    },
-  });
 }
 
 async function collect(

@@ -1,11 +1,13 @@
 /** Repeats what may work the next time: capped, jittered backoff that heeds the server's `Retry-After`. */
-import { SpellError } from "../../core/errors.ts";
+import { SpellError } from "./errors.ts";
 
 export interface RetrySettings {
   /** Attempts after the first that bring nothing forward. */
   maxRetries: number;
   initialDelayMs: number;
   maxDelayMs: number;
+  /** Factor from one delay to the next. Default 2. */
+  multiplier?: number;
 }
 
 export const DEFAULT_RETRY: RetrySettings = { maxRetries: 5, initialDelayMs: 500, maxDelayMs: 30_000 };
@@ -49,7 +51,7 @@ export async function withRetries<T>(attempt: () => Promise<T>, options: RetryOp
   }
 }
 
-/** Between half and the whole of a delay that doubles, never less than the server asks for. */
+/** Between half and the whole of a delay that grows, never less than the server asks for. */
 function waitBefore(
   failures: number,
   { failure, retryAfterMs = 0 }: Passing,
@@ -61,7 +63,10 @@ function waitBefore(
       hint: `The server asks to wait ${Math.round(retryAfterMs / 1000)} s; try again later`,
     });
   }
-  const delayMs = Math.min(settings.maxDelayMs, settings.initialDelayMs * 2 ** (failures - 1));
+  const delayMs = Math.min(
+    settings.maxDelayMs,
+    settings.initialDelayMs * (settings.multiplier ?? 2) ** (failures - 1),
+  );
   return Math.max(retryAfterMs, delayMs * (0.5 + Math.random() / 2));
 }
 

@@ -1,0 +1,121 @@
+import type {
+  JSONValue,
+  LanguageModelV4CallOptions,
+  LanguageModelV4Content,
+  LanguageModelV4FinishReason,
+  LanguageModelV4StreamPart,
+  LanguageModelV4Usage,
+} from "@ai-sdk/provider";
+import { SpellError } from "../../../core/errors.ts";
+import { brokeOff, type CalledModel, callFailure, providerError } from "../../provider-error.ts";
+import type { CallState } from "./transport.ts";
+
+type Part = LanguageModelV4StreamPart;
+type Finish = Extract<Part, { type: "finish" }>;
+
+/** What has come of an answer, and whether that is one. */
+export class AnswerGuard {
+  private hasContent = false;
+  private firstTokenMs: number | undefined;
+  private readonly startedMs = performance.now();
+
+  constructor(
+    private readonly model: CalledModel,
+    private readonly call: CallState,
+    private readonly options: LanguageModelV4CallOptions,
+    private readonly hide: (text: string) => string,
+  ) {}
+
+  /**
+   * The parts of a stream, ended by exactly one `finish` or by what is thrown.
+   * @throws SpellError for an answer that broke off, is empty or was withheld
+   */
+  async *parts(stream: ReadableStream<Part>): AsyncGenerator<Part, void, void> {
+    let isFinished = false;
+    try {
+      for await (const part of stream) {
+        if (part.type === "error") throw part.error;
+        if (part.type === "raw") continue;
+        if (part.type !== "finish") {
+          this.note(part);
+          yield part;
+          continue;
+        }
+        isFinished = true;
+        this.check(part);
+        const finishReason = usualReason(part.finishReason);
+        yield {
+          ...part,
+          finishReason,
+          providerMetadata: { ...part.providerMetadata, llmspell: this.told() },
+        };
+      }
+    } catch (error) {
+      throw this.failure(error);
+    }
+    if (!isFinished) throw brokeOff(this.model);
+  }
+
+  /** A whole answer. @throws SpellError as `parts` */
+  whole(
+    content: readonly LanguageModelV4Content[],
+    end: { finishReason: LanguageModelV4FinishReason; usage: LanguageModelV4Usage },
+  ): Record<string, JSONValue> {
+    this.hasContent = content.some((part) => part.type !== "text" || part.text !== "");
+    this.check(end);
+    return this.told();
+  }
+
+  /** What a client threw, in the form of this program; without what it sent, which may hold secrets. */
+  failure(error: unknown): unknown {
+    const { abortSignal } = this.options;
+    if (abortSignal?.aborted) return abortSignal.reason;
+    for (let cause = error; cause instanceof Error; cause = cause.cause)
+      if (cause instanceof SpellError) return cause;
+    // clients complain of answers that have no end
+    if (this.call.hasEnded && !this.call.isWhole) return brokeOff(this.model);
+    const { message, data } = providerError(this.model, error);
+    const reason = message.slice(message.indexOf(": ") + 2);
+    return callFailure(this.model, this.hide(reason).slice(0, 1000), { data });
+  }
+
+  private note(part: Part): void {
+    const isDelta = part.type === "text-delta" || part.type === "reasoning-delta";
+    if (!(isDelta && part.delta !== "") && !["tool-call", "tool-input-start", "file"].includes(part.type))
+      return;
+    this.firstTokenMs ??= performance.now() - this.startedMs;
+    if (part.type !== "reasoning-delta") this.hasContent = true;
+  }
+
+  private check({ finishReason, usage }: Pick<Finish, "finishReason" | "usage">): void {
+    const { total: inputTokens = 0 } = usage.inputTokens;
+    this.call.taken?.settle((inputTokens ?? 0) + (usage.outputTokens.total ?? 0));
+    const { unified, raw } = finishReason;
+    if (raw === undefined && !this.call.isWhole) throw brokeOff(this.model);
+    if (this.hasContent || unified === "length" || unified === "error") return;
+    if (unified === "content-filter") {
+      throw callFailure(this.model, `it withholds its answer: ${raw ?? "content filter"}`, {
+        data: { finishReason: unified },
+        hint: "The provider's content filter stopped it: change the prompt",
+      });
+    }
+    // after results of tools a model may have nothing to add
+    if (this.options.prompt.at(-1)?.role === "tool") return;
+    throw callFailure(this.model, `its answer is empty: ${raw ?? "no reason given"}`, {
+      data: { finishReason: unified },
+      hint: "Try again, or change the prompt",
+    });
+  }
+
+  private told(): Record<string, JSONValue> {
+    return {
+      retries: this.call.retries,
+      ...(this.firstTokenMs === undefined ? {} : { firstTokenMs: Math.round(this.firstTokenMs) }),
+    };
+  }
+}
+
+/** Together's word for an answer that its model ended. */
+export function usualReason({ unified, raw }: LanguageModelV4FinishReason): LanguageModelV4FinishReason {
+  return raw === "eos" ? { unified: "stop", raw } : { unified, raw };
+}

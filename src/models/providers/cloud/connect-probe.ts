@@ -1,0 +1,15 @@
+import { connect } from "node:net";
+
+/** Whether something accepts connections at a URL's host and port; `fetch` does not tell a connection from an answer. */
+export function canConnect(url: URL, timeoutMs: number): Promise<boolean> {
+  const { promise, resolve } = Promise.withResolvers<boolean>();
+  const port = Number(url.port) || (url.protocol === "https:" ? 443 : 80);
+  const socket = connect({ host: url.hostname.replace(/^\[|\]$/g, ""), port });
+  const timer = setTimeout(() => resolve(false), timeoutMs);
+  socket.once("connect", () => resolve(true));
+  socket.once("error", () => resolve(false));
+  return promise.finally(() => {
+    clearTimeout(timer);
+    socket.destroy();
+  });
+}

@@ -1,0 +1,134 @@
+/** One cloud provider, ready to be asked: its address, key, headers and limits. */
+import type { Config, ProviderConfig } from "../../../config/schema.ts";
+import type { Log } from "../../../core/log.ts";
+import { trustedAuthorities } from "../../../security/network/authorities.ts";
+import { networkRules } from "../../../security/network/rules.ts";
+import type { ApiKey } from "../../api-key.ts";
+import type { ModelOverrides } from "../../service.ts";
+import { RateLimiters } from "./rate-limit.ts";
+import { type Address, addressOf, retrySettings, timeLimits } from "./settings.ts";
+import { type CallState, callFetch, type TransportSettings } from "./transport.ts";
+import { type Client, VENDORS, type Vendor } from "./vendors.ts";
+
+export interface CloudProvider {
+  /** Key of the configuration table. */
+  readonly key: string;
+  /** One of `VENDORS`. */
+  readonly type: string;
+  readonly settings: ProviderConfig;
+}
+
+export interface CloudRequest {
+  provider: CloudProvider;
+  modelId: string;
+  overrides: ModelOverrides;
+  /** The configured key, where there is one. */
+  apiKey: ApiKey | undefined;
+  config: () => Config;
+  env: Readonly<Record<string, string | undefined>>;
+  log: Log;
+}
+
+/** Headers in which vendors' clients put a key. */
+const KEY_HEADERS = ["authorization", "x-api-key", "x-goog-api-key"];
+const HIDDEN = "<REDACTED>";
+
+const limiters = new RateLimiters();
+
+export class Connection {
+  readonly vendor: Vendor;
+  private readonly address: Address;
+
+  /** @throws config for an address that is none */
+  constructor(readonly request: CloudRequest) {
+    const { key, type, settings } = request.provider;
+    this.vendor = VENDORS[type]!;
+    this.address = addressOf(key, this.vendor, settings, request.overrides);
+  }
+
+  get model() {
+    return { provider: this.request.provider.key, modelId: this.request.modelId };
+  }
+
+  /** The vendor's client for one call. @throws SpellError for a key that cannot be read, or a wrong `ca_file` */
+  async client(call: CallState): Promise<{ client: Client; hide: (text: string) => string }> {
+    const { provider, env } = this.request;
+    const { settings } = provider;
+    const key = await this.key();
+    const hide = hider([key, ...Object.values(settings.headers ?? {})]);
+    const transport: TransportSettings = {
+      model: this.model,
+      rules: networkRules(this.request.config(), this.address.isOwn ? [this.address.url] : []),
+      env,
+      log: this.request.log,
+      limits: timeLimits(settings),
+      retry: retrySettings(settings, this.request.overrides),
+      authorities: await trustedAuthorities(env, settings.ca_file),
+      limiter: this.limiter(key),
+      headers: (given) => this.headers(given, key),
+      hide,
+      keyHint: this.keyHint(key),
+    };
+    const client = await this.vendor.load({
+      baseURL: this.address.url,
+      apiKey: key ?? "",
+      headers: {},
+      // a vendor's client takes no other `fetch` than the global one's type
+      fetch: callFetch(transport, call),
+      structuredOutputs: settings.structured_outputs ?? true,
+    });
+    return { client, hide };
+  }
+
+  private async key(): Promise<string | undefined> {
+    const { overrides, apiKey } = this.request;
+    if (overrides.apiKey !== undefined && overrides.apiKey !== "") return overrides.apiKey;
+    return this.address.takesKey ? apiKey?.reveal() : undefined;
+  }
+
+  private keyHint(key: string | undefined): string | undefined {
+    const { overrides, apiKey } = this.request;
+    if (key === undefined && apiKey !== undefined)
+      return "The configured key is not sent to an address that a script names: give api_key with base_url";
+    const source = overrides.apiKey === undefined ? apiKey?.source : "the script";
+    return source === undefined ? undefined : `Check the API key; it comes from: ${source}`;
+  }
+
+  private headers(given: Headers, key: string | undefined): Headers {
+    const { auth_header, auth_prefix, headers: own = {}, organization_id } = this.request.provider.settings;
+    const headers = new Headers(given);
+    if (auth_header !== undefined || auth_prefix !== undefined || key === undefined) {
+      for (const name of KEY_HEADERS) headers.delete(name);
+      const name = auth_header ?? "Authorization";
+      const prefix = auth_prefix ?? (name.toLowerCase() === "authorization" ? "Bearer" : "");
+      if (key !== undefined) headers.set(name, `${prefix} ${key}`.trim());
+    }
+    if (typeof organization_id === "string") headers.set("OpenAI-Organization", organization_id);
+    for (const [name, value] of Object.entries(own)) headers.set(name, value);
+    return headers;
+  }
+
+  private limiter(key: string | undefined) {
+    const { key: provider, settings } = this.request.provider;
+    const { rate_limit: limit } = settings;
+    if (limit === undefined) return undefined;
+    const identity = key === undefined ? "" : Bun.hash.wyhash(key).toString(36);
+    return limiters.get(`${provider} ${identity}`, {
+      provider,
+      requestsPerMinute: limit.requests_per_minute,
+      tokensPerMinute: limit.tokens_per_minute,
+      waits: limit.auto_retry,
+    });
+  }
+}
+
+/** Takes secrets out of texts, in every form in which a server may give them back. */
+function hider(secrets: readonly (string | undefined)[]): (text: string) => string {
+  const forms = secrets.flatMap((secret) => {
+    if (secret === undefined || secret.length < 4) return [];
+    return [secret, encodeURIComponent(secret), JSON.stringify(secret).slice(1, -1), btoa(encode(secret))];
+  });
+  return (text) => forms.reduce((shown, form) => shown.replaceAll(form, HIDDEN), text);
+}
+
+const encode = (text: string): string => Buffer.from(text).toString("latin1");

@@ -1,0 +1,97 @@
+import type { LanguageModelV4CallOptions } from "@ai-sdk/provider";
+import { partStream } from "../../part-stream.ts";
+import type { SpellModel } from "../../service.ts";
+import { AnswerGuard, usualReason } from "./answer-guard.ts";
+import type { Connection } from "./connection.ts";
+import { contextTokensOf } from "./known-models.ts";
+import { schemaRequest } from "./schema-request.ts";
+import { CallState } from "./transport.ts";
+
+/**
+ * A model behind a vendor's interface. `providerMetadata.llmspell` of the last part, or of a whole answer, tells
+ * `retries` and, for streams, `firstTokenMs`.
+ */
+export function cloudModel(connection: Connection): SpellModel {
+  const { model, request, vendor } = connection;
+  const { settings, type } = request.provider;
+  const contextTokens = settings.context_size ?? contextTokensOf(type, model.modelId);
+
+  function prepared(options: LanguageModelV4CallOptions): LanguageModelV4CallOptions {
+    const temperature = options.temperature ?? settings.temperature;
+    const maxOutputTokens = options.maxOutputTokens ?? settings.max_tokens;
+    return schemaRequest(
+      {
+        ...options,
+        ...(temperature === undefined ? {} : { temperature }),
+        ...(maxOutputTokens === undefined ? {} : { maxOutputTokens }),
+      },
+      vendor,
+      model.modelId,
+      settings.structured_outputs ?? true,
+    );
+  }
+
+  async function begin(given: LanguageModelV4CallOptions, isStreamed: boolean) {
+    given.abortSignal?.throwIfAborted();
+    const options = prepared(given);
+    const call = new CallState(isStreamed, expectedTokens(options));
+    const { client, hide } = await connection.client(call);
+    return {
+      options,
+      chat: client.chat(model.modelId),
+      guard: new AnswerGuard(model, call, options, hide),
+    };
+  }
+
+  return {
+    specificationVersion: "v4",
+    ...model,
+    supportedUrls: {},
+    ...(contextTokens === undefined ? {} : { contextTokens }),
+
+    async doStream(given) {
+      const { options, chat, guard } = await begin(given, true);
+      try {
+        const { stream } = await chat.doStream(options);
+        return { stream: partStream(guard.parts(stream)) };
+      } catch (error) {
+        throw guard.failure(error);
+      }
+    },
+
+    async doGenerate(given) {
+      const { options, chat, guard } = await begin(given, false);
+      try {
+        const answer = await chat.doGenerate(options);
+        const llmspell = guard.whole(answer.content, answer);
+        const { content, finishReason, usage, warnings, providerMetadata } = answer;
+        return {
+          content,
+          finishReason: usualReason(finishReason),
+          usage,
+          warnings,
+          providerMetadata: { ...providerMetadata, llmspell },
+        };
+      } catch (error) {
+        throw guard.failure(error);
+      }
+    },
+  };
+}
+
+const CHARACTERS_A_TOKEN = 4;
+/** Where a call does not say how long an answer may be. */
+const USUAL_ANSWER_TOKENS = 500;
+
+/** A guess for limits of tokens a minute, made good when the vendor has counted. */
+function expectedTokens({ prompt, tools, maxOutputTokens }: LanguageModelV4CallOptions): number {
+  const said = prompt.flatMap(({ content }) =>
+    typeof content === "string"
+      ? [content]
+      : content.map((part) =>
+          "text" in part ? part.text : part.type === "file" ? "" : JSON.stringify(part),
+        ),
+  );
+  const characters = said.reduce((sum, text) => sum + text.length, JSON.stringify(tools ?? []).length);
+  return Math.ceil(characters / CHARACTERS_A_TOKEN) + (maxOutputTokens ?? USUAL_ANSWER_TOKENS);
+}

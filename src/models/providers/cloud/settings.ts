@@ -1,0 +1,93 @@
+/** How a cloud provider is reached, from its configuration table and what a call overrides. */
+import type { ProviderConfig } from "../../../config/schema.ts";
+import { SpellError } from "../../../core/errors.ts";
+import type { RetrySettings } from "../../../core/retry.ts";
+import { isLoopback } from "../../../security/network/addresses.ts";
+import type { ModelOverrides } from "../../service.ts";
+import type { Vendor } from "./vendors.ts";
+
+export interface TimeLimits {
+  connectMs: number;
+  /** Until the first event of an answer. */
+  beginMs: number;
+  /** Between two pieces of an answer. */
+  idleMs: number;
+}
+
+const CONNECT_SECONDS = 10;
+const BEGIN_SECONDS = 60;
+const IDLE_SECONDS = 60;
+const RETRY = { maxRetries: 3, initialDelayMs: 1000, maxDelayMs: 30_000, multiplier: 2 };
+
+export function timeLimits(settings: ProviderConfig): TimeLimits {
+  const { timeout_seconds, connect_timeout_seconds, idle_timeout_seconds } = settings;
+  const begin = timeout_seconds ?? BEGIN_SECONDS;
+  return {
+    connectMs: Math.min(connect_timeout_seconds ?? CONNECT_SECONDS, begin) * 1000,
+    beginMs: begin * 1000,
+    idleMs: (idle_timeout_seconds ?? IDLE_SECONDS) * 1000,
+  };
+}
+
+/** The call's own number of retries, then `max_retries`, then that of `retry`. */
+export function retrySettings(settings: ProviderConfig, overrides: ModelOverrides): Required<RetrySettings> {
+  const { retry, max_retries } = settings;
+  return {
+    maxRetries: overrides.maxRetries ?? max_retries ?? retry?.max_retries ?? RETRY.maxRetries,
+    initialDelayMs: retry?.initial_delay_ms ?? RETRY.initialDelayMs,
+    maxDelayMs: retry?.max_delay_ms ?? RETRY.maxDelayMs,
+    multiplier: retry?.backoff_multiplier ?? RETRY.multiplier,
+  };
+}
+
+export interface Address {
+  /** Without a slash at the end. */
+  url: string;
+  /** The configuration or the vendor names it, or it is on this machine: network rules let it pass. */
+  isOwn: boolean;
+  /** It lies where the configured key belongs. */
+  takesKey: boolean;
+}
+
+/**
+ * A key of the configuration goes to the address of the configuration, or stays on this machine; an address that a script
+ * gives gets the key that the script gives.
+ * @param provider key of the configuration table
+ * @throws config for an address that is none
+ */
+export function addressOf(
+  provider: string,
+  vendor: Vendor,
+  { base_url }: ProviderConfig,
+  { baseUrl }: ModelOverrides,
+): Address {
+  const configured = base_url === undefined || base_url === "" ? vendor.baseUrl : base_url;
+  if (baseUrl !== undefined && baseUrl !== "") {
+    const given = parse(baseUrl, vendor, 'Correct "base_url" of the agent');
+    const isSame = configured !== undefined && URL.parse(configured)?.origin === given.origin;
+    const isNear = isThisMachine(given);
+    return { url: textOf(given), isOwn: isSame || isNear, takesKey: isSame || isNear };
+  }
+  if (configured === undefined)
+    throw new SpellError("config", `Provider '${provider}' is not configured: it has no base_url`, {
+      data: { provider },
+    });
+  const url = parse(configured, vendor, `Correct base_url in [providers.${provider}]`);
+  return { url: textOf(url), isOwn: true, takesKey: true };
+}
+
+/** Where only a host is named, the path is the vendor's. */
+function parse(text: string, vendor: Vendor, hint: string): URL {
+  const url = URL.parse(text);
+  if (url === null || !/^https?:$/.test(url.protocol))
+    throw new SpellError("config", `Cannot use base_url: it must be an http or https URL: ${text}`, { hint });
+  if (url.pathname === "/") url.pathname = vendor.path;
+  return url;
+}
+
+const textOf = (url: URL): string => url.href.replace(/\/+$/, "");
+
+function isThisMachine({ hostname }: URL): boolean {
+  const host = hostname.replace(/^\[|\]$/g, "");
+  return host === "localhost" || (/^[\d.]+$|:/.test(host) && isLoopback(host));
+}

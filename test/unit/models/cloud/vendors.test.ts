@@ -1,0 +1,54 @@
+/** Every case against a loopback server of every vendor (test/support/providers). */
+import { afterAll, describe, expect, test } from "bun:test";
+import { failure, modelService, temporaryHome } from "../../../support/model-service.ts";
+import { cases, type Target } from "../../../support/providers/cases.ts";
+import { ProviderServer } from "../../../support/providers/server.ts";
+import { KEY, VENDORS, type VendorFacts } from "../../../support/providers/vendors.ts";
+
+async function start(vendor: VendorFacts) {
+  const server = await ProviderServer.start(vendor.format);
+  const home = temporaryHome();
+  const { models } = await modelService(
+    home,
+    `[providers.${vendor.type}]
+provider_type = "${vendor.type}"
+base_url = "${server.origin}${vendor.basePath}"
+api_key = "${KEY}"
+default_model = "${vendor.modelId}"
+[providers.${vendor.type}.retry]
+initial_delay_ms = 1
+max_delay_ms = 2`,
+  );
+  const target: Target = {
+    vendor,
+    server,
+    models,
+    open: (overrides) => models.resolve(`${vendor.type}/${vendor.modelId}`, overrides),
+  };
+  const stop = async () => {
+    await server[Symbol.asyncDispose]();
+    home[Symbol.dispose]();
+  };
+  return { target, stop };
+}
+
+describe.each(VENDORS.map((vendor) => [vendor.type, vendor] as const))("%s", (_type, vendor) => {
+  const started = start(vendor);
+  afterAll(async () => (await started).stop());
+
+  const fitting = cases.filter(
+    ({ needs = [], isSlow }) =>
+      !needs.some((need) => vendor.lacks.includes(need)) && (!isSlow || vendor.type === "openai"),
+  );
+  for (const { name, run } of fitting) test(name, async () => run((await started).target), 20_000);
+
+  if (vendor.lacks.includes("embeddings"))
+    test("refuses vectors where the vendor has none", async () => {
+      const { models } = (await started).target;
+      const error = await failure(async () => {
+        const model = await models.resolveEmbedding(`${vendor.type}/x`);
+        return model.doEmbed({ values: ["a"] });
+      });
+      expect(["config", "provider"]).toContain(error.code);
+    });
+});
