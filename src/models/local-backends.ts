@@ -87,12 +87,12 @@ export class LocalBackends {
       : "llamacpp";
   }
 
-  async open(model: string, { settings }: Provider): Promise<SpellModel> {
-    return (await this.models()).open(model, settings);
+  async open(model: string, provider: Provider): Promise<SpellModel> {
+    return (await this.models()).open(model, provider);
   }
 
-  async openEmbedding(model: string, { settings }: Provider): Promise<EmbeddingModelV4> {
-    return (await this.models()).openEmbedding(model, settings);
+  async openEmbedding(model: string, provider: Provider): Promise<EmbeddingModelV4> {
+    return (await this.models()).openEmbedding(model, provider);
   }
 
   /** A local model's name may carry `local/` or `ollama/`, and `@backend`. */

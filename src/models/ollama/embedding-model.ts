@@ -11,10 +11,14 @@ const MAX_TEXTS = 256;
 const TOO_LONG = "Split the text into shorter ones, or have it cut with truncate = true";
 
 /** Vectors of texts by a model of an Ollama server, of length 1. Nothing is asked before the first call. */
-export function createOllamaEmbeddingModel(server: OllamaServer, model: string): EmbeddingModelV4 {
+export function createOllamaEmbeddingModel(
+  server: OllamaServer,
+  provider: string,
+  model: string,
+): EmbeddingModelV4 {
   return {
     specificationVersion: "v4",
-    provider: "ollama",
+    provider,
     modelId: model,
     maxEmbeddingsPerCall: Number.POSITIVE_INFINITY,
     supportsParallelCalls: true,

@@ -19,9 +19,12 @@ import { chatRequest, type OllamaChat, ollamaOptions } from "./request.ts";
 import { leastPromptTokens, type Room, refuseCut, refuseOverflow, roomFor } from "./room.ts";
 import type { OllamaServer } from "./server.ts";
 
-/** A model of an Ollama server. Nothing is asked before the first call. */
-export function createOllamaModel(server: OllamaServer, modelId: string): SpellModel {
-  return new OllamaModel(server, modelId);
+/**
+ * A model of an Ollama server. Nothing is asked before the first call.
+ * @param provider key of the configuration table
+ */
+export function createOllamaModel(server: OllamaServer, provider: string, modelId: string): SpellModel {
+  return new OllamaModel(server, provider, modelId);
 }
 
 interface Answer {
@@ -35,13 +38,13 @@ type Tell = (event: { type: "text" | "reasoning"; text: string }) => void;
 
 class OllamaModel implements SpellModel {
   readonly specificationVersion = "v4";
-  readonly provider = "ollama";
   readonly supportedUrls = {};
   /** As it is set; a model may have been trained for less. */
   readonly contextTokens?: number;
 
   constructor(
     private readonly server: OllamaServer,
+    readonly provider: string,
     readonly modelId: string,
   ) {
     const { contextTokens } = server.settings;
