@@ -24,7 +24,11 @@ export function createOllamaEmbeddingModel(
     supportsParallelCalls: true,
     async doEmbed(call: EmbeddingModelV4CallOptions): Promise<EmbeddingModelV4Result> {
       const truncate = truncationOf(call);
-      const request: Request = { what: `Cannot embed with model ${model}`, model, signal: call.abortSignal };
+      const request: Request = {
+        what: `Cannot embed with model ${provider}/${model}`,
+        model,
+        signal: call.abortSignal,
+      };
       await server.ready(request);
       if (!truncate) await refuseLong(server, call.values, request);
       const result: EmbeddingModelV4Result = { embeddings: [], usage: { tokens: 0 }, warnings: [] };

@@ -112,7 +112,12 @@ class OllamaModel implements SpellModel {
   ): Promise<Answer> {
     const { server, modelId: model } = this;
     const signal = options.abortSignal;
-    const request: Request = { what: `Cannot call model ${model}`, model, signal, isStream: true };
+    const request: Request = {
+      what: `Cannot call model ${this.provider}/${model}`,
+      model,
+      signal,
+      isStream: true,
+    };
     const own = ollamaOptions(options, warnings);
     try {
       const { refusesOverflow } = await server.ready(request);
