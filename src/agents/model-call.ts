@@ -51,6 +51,7 @@ export function callModel(
       finishReason: toolCalls.length > 0 ? "tool_calls" : finishReason,
       inputTokens: usage.promptTokens,
       outputTokens: usage.completionTokens,
+      costUsd: usage.costUsd,
       answer: () => answer,
     });
     return answer;

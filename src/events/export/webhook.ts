@@ -54,7 +54,6 @@ export class WebhookExport extends BatchOutlet {
       headers: { "Content-Type": "application/json", "User-Agent": "llmspell" },
       maxRedirects: 0,
       signal: AbortSignal.any([AbortSignal.timeout(ANSWER_MS), this.closing.signal]),
-      isTaped: false,
     });
     await response.body?.cancel();
     if (response.ok) return;

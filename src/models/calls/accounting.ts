@@ -24,7 +24,8 @@ export interface Account {
   /** Key of the provider. */
   provider: string;
   model: string;
-  price: () => KnownPrice;
+  /** @param of the model that answered, where another one did */
+  price: (of?: { provider: string; model: string }) => KnownPrice;
 }
 
 /** The most that a call costs: null where nothing is paid, undefined where nobody knows. */
@@ -48,6 +49,8 @@ interface CallFacts {
   /** It came from the cache. */
   cached?: boolean;
   costUsd?: number;
+  /** The model that answered: one of those asked in turn. */
+  answeredBy?: { provider: string; model: string };
 }
 
 export function callFacts(metadata: SharedV4ProviderMetadata | undefined): CallFacts {
@@ -56,6 +59,9 @@ export function callFacts(metadata: SharedV4ProviderMetadata | undefined): CallF
     ...(typeof facts.retries === "number" ? { retries: facts.retries } : {}),
     ...(facts.cached === true ? { cached: true } : {}),
     ...(typeof facts.costUsd === "number" ? { costUsd: facts.costUsd } : {}),
+    ...(typeof facts.provider === "string" && typeof facts.model === "string"
+      ? { answeredBy: { provider: facts.provider, model: facts.model } }
+      : {}),
   };
 }
 
@@ -229,8 +235,8 @@ class OpenCall {
 
   /** @returns the metadata, with the cost where it is known */
   end(tokens: Tokens, metadata: SharedV4ProviderMetadata | undefined): SharedV4ProviderMetadata | undefined {
-    const { cached = false, retries = 0 } = callFacts(metadata);
-    const price = this.account.price();
+    const { cached = false, retries = 0, answeredBy } = callFacts(metadata);
+    const price = this.account.price(answeredBy);
     const costUsd = cached ? undefined : costOf(price, tokens);
     this.close({
       outcome: cached ? "cached" : "ok",
@@ -238,6 +244,7 @@ class OpenCall {
       ...(costUsd === undefined ? {} : { costUsd }),
       isUnpriced: !cached && price === undefined,
       retries,
+      ...answeredBy,
     });
     this.taken.reservation.settle(
       cached
@@ -257,7 +264,9 @@ class OpenCall {
   }
 
   private close(
-    what: { outcome: CallOutcome } & Tokens & Pick<CallRecord, "costUsd" | "isUnpriced" | "retries">,
+    what: { outcome: CallOutcome } & Tokens &
+      Pick<CallRecord, "costUsd" | "isUnpriced" | "retries"> &
+      Partial<Pick<CallRecord, "provider" | "model">>,
   ): void {
     if (!this.isOpen) return;
     this.isOpen = false;

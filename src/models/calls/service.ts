@@ -105,7 +105,7 @@ class WatchedModels {
     return accountedReranking(tapedReranking(real, facts, tape), this.account(facts, facts.type));
   }
 
-  private typeOf({ provider }: Named): string {
+  private typeOf({ provider }: Pick<Named, "provider">): string {
     return this.models.provider(provider)?.providerType ?? provider;
   }
 
@@ -114,8 +114,12 @@ class WatchedModels {
   }
 
   private account({ provider, modelId }: Named, type: string): Account {
-    const price = () => priceOf(this.options.config(), provider, type, modelId);
-    return { provider, model: modelId, price };
+    const own = { provider, model: modelId };
+    const price = (of = own) => {
+      const ofType = of.provider === provider ? type : this.typeOf(of);
+      return priceOf(this.options.config(), of.provider, ofType, of.model);
+    };
+    return { ...own, price };
   }
 
   /** In a recorded run what is known of the model is written down; in a replay it is all there is of it. */

@@ -101,7 +101,6 @@ export class HubHttp {
         secret: secretOf(target),
         maxRedirects: MAX_REDIRECTS,
         signal: both,
-        isTaped: false,
       });
     } catch (error) {
       throw this.classify(error, target, signal, limit.signal);

@@ -18,7 +18,10 @@ export interface FetchOptions {
   /** Certificates in PEM that are trusted instead of the runtime's own (`trustedAuthorities`). */
   authorities?: readonly string[] | undefined;
   signal: AbortSignal;
-  /** False: the request is none of the script's, so it is not recorded, and not made in a replay. Default: true. */
+  /**
+   * The request is the script's own: recorded, and in a replay answered from the recording. Default: false, and in a
+   * replay it is refused: calls of models are recorded as such, downloads are none of the run's.
+   */
   isTaped?: boolean;
 }
 
@@ -37,7 +40,7 @@ const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 export async function fetchChecked(start: URL, options: FetchOptions): Promise<Fetched> {
   const tape = currentTape();
   if (tape === undefined) return follow(start, options);
-  if (options.isTaped ?? true) {
+  if (options.isTaped) {
     const { fetchTaped } = await import("./taped.ts");
     return fetchTaped(tape, start, options, () => follow(start, options));
   }
