@@ -246,6 +246,27 @@ export const cases: readonly ProviderCase[] = [
     },
   },
   {
+    name: "takes over a conversation with the tool calls of another vendor",
+    needs: ["tools"],
+    async run(target) {
+      target.server.script({ answer: { text: "Cold." } });
+      const call = { toolCallId: "call_9FsTOPmXu3zLGqtqqsFKvQHZ", toolName: TOOL.name };
+      const { text, error } = await streamed(target, {
+        tools: [TOOL],
+        prompt: [
+          ...HELLO.prompt,
+          { role: "assistant", content: [{ type: "tool-call", ...call, input: { place: "Oslo" } }] },
+          {
+            role: "tool",
+            content: [{ type: "tool-result", ...call, output: { type: "text", value: "-3" } }],
+          },
+        ],
+      });
+      assert.equal(error?.message, undefined);
+      assert.equal(text, "Cold.");
+    },
+  },
+  {
     name: "calls a tool in an answer of one piece",
     needs: ["tools"],
     async run({ vendor, server, open }) {

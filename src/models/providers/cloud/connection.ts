@@ -72,7 +72,6 @@ export class Connection {
     const client = await this.vendor.load({
       baseURL: this.address.url,
       apiKey: key ?? "",
-      headers: {},
       // a vendor's client takes no other `fetch` than the global one's type
       fetch: callFetch(transport, call),
       structuredOutputs: settings.structured_outputs ?? true,

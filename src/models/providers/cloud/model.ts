@@ -2,6 +2,7 @@ import type { LanguageModelV4CallOptions } from "@ai-sdk/provider";
 import { partStream } from "../../part-stream.ts";
 import type { SpellModel } from "../../service.ts";
 import { AnswerGuard, usualReason } from "./answer-guard.ts";
+import { shortCallIds } from "./call-ids.ts";
 import type { Connection } from "./connection.ts";
 import { contextTokensOf } from "./known-models.ts";
 import { schemaRequest } from "./schema-request.ts";
@@ -22,6 +23,7 @@ export function cloudModel(connection: Connection): SpellModel {
     return schemaRequest(
       {
         ...options,
+        ...(vendor.wantsShortCallIds ? { prompt: shortCallIds(options.prompt) } : {}),
         ...(temperature === undefined ? {} : { temperature }),
         ...(maxOutputTokens === undefined ? {} : { maxOutputTokens }),
       },
