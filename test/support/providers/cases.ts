@@ -546,6 +546,18 @@ export const cases: readonly ProviderCase[] = [
     },
   },
   {
+    name: "lets go of the connection when nobody reads on",
+    async run(target) {
+      const { server } = target;
+      server.script({ answer: { text: TEXT.repeat(20) }, gapMs: 20 });
+      const before = server.abandoned;
+      const { stream } = await (await target.open()).doStream(HELLO);
+      for await (const part of stream) if (part.type === "text-delta") break;
+      for (let i = 0; i < 100 && server.abandoned === before; i++) await Bun.sleep(10);
+      assert.equal(server.abandoned, before + 1);
+    },
+  },
+  {
     name: "makes vectors of texts",
     needs: ["embeddings"],
     async run({ vendor, server, models }) {

@@ -22,6 +22,8 @@ export interface Vendor {
   path: string;
   /** How schemas of answers are sent; `strict`: in a mode that takes only some of them, or else not strictly. */
   schemas: "strict" | "native";
+  /** It calls none. */
+  hasNoTools?: true;
   /** Ids of tool calls are nine letters and digits. */
   wantsShortCallIds?: true;
   load(settings: ClientSettings): Promise<Client>;
@@ -84,6 +86,7 @@ export const VENDORS: Readonly<Record<string, Vendor>> = {
     baseUrl: "https://api.perplexity.ai",
     path: "",
     schemas: "native",
+    hasNoTools: true,
     async load({ baseURL, apiKey, fetch }) {
       const client = (await import("@ai-sdk/perplexity")).createPerplexity({
         baseURL,

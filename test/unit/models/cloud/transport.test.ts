@@ -207,6 +207,15 @@ describe("A key", () => {
     });
   });
 
+  test("may have a line end, and nothing else that no key has", async () => {
+    server.script({ answer: { text: "ok" } });
+    expect(await answers({}, { apiKey: `${KEY}\n` })).toBe("ok");
+    const error = await fails({}, { apiKey: "sk-secret\nInjected: yes" });
+    expect(error.code).toBe("config");
+    expect(error.hint).toContain("the script");
+    expect(JSON.stringify([error.message, error.data])).not.toContain("secret");
+  });
+
   test.each([
     ["as it is", KEY],
     ["for a URL", encodeURIComponent(KEY)],
