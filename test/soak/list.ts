@@ -6,6 +6,7 @@ import { disk } from "./disk.ts";
 import { interrupt } from "./interrupt.ts";
 import { modelFiles } from "./model-files.ts";
 import { openai } from "./openai.ts";
+import { providers } from "./providers.ts";
 import { publishedModels } from "./published-models.ts";
 import { schemas } from "./schemas.ts";
 import { scripts } from "./scripts.ts";
@@ -30,6 +31,7 @@ export const soaks: readonly Soak[] = [
   scripts,
   schemas,
   openai,
+  providers,
   sockets,
   clients,
   kill,
