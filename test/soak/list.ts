@@ -17,6 +17,7 @@ import { fault } from "./storage/fault.ts";
 import { kill } from "./storage/kill.ts";
 import { processes } from "./storage/processes.ts";
 import { telemetry } from "./telemetry.ts";
+import { workflows } from "./workflows.ts";
 
 export const soaks: readonly Soak[] = [
   interrupt,
@@ -37,4 +38,5 @@ export const soaks: readonly Soak[] = [
   fault,
   telemetry,
   sessions,
+  workflows,
 ];
