@@ -23,14 +23,14 @@ const FORBIDDEN: readonly (readonly [RegExp, RegExp, string])[] = [
   [/^src\/metrics\//, /^src\/(?!metrics\/|core\/)/, "metrics stand below the services"],
   [/^src\/tracing\//, /^src\/(?!tracing\/|metrics\/|core\/)/, "services know spans, not who watches them"],
   [
-    /^src\/(tools|models|agents|debug|events|hooks|state|sessions|metrics|tracing|tape)\//,
+    /^src\/(tools|models|agents|debug|events|hooks|state|sessions|workflows|metrics|tracing|tape)\//,
     /^src\/(cli|engine|globals)\//,
     "services know nothing of scripts and front ends",
   ],
   [/^src\/(?!cli\/|main)/, /^src\/cli\//, "nothing below imports the command line"],
   [
     /^src\/cli\//,
-    /^src\/(tools|models|agents|engine|globals|ffi|security|storage|events|hooks|state|sessions|metrics|tracing|tape)\//,
+    /^src\/(tools|models|agents|engine|globals|ffi|security|storage|events|hooks|state|sessions|workflows|metrics|tracing|tape)\//,
     "the command line talks to the kernel API and the configuration only",
   ],
   [

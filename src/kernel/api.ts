@@ -29,6 +29,8 @@ export interface ExecuteRequest {
   stream: boolean;
   /** Typed at a prompt: an expression is run for its value. */
   interactive?: boolean;
+  /** What `workflow prepare` replied: durable workflows go on where those of that run of the script stopped. */
+  resume?: string;
   calls?: RunCalls;
 }
 
@@ -200,6 +202,21 @@ export type SessionRequest =
   | { type: "session"; command: "export"; id: string; path: string }
   | { type: "session"; command: "import"; path: string };
 
+/** Journals of durable workflows. Steps are named by their path in the journal. */
+export type WorkflowRequest =
+  /** Replies `{runs, count}`. */
+  | { type: "workflow"; command: "list" }
+  /** Replies `{run}` with its steps. */
+  | { type: "workflow"; command: "show"; id: string }
+  /** Replies `{run_id, outcome}`: `cancelled`, or `requested` where another process has to heed it. */
+  | { type: "workflow"; command: "cancel"; id: string }
+  | { type: "workflow"; command: "delete"; id: string }
+  /**
+   * Notes what is decided about steps. Replies `{run_id, script, script_hash, arguments, resume}`: what to execute, so that
+   * the run goes on.
+   */
+  | { type: "workflow"; command: "prepare"; id: string; retry: string[]; skip: string[] };
+
 /** Offers the local models over HTTP until it is interrupted; then replies `ok`. */
 export interface ServeRequest {
   type: "serve";
@@ -311,6 +328,7 @@ export type KernelRequest =
   | MigrateRequest
   | StateRequest
   | SessionRequest
+  | WorkflowRequest
   | ServeRequest
   | DoctorRequest
   | IsCompleteRequest

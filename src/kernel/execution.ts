@@ -185,6 +185,8 @@ export class ScriptSession {
           signal: taskSignal(run.abort.signal),
           scriptName: run.request.name,
           args: run.request.args,
+          script: scriptOf(run.request),
+          resume: run.request.resume,
           emit: (event) => emit(run, event),
           ask: (question) =>
             run.options.isAttended?.() === true ? run.options.onInput?.(question) : undefined,
@@ -233,6 +235,10 @@ function withinRun<T>(tasks: readonly Task[], work: () => T): T {
   const inner = currentTasks();
   if (tasks.length === 0 || inner[0] === tasks[0]) return work();
   return withTasks([...tasks, ...inner], work);
+}
+
+function scriptOf({ path, code }: ExecuteRequest): RunContext["script"] {
+  return path === undefined ? undefined : { path, code };
 }
 
 function emit(run: Run, event: KernelEvent): void {

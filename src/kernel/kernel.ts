@@ -165,6 +165,10 @@ class Kernel extends KernelServices implements LocalKernel {
         const { answerSessionRequest } = await import("./requests/session.ts");
         return answerSessionRequest(request, this, options);
       }
+      case "workflow": {
+        const { answerWorkflowRequest } = await import("./requests/workflow.ts");
+        return answerWorkflowRequest(request, await this.workflows());
+      }
       case "kernel_status":
         throw new SpellError("not_found", "Cannot tell a kernel's status: this command runs its own", {
           hint: "`llmspell kernel list` shows the kernels that run",

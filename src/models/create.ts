@@ -49,7 +49,7 @@ export function createModelService({
 
   async function open(specifier: string, overrides: ModelOverrides): Promise<SpellModel> {
     const { provider, model } = await target(specifier, overrides);
-    if (provider.type === "ollama") return backends.open(model, provider);
+    if (provider.type === "ollama") return backends.open(model, provider, overrides);
     if (isCloud(provider)) return (await cloud()).openCloud(cloudRequest(provider, model, overrides));
     return provider.type === "test" ? scripted.open(provider, model) : local.open(model, provider.settings);
   }
@@ -62,12 +62,7 @@ export function createModelService({
     const provider = chosen(spec);
     table.assertUsable(provider, overrides);
     const { model, backend } = spec.model === "" ? defaultModel(provider) : spec;
-    const { key, type, settings } = await backends.place(provider, model, spec.backend ?? backend);
-    const { baseUrl } = overrides;
-    return {
-      provider: { key, type, settings: baseUrl ? { ...settings, base_url: baseUrl } : settings },
-      model,
-    };
+    return { provider: await backends.place(provider, model, spec.backend ?? backend), model };
   }
 
   return {
@@ -80,7 +75,8 @@ export function createModelService({
 
     async resolveEmbedding(specifier, overrides): Promise<EmbeddingModelV4> {
       const { provider, model } = await target(specifier, overrides);
-      if (provider.type === "ollama") return observedEmbedding(await backends.openEmbedding(model, provider));
+      if (provider.type === "ollama")
+        return observedEmbedding(await backends.openEmbedding(model, provider, overrides));
       return observedEmbedding(
         provider.type === "test"
           ? await scripted.openEmbedding(provider.key, model)

@@ -19,6 +19,7 @@ import type {
   BackendStatus,
   LocalModel,
   LocalModelInfo,
+  ModelOverrides,
   ModelService,
   PullRequest,
   SpellModel,
@@ -87,12 +88,16 @@ export class LocalBackends {
       : "llamacpp";
   }
 
-  async open(model: string, { settings }: Provider): Promise<SpellModel> {
-    return (await this.models()).open(model, settings);
+  async open(model: string, provider: Provider, overrides: ModelOverrides = {}): Promise<SpellModel> {
+    return (await this.models()).open(model, overridden(provider, overrides));
   }
 
-  async openEmbedding(model: string, { settings }: Provider): Promise<EmbeddingModelV4> {
-    return (await this.models()).openEmbedding(model, settings);
+  async openEmbedding(
+    model: string,
+    provider: Provider,
+    overrides: ModelOverrides = {},
+  ): Promise<EmbeddingModelV4> {
+    return (await this.models()).openEmbedding(model, overridden(provider, overrides));
   }
 
   /** A local model's name may carry `local/` or `ollama/`, and `@backend`. */
@@ -271,6 +276,23 @@ export class LocalBackends {
       { data: { model: id }, hint: `Write ${id}@ollama or ${id}@llamacpp` },
     );
   }
+}
+
+/** What a script says wins. */
+function overridden(
+  { key, type, settings }: Provider,
+  { baseUrl, apiKey, maxRetries }: ModelOverrides,
+): Provider {
+  return {
+    key,
+    type,
+    settings: {
+      ...settings,
+      ...(baseUrl === undefined ? {} : { base_url: baseUrl }),
+      ...(apiKey === undefined ? {} : { api_key: apiKey }),
+      ...(maxRetries === undefined ? {} : { max_retries: maxRetries }),
+    },
+  };
 }
 
 function refuseBackend({ key, type }: Provider, backend: Backend | undefined): void {

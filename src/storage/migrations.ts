@@ -6,6 +6,7 @@ import { ANSWERS } from "./migrations/answers.ts";
 import { EVENTS } from "./migrations/events.ts";
 import { ARTIFACTS, REPLAY, SESSIONS } from "./migrations/sessions.ts";
 import { STATE } from "./migrations/state.ts";
+import { WORKFLOWS } from "./migrations/workflows.ts";
 
 export interface Migration {
   /** `0001_state`, and so on: the number is the place in the list. */
@@ -20,4 +21,5 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: "0003_artifacts", sql: ARTIFACTS },
   { name: "0004_replay", sql: REPLAY },
   { name: "0006_model_answers", sql: ANSWERS },
+  { name: "0007_workflows", sql: WORKFLOWS },
 ];

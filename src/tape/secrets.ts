@@ -1,8 +1,10 @@
 /** Secrets out of what is written to a recording. */
 import { isPlainObject } from "../core/values.ts";
 import { isSecretName } from "../security/environment-access.ts";
-import { redactState, redactText } from "../state/redact.ts";
+import { Redactor } from "../state/redact.ts";
 
+/** The same mark for every secret, in every process: recordings are compared byte for byte. */
+const REDACTOR = new Redactor({ enabled: true, hash_redacted: false, field_names: [], patterns: [] });
 const REDACTED = "[REDACTED]";
 /** A shorter value would be found in ordinary words. */
 const SHORTEST = 8;
@@ -24,12 +26,12 @@ export class Secrets {
 
   /** A request: known secrets, texts that look like one, and members with the name of one. */
   outOfRequest(value: unknown): unknown {
-    return redactState(this.mapTexts(value, (text) => this.withoutKnown(text)));
+    return REDACTOR.redact(this.mapTexts(value, (text) => this.withoutKnown(text)));
   }
 
   /** An answer: known secrets, and texts that look like one. */
   outOfAnswer(value: unknown): unknown {
-    return this.mapTexts(value, (text) => redactText(this.withoutKnown(text)));
+    return this.mapTexts(value, (text) => REDACTOR.redactText(this.withoutKnown(text)));
   }
 
   private withoutKnown(text: string): string {

@@ -26,10 +26,15 @@ export const ENGINE_OPTION: OptionDecl = {
   doc: "Script language",
 };
 
+export const STREAM_OPTION: OptionDecl = {
+  flag: "--stream",
+  doc: "Print the agents' answers token by token as they come",
+};
+
 export const EXECUTE_OPTIONS: readonly OptionDecl[] = [
   ...CONNECT_OPTIONS,
   ENGINE_OPTION,
-  { flag: "--stream", doc: "Print the agents' answers token by token as they come" },
+  STREAM_OPTION,
   ...CALL_OPTIONS,
 ];
 

@@ -40,7 +40,8 @@ export const command: CommandDecl = {
   },
 };
 
-async function readScript(path: string): Promise<Uint8Array> {
+/** @throws SpellError not_found, io */
+export async function readScript(path: string): Promise<Uint8Array> {
   try {
     return await Bun.file(path).bytes();
   } catch (error) {

@@ -36,6 +36,7 @@ const EXECUTE = object({
       ),
     }),
   ),
+  resume: maybeText,
 });
 
 /** What else a message of the Debug Adapter Protocol holds is the debugger's affair. */
@@ -128,6 +129,13 @@ const SCHEMAS: Readonly<Record<string, TObject>> = {
     create: { name: maybeText },
     export: { id: text, path: text },
     import: { path: text },
+  }),
+  ...commands("workflow", {
+    list: {},
+    show: { id: text },
+    cancel: { id: text },
+    delete: { id: text },
+    prepare: { id: text, retry: Type.Array(text), skip: Type.Array(text) },
   }),
   ...commands("providers", { list: {}, info: { name: text }, test: { name: text } }),
 };

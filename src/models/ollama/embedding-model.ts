@@ -8,18 +8,27 @@ import type { OllamaServer } from "./server.ts";
 
 /** Texts in one request: one answer of thousands of vectors would be held as text at once. */
 const MAX_TEXTS = 256;
+const TOO_LONG = "Split the text into shorter ones, or have it cut with truncate = true";
 
 /** Vectors of texts by a model of an Ollama server, of length 1. Nothing is asked before the first call. */
-export function createOllamaEmbeddingModel(server: OllamaServer, model: string): EmbeddingModelV4 {
+export function createOllamaEmbeddingModel(
+  server: OllamaServer,
+  provider: string,
+  model: string,
+): EmbeddingModelV4 {
   return {
     specificationVersion: "v4",
-    provider: "ollama",
+    provider,
     modelId: model,
     maxEmbeddingsPerCall: Number.POSITIVE_INFINITY,
     supportsParallelCalls: true,
     async doEmbed(call: EmbeddingModelV4CallOptions): Promise<EmbeddingModelV4Result> {
       const truncate = truncationOf(call);
-      const request: Request = { what: `Cannot embed with model ${model}`, model, signal: call.abortSignal };
+      const request: Request = {
+        what: `Cannot embed with model ${provider}/${model}`,
+        model,
+        signal: call.abortSignal,
+      };
       await server.ready(request);
       if (!truncate) await refuseLong(server, call.values, request);
       const result: EmbeddingModelV4Result = { embeddings: [], usage: { tokens: 0 }, warnings: [] };
@@ -69,16 +78,8 @@ async function refuseLong(server: OllamaServer, texts: readonly string[], reques
   const { trainedTokens } = await server.show(request.model!, request);
   const asking = server.connection.asking(request);
   texts.forEach((text, i) => {
-    const least = leastTokens({ messages: [{ role: "user", content: text }] });
-    try {
-      refuseOverflow(asking, least, trainedTokens);
-    } catch (error) {
-      if (!(error instanceof SpellError)) throw error;
-      throw new SpellError(error.code, error.message.replace("the prompt", `text ${i + 1}`), {
-        data: error.data,
-        hint: "Split the text into shorter ones, or have it cut with truncate = true",
-      });
-    }
+    const least = leastTokens(text, Number.POSITIVE_INFINITY);
+    refuseOverflow(asking, `text ${i + 1}`, least, trainedTokens, TOO_LONG);
   });
 }
 

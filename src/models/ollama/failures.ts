@@ -24,7 +24,7 @@ const fail = (
   data: Record<string, unknown> = {},
 ): SpellError =>
   new SpellError(code, `${what}: ${rule}`, {
-    data: { server, ...(model === undefined ? {} : { model }), ...data },
+    data: { provider: "ollama", server, ...(model === undefined ? {} : { model }), ...data },
     ...(hint === undefined ? {} : { hint }),
   });
 
@@ -86,12 +86,13 @@ export const overflow = (
   has: string,
   contextTokens: number | undefined,
   data: Record<string, unknown> = {},
+  hint = "Shorten the conversation or the tool list, or raise context_size of the provider (context_window of the agent)",
 ): SpellError =>
   fail(
     asking,
     "context_overflow",
     `${has} exceeds the context${contextTokens === undefined ? "" : ` of ${contextTokens} tokens`}`,
-    "Shorten the conversation or the tool list, or raise context_size of the provider (context_window of the agent)",
+    hint,
     contextTokens === undefined ? data : { contextTokens, ...data },
   );
 
@@ -109,15 +110,17 @@ export async function statusFailure(asking: Asking, response: Response): Promise
       "provider",
       `Ollama does not know this request${path}: ${asking.server}`,
       "It may be too old: update it from https://ollama.com/download; or another program answers there",
-      { status },
+      { statusCode: status },
     );
   }
   const reason = said === undefined ? "" : `: ${shown(said)}`;
   const rule = `Ollama answers with status ${status}${reason}: ${asking.server}`;
   if (![408, 429, 502, 503, 504].includes(status))
-    return fail(asking, "provider", rule, PROXY_HINT, { status });
+    return fail(asking, "provider", rule, PROXY_HINT, { statusCode: status });
   return new Passing(
-    fail(asking, "provider", rule, "It has too much to do, or is starting; try again later", { status }),
+    fail(asking, "provider", rule, "It has too much to do, or is starting; try again later", {
+      statusCode: status,
+    }),
     retryAfterMs(headers.get("retry-after"), Date.now()),
   );
 }
@@ -228,7 +231,7 @@ export function serverFailure(asking: Asking, said: string, status?: number): Sp
     );
   const where = status === undefined ? "" : ` (status ${status})`;
   return fail(asking, "provider", `Ollama failed: ${shown(said)}${where}`, "Look at Ollama's log", {
-    ...(status === undefined ? {} : { status }),
+    ...(status === undefined ? {} : { statusCode: status }),
   });
 }
 

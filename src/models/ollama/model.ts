@@ -16,12 +16,15 @@ import type { SpellModel } from "../service.ts";
 import type { Request } from "./connection.ts";
 import { wrongShape } from "./failures.ts";
 import { chatRequest, type OllamaChat, ollamaOptions } from "./request.ts";
-import { leastTokens, type Room, refuseCut, refuseOverflow, roomFor } from "./room.ts";
+import { leastPromptTokens, type Room, refuseCut, refuseOverflow, roomFor } from "./room.ts";
 import type { OllamaServer } from "./server.ts";
 
-/** A model of an Ollama server. Nothing is asked before the first call. */
-export function createOllamaModel(server: OllamaServer, modelId: string): SpellModel {
-  return new OllamaModel(server, modelId);
+/**
+ * A model of an Ollama server. Nothing is asked before the first call.
+ * @param provider key of the configuration table
+ */
+export function createOllamaModel(server: OllamaServer, provider: string, modelId: string): SpellModel {
+  return new OllamaModel(server, provider, modelId);
 }
 
 interface Answer {
@@ -35,13 +38,13 @@ type Tell = (event: { type: "text" | "reasoning"; text: string }) => void;
 
 class OllamaModel implements SpellModel {
   readonly specificationVersion = "v4";
-  readonly provider = "ollama";
   readonly supportedUrls = {};
   /** As it is set; a model may have been trained for less. */
   readonly contextTokens?: number;
 
   constructor(
     private readonly server: OllamaServer,
+    readonly provider: string,
     readonly modelId: string,
   ) {
     const { contextTokens } = server.settings;
@@ -109,7 +112,12 @@ class OllamaModel implements SpellModel {
   ): Promise<Answer> {
     const { server, modelId: model } = this;
     const signal = options.abortSignal;
-    const request: Request = { what: `Cannot call model ${model}`, model, signal, isStream: true };
+    const request: Request = {
+      what: `Cannot call model ${this.provider}/${model}`,
+      model,
+      signal,
+      isStream: true,
+    };
     const own = ollamaOptions(options, warnings);
     try {
       const { refusesOverflow } = await server.ready(request);
@@ -132,8 +140,7 @@ class OllamaModel implements SpellModel {
     tell: Tell | undefined,
   ): Promise<Answer> {
     const asking = this.server.connection.asking(request);
-    const least = leastTokens(chat);
-    refuseOverflow(asking, least, room.contextTokens);
+    refuseOverflow(asking, "the prompt", leastPromptTokens(chat), room.contextTokens);
     const client = await this.server.connection.client(request);
     const answer = { text: "", reasoning: "", calls: [] as LanguageModelV4ToolCall[] };
     for await (const chunk of await client.chat(chat)) {
@@ -151,7 +158,7 @@ class OllamaModel implements SpellModel {
       for (const call of calls ?? []) answer.calls.push(toolCallOf(call, answer.calls.length));
       if (!done) continue;
       await this.server.lookAtContext(this.modelId, room.asked, request.signal);
-      if (room.mayCut) refuseCut(asking, chat, least, countOf(chunk.prompt_eval_count), room.contextTokens);
+      if (room.mayCut) refuseCut(asking, chat, countOf(chunk.prompt_eval_count), room.contextTokens);
       return { ...answer, last: chunk };
     }
     throw wrongShape(asking, "done"); // what ends without it was refused line by line before

@@ -6,6 +6,7 @@ import type { Log } from "../../core/log.ts";
 import { networkRules } from "../../security/network/rules.ts";
 import type { AvailableModel } from "../hub/available.ts";
 import type { PullProgress } from "../hub/pull.ts";
+import type { Provider } from "../provider-table.ts";
 import type {
   BackendStatus,
   LocalModel,
@@ -34,14 +35,14 @@ export class OllamaModels {
   constructor(private readonly around: Surroundings) {}
 
   /** Asks nothing. @throws config */
-  open(model: string, provider: ProviderConfig): SpellModel {
-    return createOllamaModel(this.server(provider), model);
+  open(model: string, { key, settings }: Provider): SpellModel {
+    return createOllamaModel(this.server(settings), key, model);
   }
 
   /** Asks nothing. @throws config */
-  async openEmbedding(model: string, provider: ProviderConfig): Promise<EmbeddingModelV4> {
+  async openEmbedding(model: string, { key, settings }: Provider): Promise<EmbeddingModelV4> {
     const { createOllamaEmbeddingModel } = await import("./embedding-model.ts");
-    return createOllamaEmbeddingModel(this.server(provider), model);
+    return createOllamaEmbeddingModel(this.server(settings), key, model);
   }
 
   /** Its models; undefined where it does not answer, or not as it should. */

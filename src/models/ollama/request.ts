@@ -112,7 +112,7 @@ function refuseUnable(facts: ModelFacts, model: string, ability: string, hint: s
   if (facts.capabilities === undefined || facts.capabilities.has(ability)) return;
   throw new SpellError(
     "invalid_argument",
-    `Cannot call model ${model}: the model does not support ${ability}`,
+    `Cannot call model ollama/${model}: the model does not support ${ability}`,
     {
       data: { model, capabilities: [...facts.capabilities] },
       hint,

@@ -4,10 +4,10 @@ import { type Asking, overflow } from "./failures.ts";
 import type { OllamaChat } from "./request.ts";
 import type { ModelFacts } from "./shapes.ts";
 
-/** No vocabulary in use has a longer token. */
-const LONGEST_TOKEN_BYTES = 128;
-/** Text of any kind has fewer bytes a token, white space aside: more of them were not all read. */
-const MOST_BYTES_A_TOKEN = 8;
+/** No vocabulary of a chat model has a longer token. */
+const LONGEST_TOKEN_BYTES = 512;
+/** Text has fewer letters a token, white space and repetitions aside: more of them were not all read. */
+const MOST_LETTERS_A_TOKEN = 8;
 
 type Sent = Pick<OllamaChat, "messages" | "tools">;
 
@@ -38,24 +38,36 @@ export function roomFor(
 }
 
 /**
- * Tokens that a prompt has at least: tokens do not go over white space. It takes Ollama to count them.
- * The template and the tools' form in it are left out.
+ * Tokens that a text has at least: no token goes over white space. It takes Ollama to count them.
+ * @param longestBytes of a token; infinite for models that have one token for all words they do not know
  */
-export function leastTokens(request: Sent): number {
+export function leastTokens(text: string, longestBytes = LONGEST_TOKEN_BYTES): number {
   let tokens = 0;
-  for (const text of textsOf(request)) {
-    for (const [word] of text.matchAll(/\S+/g))
-      tokens +=
-        word.length <= LONGEST_TOKEN_BYTES / 4 ? 1 : Math.ceil(Buffer.byteLength(word) / LONGEST_TOKEN_BYTES);
-  }
+  for (const [word] of text.matchAll(/\S+/g))
+    tokens +=
+      word.length <= longestBytes / 4 ? 1 : Math.max(1, Math.ceil(Buffer.byteLength(word) / longestBytes));
   return tokens;
 }
 
-/** Before the call. @throws context_overflow where it clearly cannot fit */
-export function refuseOverflow(asking: Asking, least: number, contextTokens: number | undefined): void {
+/** The same of a prompt, what its template adds left out. */
+export const leastPromptTokens = (request: Sent): number =>
+  textsOf(request).reduce((sum, text) => sum + leastTokens(text), 0);
+
+/**
+ * Before the call, where it clearly cannot fit.
+ * @param what does not: `the prompt`
+ * @throws context_overflow
+ */
+export function refuseOverflow(
+  asking: Asking,
+  what: string,
+  least: number,
+  contextTokens: number | undefined,
+  hint?: string,
+): void {
   if (contextTokens === undefined || least < contextTokens) return;
   const data = { promptTokens: least, overTokens: least + 1 - contextTokens };
-  throw overflow(asking, `the prompt of at least ${least} tokens`, contextTokens, data);
+  throw overflow(asking, `${what} of at least ${least} tokens`, contextTokens, data, hint);
 }
 
 /**
@@ -65,20 +77,27 @@ export function refuseOverflow(asking: Asking, least: number, contextTokens: num
  */
 export function refuseCut(
   asking: Asking,
-  request: OllamaChat,
-  least: number,
+  request: Sent,
   readTokens: number | undefined,
   contextTokens: number | undefined,
 ): void {
   if (readTokens === undefined) return;
-  const bytes = textsOf(request).reduce((sum, text) => sum + Buffer.byteLength(text.replace(/\s+/g, "")), 0);
-  const isSparse =
-    contextTokens !== undefined && bytes / MOST_BYTES_A_TOKEN > readTokens && bytes / 4 > contextTokens;
+  const least = leastPromptTokens(request);
+  const isSparse = contextTokens !== undefined && densityTokens(request) > readTokens;
   if (readTokens >= least && !isSparse) return;
   throw overflow(asking, "the prompt, of which Ollama read only a part,", contextTokens, {
     readTokens,
     leastTokens: least,
   });
+}
+
+/** Fewer than any text that somebody wrote has; lines of one character are left out. */
+function densityTokens(request: Sent): number {
+  const letters = textsOf(request).reduce(
+    (sum, text) => sum + text.replace(/(.)\1{2,}|\s+/gsu, "").length,
+    0,
+  );
+  return letters / MOST_LETTERS_A_TOKEN;
 }
 
 function textsOf({ messages = [], tools }: Sent): string[] {

@@ -64,7 +64,7 @@ export function ollamaSettings(
     log,
     headers: headersOf(url, api_key),
     retry: {
-      maxRetries: retry?.max_retries ?? max_retries ?? MAX_RETRIES,
+      maxRetries: max_retries ?? retry?.max_retries ?? MAX_RETRIES,
       initialDelayMs: retry?.initial_delay_ms ?? DEFAULT_RETRY.initialDelayMs,
       maxDelayMs: retry?.max_delay_ms ?? DEFAULT_RETRY.maxDelayMs,
     },

@@ -129,6 +129,39 @@ describe("A backend that is named", () => {
   });
 });
 
+describe("Ollama in a chain of models", () => {
+  test("answers for one that cannot be reached, and is answered for", async () => {
+    await using box = await withOllama(
+      {},
+      '[providers.ci]\nprovider_type = "test"\nresponses = [{ text = "from the test" }]',
+    );
+    const gone = { baseUrl: "http://127.0.0.1:9" };
+    const first = await box.models.resolve("ollama/llama3", { ...gone, fallback: ["ci/x"] });
+    expect((await first.doGenerate({ prompt: says("?") })).content).toEqual([
+      { type: "text", text: "from the test" },
+    ]);
+    box.fake.fail("/api/chat", { status: 500, body: '{"error":"llama runner process has terminated"}' });
+    const second = await box.models.resolve("ollama/llama3", { fallback: ["ci/x"] });
+    expect((await second.doGenerate({ prompt: says("?") })).content).toEqual([
+      { type: "text", text: "from the test" },
+    ]);
+    expect((await second.doGenerate({ prompt: says("?") })).content).toEqual([
+      { type: "text", text: "Hello" },
+    ]);
+  });
+
+  test("is asked as often as a script says", async () => {
+    await using box = await withOllama();
+    const busy = { status: 503, body: "" };
+    box.fake.fail("/api/chat", busy, busy, busy);
+    const model = await box.models.resolve("ollama/llama3", { maxRetries: 0 });
+    expect((await failure(() => model.doGenerate({ prompt: says("?") }))).data).toMatchObject({
+      statusCode: 503,
+    });
+    expect(box.fake.bodies("/api/chat")).toHaveLength(1);
+  });
+});
+
 describe("The address of Ollama", () => {
   test("is base_url, else options.url, else the environment's", async () => {
     await using fake = await FakeOllama.start();

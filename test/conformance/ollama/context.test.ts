@@ -69,7 +69,7 @@ describe("The context of a model of Ollama", () => {
 
   test("a prompt without white space that was cut is noticed by its length", async () => {
     await using box = await open({ version: OLD, answers: [{ text: ["?"] }] }, "context_size = 100");
-    const error = await failure(() => box.model.doGenerate({ prompt: says("x".repeat(2000)) }));
+    const error = await failure(() => box.model.doGenerate({ prompt: says("7Zx/q+".repeat(400)) }));
     expect(error.code).toBe("context_overflow");
   });
 

@@ -23,7 +23,9 @@ describe("A call of Ollama", () => {
     );
     const error = await ask(await models.resolve("ollama/llama3"));
     expect(error.code).toBe("network");
-    expect(error.message).toBe("Cannot call model llama3: Ollama is not running at http://127.0.0.1:9");
+    expect(error.message).toBe(
+      "Cannot call model ollama/llama3: Ollama is not running at http://127.0.0.1:9",
+    );
     expect(error.hint).toContain("llmspell model install-ollama");
   });
 
@@ -55,7 +57,9 @@ describe("A call of Ollama", () => {
     await using box = await open({ models: {} });
     const error = await ask(box.model);
     expect(error.code).toBe("not_found");
-    expect(error.message).toBe(`Cannot call model llama3: Ollama has no model 'llama3': ${box.fake.url}`);
+    expect(error.message).toBe(
+      `Cannot call model ollama/llama3: Ollama has no model 'llama3': ${box.fake.url}`,
+    );
     expect(error.hint).toBe("Pull it: llmspell model pull llama3@ollama");
   });
 

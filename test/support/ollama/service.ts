@@ -16,7 +16,7 @@ export async function withOllama(settings: Settings = {}, toml = ""): Promise<Wi
   const home = temporaryHome();
   const { models } = await modelService(
     home,
-    `[providers.ollama]\nprovider_type = "ollama"\nbase_url = "${fake.url}"\nmax_retries = 1\nretry = { max_retries = 1, initial_delay_ms = 1 }\n${toml}`,
+    `[providers.ollama]\nprovider_type = "ollama"\nbase_url = "${fake.url}"\nretry = { max_retries = 1, initial_delay_ms = 1 }\n${toml}`,
   );
   return {
     fake,
