@@ -97,15 +97,24 @@ export class OllamaModels {
 
   /** Whether it is there and has the model. Asks nothing more of a server that is not there. */
   async has(model: string, provider: ProviderConfig): Promise<boolean> {
-    const models = await this.listIfRunning(provider);
-    return models?.some(({ id }) => canonicalName(id) === canonicalName(model)) === true;
+    return this.find((await this.listIfRunning(provider)) ?? [], model) !== undefined;
+  }
+
+  /** The model of that name, as Ollama compares names. */
+  find(models: readonly LocalModel[], name: string): LocalModel | undefined {
+    return models.find(({ id }) => canonicalName(id) === canonicalName(name));
+  }
+
+  /** Where it is asked. */
+  address(provider: ProviderConfig): string {
+    return this.server(provider).settings.baseUrl;
   }
 
   /** @throws not_found, network, provider */
   async info(model: string, provider: ProviderConfig): Promise<LocalModelInfo> {
     const server = this.server(provider);
     const request: Request = { what: "Cannot show the model", model, signal: undefined };
-    const found = (await this.list(provider)).find(({ id }) => canonicalName(id) === canonicalName(model));
+    const found = this.find(await this.list(provider), model);
     const facts = await server.show(model, request);
     return modelInfo(
       found ?? { id: model, backend: "ollama", sizeBytes: 0 },

@@ -54,12 +54,15 @@ describe("A local model without a backend", () => {
     const error = await failure(() => box.models.resolve("local/spell-mni"));
     expect(error.code).toBe("not_found");
     expect(error.hint).toContain('"spell-mini"');
+    expect(error.hint).toEndWith(`Ollama does not have it either: ${box.fake.url}`);
   });
 
   test("is missing at once where no Ollama runs", async () => {
     using home = temporaryHome({ OLLAMA_HOST: "127.0.0.1:9" });
     const { models } = await modelService(home);
-    expect((await failure(() => models.resolve("local/llama3"))).code).toBe("not_found");
+    const error = await failure(() => models.resolve("local/llama3"));
+    expect(error.code).toBe("not_found");
+    expect(error.hint).toEndWith("Ollama does not answer: http://127.0.0.1:9");
   });
 
   test("is looked for on the built-in engine where another server answers at Ollama's address", async () => {
