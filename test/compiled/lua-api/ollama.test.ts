@@ -1,5 +1,6 @@
 /** Scripts with models of Ollama: agents with tools and streaming, and `LocalLLM` (spec/lua-api.md section 18). */
 import { describe, expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Sandbox } from "../../support/cli.ts";
 import { freePort, installFakeOllama } from "../../support/ollama/serve.ts";
@@ -129,6 +130,18 @@ describe("An agent on Ollama", () => {
     expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
     expect(stderr).toContain("Ollama is not running at http://127.0.0.1:9");
     expect(stderr).toContain("llmspell model install-ollama");
+  });
+});
+
+describe("The example of either backend", () => {
+  test("takes Ollama's model where there is one", async () => {
+    const source = readFileSync("examples/ollama.lua", "utf8");
+    const { stdout, stderr } = await runLua(source, { answers: [{ text: ["87"] }] });
+    expect({ stdout, stderr }).toEqual({
+      stdout:
+        "Ollama:\ttrue\t0.13.5\nllama3:latest\t4.0 GB\tQ4_K_M\nembedder:latest\t3.8 GB\tQ4_0\nlocal/llama3:latest@ollama\t87\n",
+      stderr: "",
+    });
   });
 });
 
