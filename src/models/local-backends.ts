@@ -96,7 +96,7 @@ export class LocalBackends {
   }
 
   async open(model: string, provider: Provider, overrides: ModelOverrides = {}): Promise<SpellModel> {
-    return (await this.models()).open(model, overridden(provider, overrides));
+    return (await this.models()).open(model, provider, overrides);
   }
 
   async openEmbedding(
@@ -104,7 +104,7 @@ export class LocalBackends {
     provider: Provider,
     overrides: ModelOverrides = {},
   ): Promise<EmbeddingModelV4> {
-    return (await this.models()).openEmbedding(model, overridden(provider, overrides));
+    return (await this.models()).openEmbedding(model, provider, overrides);
   }
 
   /** A local model's name may carry `local/` or `ollama/`, and `@backend`. */
@@ -283,23 +283,6 @@ export class LocalBackends {
       { data: { model: id }, hint: `Write ${id}@ollama or ${id}@llamacpp` },
     );
   }
-}
-
-/** What a script says wins. */
-function overridden(
-  { key, type, settings }: Provider,
-  { baseUrl, apiKey, maxRetries }: ModelOverrides,
-): Provider {
-  return {
-    key,
-    type,
-    settings: {
-      ...settings,
-      ...(baseUrl === undefined ? {} : { base_url: baseUrl }),
-      ...(apiKey === undefined ? {} : { api_key: apiKey }),
-      ...(maxRetries === undefined ? {} : { max_retries: maxRetries }),
-    },
-  };
 }
 
 function refuseBackend({ key, type }: Provider, backend: Backend | undefined): void {
