@@ -1,8 +1,9 @@
 /** Agents made of agents. */
 import { SpellError } from "../core/errors.ts";
+import { isBudgetRefusal } from "../models/calls/budget.ts";
 import { abortError, withDeadline } from "./deadline.ts";
 import { runWithSignal } from "./run-scope.ts";
-import type { Agent, AgentInput, AgentOutput, AgentUsage } from "./service.ts";
+import { type Agent, type AgentInput, type AgentOutput, addUsage, noUsage } from "./service.ts";
 import type { Behaviour, Turn } from "./turn.ts";
 
 /**
@@ -92,15 +93,17 @@ export class CompositeBehaviour implements Behaviour {
     return combine(outputs, text, outputs.at(-1)!.finishReason, "sequential");
   }
 
-  /** The first failure ends the others. */
+  /** The first failure ends the others; where a budget is used up, those that have been paid for may end. */
   private async parallel(input: AgentInput, turn: Turn): Promise<Output> {
     const failed = new AbortController();
     const together = { ...turn, signal: AbortSignal.any([turn.signal, failed.signal]) };
+    const running = this.members.map((member) => runMember(member, input, together));
     try {
-      const outputs = await Promise.all(this.members.map((member) => runMember(member, input, together)));
+      const outputs = await Promise.all(running);
       const text = outputs.map((output) => `${output.agent}: ${output.text}`).join("\n\n");
       return combine(outputs, text, "stop", "parallel");
     } catch (error) {
+      if (isBudgetRefusal(error)) await Promise.allSettled(running);
       failed.abort(
         new SpellError("interrupted", `Another member of agent "${this.name}" failed`, { cause: error }),
       );
@@ -177,18 +180,11 @@ function combine(
   finishReason: string,
   strategy: string,
 ): Output {
-  const sum = (key: keyof AgentUsage) =>
-    outputs.reduce((total, output) => total + (output.usage[key] ?? 0), 0);
   return {
     text,
     finishReason,
     toolCalls: outputs.flatMap((output) => output.toolCalls),
-    usage: {
-      promptTokens: sum("promptTokens"),
-      completionTokens: sum("completionTokens"),
-      totalTokens: sum("totalTokens"),
-      ...(sum("cachedTokens") === 0 ? {} : { cachedTokens: sum("cachedTokens") }),
-    },
+    usage: outputs.reduce((sum, output) => addUsage(sum, output.usage), noUsage()),
     model: strategy,
     provider: "composite",
     members: Object.fromEntries(outputs.map((output) => [output.agent, output.text])),

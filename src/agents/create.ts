@@ -1,4 +1,5 @@
 /** The agents of this process, by name. */
+import { randomId } from "../core/clock.ts";
 import { SpellError } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
 import { didYouMean } from "../core/nearest.ts";
@@ -166,7 +167,7 @@ class AgentRegistry implements AgentService {
     name: string,
     make: (id: string) => ManagedAgent | Promise<ManagedAgent>,
   ): Promise<Agent> {
-    const id = crypto.randomUUID();
+    const id = randomId();
     const hooks = new AgentHooks(this.common(id).hooks, { id, name, model: undefined });
     return hooks.init(async () => this.add(await make(id)));
   }

@@ -16,7 +16,7 @@ import type { Approvals } from "./approval.ts";
 import type { AgentHooks } from "./hooks.ts";
 import { checkShift, localOptions } from "./local-options.ts";
 import { assistantMessage, callModel, loadModel, type ModelAnswer } from "./model-call.ts";
-import type { AgentEvent, AgentToolCall, AgentUsage } from "./service.ts";
+import { type AgentEvent, type AgentToolCall, type AgentUsage, addUsage, noUsage } from "./service.ts";
 import { ensureFits } from "./tokens.ts";
 import { modelTool, parseArguments, runToolRound } from "./tool-round.ts";
 
@@ -80,7 +80,7 @@ export async function runLoop(request: LoopRequest): Promise<LoopResult> {
   checkShift(request.contextShift, model);
   const messages: LanguageModelV4Message[] = [];
   const toolCalls: AgentToolCall[] = [];
-  const usage: AgentUsage = { promptTokens: 0, completionTokens: 0, totalTokens: 0 };
+  const usage = noUsage();
   /** Outputs by tool and arguments. */
   const known = new Map<string, string>();
   let rounds = 0;
@@ -198,16 +198,6 @@ async function ask(
 function isDraft({ form, model, maxSchemaRetries }: LoopRequest, isHeld: boolean): boolean {
   if (form === undefined) return false;
   return !isHeld || ("schema" in form && model.holdsToGrammar !== true && maxSchemaRetries > 0);
-}
-
-function addUsage(
-  sum: AgentUsage,
-  { promptTokens, completionTokens, totalTokens, cachedTokens }: AgentUsage,
-) {
-  sum.promptTokens += promptTokens;
-  sum.completionTokens += completionTokens;
-  sum.totalTokens += totalTokens;
-  if (cachedTokens !== undefined) sum.cachedTokens = (sum.cachedTokens ?? 0) + cachedTokens;
 }
 
 const recordedAnswer = ({ text, toolCalls, finishReason, usage }: ModelAnswer) => ({

@@ -1,4 +1,5 @@
 /** What of an agent is kept beyond the process: spec/kernel.md section 13.5. */
+import { nowText } from "../core/clock.ts";
 import { isPlainObject } from "../core/values.ts";
 import type { StateCallOptions, StateService } from "../state/service.ts";
 import { messageText, type SavedConversation, type TurnMessages } from "./conversation.ts";
@@ -26,7 +27,7 @@ export async function loadAgent(state: StateService, agent: Agent): Promise<bool
 
 function savedState(agent: Agent, before: unknown): Record<string, unknown> {
   const conversations = agent.conversations();
-  const now = new Date().toISOString();
+  const now = nowText();
   const { total, failed, toolInvocations } = agent.metrics;
   const { modelId, provider } = agent.model ?? {};
   return {

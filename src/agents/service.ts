@@ -1,6 +1,8 @@
 /** Agents: what globals and the kernel know of them. */
 import type { LanguageModelV4Message } from "@ai-sdk/provider";
 import type { RunContext } from "../kernel/services.ts";
+import type { BudgetLimits } from "../models/calls/budget.ts";
+import type { Payer } from "../models/calls/payer.ts";
 import type { AgentAlerts, HealthReport } from "./alerts.ts";
 import type { AnswerForm } from "./answer-form.ts";
 import type { ApprovalPolicy } from "./approval.ts";
@@ -56,6 +58,8 @@ export interface AgentConfig {
   contextShift?: boolean;
   /** False: every turn starts a new conversation. */
   memoryEnabled?: boolean;
+  /** What all its turns together may spend on models. */
+  budget?: BudgetLimits;
   capabilities?: string[];
 }
 
@@ -97,8 +101,25 @@ export interface AgentUsage {
   promptTokens: number;
   completionTokens: number;
   totalTokens: number;
-  /** Those of the prompt that the provider had read before; absent where it tells of none. */
+  /** Of the prompt tokens: those the provider had in its cache. */
   cachedTokens?: number;
+  /** Calls of models. */
+  calls?: number;
+  /** Those of them that were answered from llmspell's own cache. */
+  cachedCalls?: number;
+  /** Requests that were repeated, because the provider could not serve them. */
+  retries?: number;
+  /** What the calls cost, in USD; absent where nothing is known to be paid. */
+  costUsd?: number;
+}
+
+export const noUsage = (): AgentUsage => ({ promptTokens: 0, completionTokens: 0, totalTokens: 0 });
+
+/** Adds `more` to `sum`; what neither tells stays absent. */
+export function addUsage(sum: AgentUsage, more: AgentUsage): AgentUsage {
+  for (const [key, value] of Object.entries(more) as [keyof AgentUsage, number | undefined][])
+    if (value !== undefined) sum[key] = (sum[key] ?? 0) + value;
+  return sum;
 }
 
 export interface AgentOutput {
@@ -150,6 +171,8 @@ export interface Agent {
   readonly metrics: AgentMetrics;
   readonly alerts: AgentAlerts;
   readonly hooks: AgentHooks;
+  /** What its turns have asked of models, and may. */
+  readonly payer: Payer;
   health(): HealthReport;
   /**
    * One turn. Turns of one agent run one after another. A turn that fails leaves the conversation as it was.

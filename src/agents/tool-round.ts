@@ -1,11 +1,14 @@
 /** The tool calls of one model answer: checked, run side by side, turned into what the model is told. */
+
 import type {
   LanguageModelV4FunctionTool,
   LanguageModelV4ToolCall,
   LanguageModelV4ToolResultPart,
 } from "@ai-sdk/provider";
+import { steadyMs } from "../core/clock.ts";
 import { messageOf, SpellError } from "../core/errors.ts";
 import { didYouMean } from "../core/nearest.ts";
+import { runAsTask } from "../core/task.ts";
 import { isPlainObject } from "../core/values.ts";
 import type { ToolDefinition, ToolResult, ToolService } from "../tools/service.ts";
 import type { Approvals } from "./approval.ts";
@@ -136,7 +139,7 @@ async function runCall(
   const verdict = refusal === undefined ? await ctx.approvals.decide(toolName, params) : undefined;
   const parameters = verdict?.parameters ?? params;
   await ctx.emit({ type: "tool-start", callId: call.toolCallId, toolName, args: parameters });
-  const startMs = performance.now();
+  const startMs = steadyMs();
   const told =
     verdict?.allowed === true
       ? await execute(toolName, call.toolCallId, parameters, ctx)
@@ -148,7 +151,7 @@ async function runCall(
     success: told.success,
     output: told.output,
   });
-  const durationMs = performance.now() - startMs;
+  const durationMs = steadyMs() - startMs;
   return { toolName, toolId: call.toolCallId, parameters, ...told, durationMs };
 }
 
@@ -167,12 +170,14 @@ async function execute(
   ctx: ToolRoundContext,
 ): Promise<Told> {
   try {
-    const result = await ctx.tools.execute(toolName, params, {
-      signal: ctx.signal,
-      correlationId: ctx.correlationId,
-      timeoutMs: CALL_TIMEOUT_MS,
-      callId,
-    });
+    const result = await runAsTask(`call ${callId}`, () =>
+      ctx.tools.execute(toolName, params, {
+        signal: ctx.signal,
+        correlationId: ctx.correlationId,
+        timeoutMs: CALL_TIMEOUT_MS,
+        callId,
+      }),
+    );
     if (!result.success) return failure(failureText(result));
     return { success: true, output: modelText(result) };
   } catch (error) {

@@ -2,7 +2,7 @@ import type { LanguageModelV4Message } from "@ai-sdk/provider";
 import type { RunContext } from "../kernel/services.ts";
 import type { AgentHooks } from "./hooks.ts";
 import type { SavedConversations } from "./saved-state.ts";
-import type { AgentEvent, AgentInput, AgentOutput } from "./service.ts";
+import { type AgentEvent, type AgentInput, type AgentOutput, noUsage } from "./service.ts";
 
 /** One turn, as the kind of an agent sees it. */
 export interface Turn {
@@ -47,7 +47,7 @@ export const echoBehaviour: Behaviour = {
       text,
       toolCalls: [],
       parts: [{ type: "text", text }],
-      usage: { promptTokens: 0, completionTokens: 0, totalTokens: 0 },
+      usage: noUsage(),
       finishReason: "stop",
     }));
     await turn.emit({ type: "text", text });

@@ -17,6 +17,11 @@ export interface EnginePolicy {
   maxMemoryBytes: number | undefined;
   timeoutMs: number | undefined;
   maxInstructions: number | undefined;
+  /**
+   * The run is recorded or replayed: the VM asks the host for the time. What it is when the VM starts, in milliseconds
+   * since 1970; chance follows from it.
+   */
+  tapedStartMs?: number;
 }
 
 export interface ExecuteInput {

@@ -1,9 +1,12 @@
 /** Script sessions: one VM each, its runs, and how services see them. */
+
 import { randomUUID } from "node:crypto";
+import { nowMs, steadyMs } from "../core/clock.ts";
 import { correlated } from "../core/correlation.ts";
 import { type ErrorJson, errorFromJson, SpellError } from "../core/errors.ts";
 import { currentSpan, type SpanContext, withinSpan } from "../core/span.ts";
-import { taskSignal } from "../core/task.ts";
+import { currentTape } from "../core/tape.ts";
+import { currentTasks, type Task, taskSignal, withTasks } from "../core/task.ts";
 import type { EngineHost, ScriptEngine } from "../engine/engine.ts";
 import { createLuaEngine } from "../engine/lua/engine.ts";
 import { Dispatcher } from "../globals/dispatch.ts";
@@ -24,6 +27,8 @@ interface Run {
   abort: AbortController;
   /** What calls of the chunk itself belong to in a trace. */
   span: SpanContext | undefined;
+  /** The tasks that the run belongs to: what it calls does too. */
+  tasks: readonly Task[];
 }
 
 /** The VM of a session, as long as it lives. */
@@ -110,20 +115,23 @@ export class ScriptSession {
   }
 
   private createEngine(): ScriptEngine {
-    return createLuaEngine({ globals, policy: this.policy.engine, host: this.host() });
+    const { engine } = this.policy;
+    const policy = currentTape() === undefined ? engine : { ...engine, tapedStartMs: nowMs() };
+    return createLuaEngine({ globals, policy, host: this.host() });
   }
 
   private async runOne(
     request: ExecuteRequest,
     { isPeek = false, ...options }: RequestOptions & { isPeek?: boolean },
   ): Promise<ExecuteReply> {
-    const started = performance.now();
+    const started = steadyMs();
     const run: Run = {
       request,
       options,
       id: options.id ?? randomUUID(),
       abort: new AbortController(),
       span: currentSpan(),
+      tasks: currentTasks(),
     };
     const interrupt = () => {
       run.abort.abort(options.signal?.reason);
@@ -150,7 +158,7 @@ export class ScriptSession {
       if (after !== undefined)
         await (await import("./hooks.ts")).afterExecution(after, request, outcome, run.id);
       if (outcome.error !== undefined) throw errorFromJson(asFailedRun(outcome.error, this.policy));
-      const durationMs = performance.now() - started;
+      const durationMs = steadyMs() - started;
       const { exitCode, heapBytes, value = null } = outcome;
       return {
         status: "ok",
@@ -177,14 +185,17 @@ export class ScriptSession {
           signal: taskSignal(run.abort.signal),
           scriptName: run.request.name,
           args: run.request.args,
+          script: scriptOf(run.request),
+          resume: run.request.resume,
           emit: (event) => emit(run, event),
           ask: (question) =>
             run.options.isAttended?.() === true ? run.options.onInput?.(question) : undefined,
           vm: this.vm,
           blockedTasks: blocked,
         };
+        const work = () => this.dispatcher.call(target, args, context);
         return correlated(run.id, () =>
-          withinSpan(currentSpan() ?? run.span, () => this.dispatcher.call(target, args, context)),
+          withinSpan(currentSpan() ?? run.span, () => withinRun(run.tasks, work)),
         );
       },
       environment: (name) => (isSecretName(name) ? undefined : this.env[name]),
@@ -217,6 +228,17 @@ export class ScriptSession {
     this.ending.abort(new SpellError("interrupted", "The kernel has ended"));
     return this.engine.dispose();
   }
+}
+
+/** A callback belongs to the tasks of whoever asked for it, and these to the run already. */
+function withinRun<T>(tasks: readonly Task[], work: () => T): T {
+  const inner = currentTasks();
+  if (tasks.length === 0 || inner[0] === tasks[0]) return work();
+  return withTasks([...tasks, ...inner], work);
+}
+
+function scriptOf({ path, code }: ExecuteRequest): RunContext["script"] {
+  return path === undefined ? undefined : { path, code };
 }
 
 function emit(run: Run, event: KernelEvent): void {

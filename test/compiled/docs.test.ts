@@ -9,6 +9,7 @@ const PAGES = [
   "docs/structured-output.md",
   "docs/models.md",
   "docs/agents.md",
+  "docs/providers.md",
   "docs/connected.md",
   "docs/sessions.md",
   "docs/jupyter.md",

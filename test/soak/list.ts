@@ -6,6 +6,7 @@ import { disk } from "./disk.ts";
 import { interrupt } from "./interrupt.ts";
 import { modelFiles } from "./model-files.ts";
 import { openai } from "./openai.ts";
+import { providers } from "./providers.ts";
 import { publishedModels } from "./published-models.ts";
 import { schemas } from "./schemas.ts";
 import { scripts } from "./scripts.ts";
@@ -17,6 +18,7 @@ import { fault } from "./storage/fault.ts";
 import { kill } from "./storage/kill.ts";
 import { processes } from "./storage/processes.ts";
 import { telemetry } from "./telemetry.ts";
+import { workflows } from "./workflows.ts";
 
 export const soaks: readonly Soak[] = [
   interrupt,
@@ -30,6 +32,7 @@ export const soaks: readonly Soak[] = [
   scripts,
   schemas,
   openai,
+  providers,
   sockets,
   clients,
   kill,
@@ -37,4 +40,5 @@ export const soaks: readonly Soak[] = [
   fault,
   telemetry,
   sessions,
+  workflows,
 ];

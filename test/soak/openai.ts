@@ -8,6 +8,7 @@ import { scenarios } from "../conformance/openai/scenarios.ts";
 import { generateBert } from "../support/bert.ts";
 import { Sandbox } from "../support/cli.ts";
 import { SPELL_MINI } from "../support/gguf-models.ts";
+import { LlamaServer } from "../support/llama-server.ts";
 import { serve } from "../support/serve.ts";
 import { check, type Soak } from "./soak.ts";
 
@@ -64,41 +65,6 @@ async function order(target: Target): Promise<string> {
   return results.map(({ index }) => index).join(" ");
 }
 
-class LlamaServer implements AsyncDisposable {
-  private constructor(
-    private readonly proc: Bun.Subprocess,
-    readonly url: string,
-  ) {}
-
-  static async start(program: string, model: string, args: readonly string[]): Promise<LlamaServer> {
-    const port = freePort();
-    const words = ["-m", model, "--port", String(port), "--api-key", TOKEN, "-t", "1", ...args];
-    const proc = Bun.spawn([program, ...words], { stdin: "ignore", stdout: "ignore", stderr: "ignore" });
-    const server = new LlamaServer(proc, `http://127.0.0.1:${port}/v1`);
-    for (let tries = 0; tries < 300; tries++) {
-      if (proc.exitCode !== null) throw new Error(`llama-server ended with ${proc.exitCode}`);
-      const ready = await fetch(`http://127.0.0.1:${port}/health`).then(
-        ({ ok }) => ok,
-        () => false,
-      );
-      if (ready) return server;
-      await Bun.sleep(100);
-    }
-    await server[Symbol.asyncDispose]();
-    throw new Error("llama-server was not ready after 30 s");
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.proc.kill("SIGKILL");
-    await this.proc.exited;
-  }
-}
-
-function freePort(): number {
-  using listener = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
-  return listener.port;
-}
-
 export const openai: Soak = {
   name: "openai",
   description: "the scenarios of OpenAI's client against llmspell serve and llama-server",
@@ -125,16 +91,20 @@ export const openai: Soak = {
     if (!full) return { scenarios: scenarios.length };
     const program = await llamaProgram("llama-server");
     if (typeof program !== "string") return { scenarios: scenarios.length, "llama-server": program.why };
-    await using chat = await LlamaServer.start(program, resolve(SPELL_MINI), [
+    await using chat = await LlamaServer.start(program, resolve(SPELL_MINI), TOKEN, [
       ...["--alias", "spell-mini", "--jinja", "-np", "8", "-c", String(8 * 1024)],
     ]);
-    await using embedding = await LlamaServer.start(program, bert, [
+    await using embedding = await LlamaServer.start(program, bert, TOKEN, [
       "--alias",
       EMBEDDING_MODEL,
       "--embeddings",
     ]);
-    await using ranks = await LlamaServer.start(program, ranker, ["--alias", RANKING_MODEL, "--rerank"]);
-    const peer = targetOf(chat.url, embedding.url, ranks.url);
+    await using ranks = await LlamaServer.start(program, ranker, TOKEN, [
+      "--alias",
+      RANKING_MODEL,
+      "--rerank",
+    ]);
+    const peer = targetOf(`${chat.origin}/v1`, `${embedding.origin}/v1`, `${ranks.origin}/v1`);
     const theirs = await failed(peer);
     const told = new Set(scenarios.flatMap(({ name, peer }) => (peer === undefined ? [] : [name])));
     const untold = [...theirs].filter(([name]) => !told.has(name));

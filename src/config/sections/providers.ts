@@ -12,6 +12,7 @@ import {
   TRUSTED,
   unset,
 } from "../fields.ts";
+import { Price } from "./models.ts";
 
 const BASE_URL = { ...TRUSTED, "x-expand": true } as const;
 const EXPANDED = { "x-expand": true } as const;
@@ -67,6 +68,7 @@ export const Provider = section(
       max_delay_ms: integer(30_000, "Longest wait, in milliseconds"),
       backoff_multiplier: number(2, "Factor from one wait to the next", { exclusiveMinimum: 0 }),
     }),
+    prices: unset.table(Price, "By model, or `*` for all others: what a million tokens cost"),
     temperature: unset.number("Sampling temperature when the script names none"),
     model_directory: unset.text(
       "llamacpp: directory of GGUF files; `models/llamacpp` of the data directory when absent",

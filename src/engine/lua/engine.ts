@@ -312,14 +312,11 @@ class ScriptThread {
         break;
       }
       case FromScript.system: {
-        const id = reader.uint32();
+        const [id, callback] = [reader.uint32(), reader.uint32()];
         const [operation, argument] = [reader.value(), reader.value()];
         this.reply(id, () => {
-          const answer = systemCall(
-            this.options.host,
-            operation as string,
-            argument,
-            this.calls.signalOf(id),
+          const answer = this.calls.within(id, callback, () =>
+            systemCall(this.options.host, operation as string, argument, this.calls.signalOf(id)),
           );
           return operation === "input" ? this.run?.clock.without(answer as Promise<unknown>) : answer;
         });

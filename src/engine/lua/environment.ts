@@ -2,6 +2,7 @@
 import { closeSync, openSync, readFileSync, realpathSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, isAbsolute, join, relative, resolve, sep } from "node:path";
+import { cpuMs } from "../../core/clock.ts";
 import { SpellError } from "../../core/errors.ts";
 import type { EnginePolicy } from "../engine.ts";
 import { type LuaExports, LuaType, REGISTRY } from "./api.ts";
@@ -26,7 +27,7 @@ const LEVELS: Record<EnginePolicy["stdlib"], readonly (readonly [name: string, o
 })();
 
 /** Calls to the kernel's side of the engine (`../host.ts`). */
-export type SystemCall = (operation: "input" | "getenv" | "spawn", argument: unknown) => unknown;
+export type SystemCall = (operation: "input" | "getenv" | "spawn" | "reading", argument: unknown) => unknown;
 
 export interface SpawnResult {
   code: number | null;
@@ -222,8 +223,7 @@ export class Environment {
         return 1;
       },
       clock: (L) => {
-        const { user, system } = process.cpuUsage();
-        lua.lua_pushnumber(L, (user + system) / 1e6);
+        lua.lua_pushnumber(L, cpuMs() / 1000);
         return 1;
       },
       exit: (L) => {

@@ -126,6 +126,11 @@ export const builderClass: ClassDecl = {
       "Adds a word that `Agent.discover_by_capability` finds",
     ),
     memory_enabled: stores("memory_enabled", Type.Boolean(), "False: every turn starts a new conversation"),
+    budget: stores(
+      "budget",
+      AnyTable,
+      "`{tokens?, cost?, calls?, time?}`: what all its turns together may spend on models, cost in USD and time in seconds; a call that may exceed it is refused",
+    ),
     context_window: stores(
       "context_window",
       Type.Integer(),

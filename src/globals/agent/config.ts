@@ -1,6 +1,7 @@
 /** From the tables of builders, `Agent.create` and `Agent.register` to an agent's configuration. */
 import type { AgentConfig } from "../../agents/service.ts";
 import { SpellError } from "../../core/errors.ts";
+import { budgetLimits, budgetTable } from "../budget.ts";
 import { answerForm } from "./answer-form.ts";
 import { approvalPolicy, approvalTable } from "./approval.ts";
 import { flag, integer, number, present, type Table, table, text, texts } from "./fields.ts";
@@ -41,6 +42,7 @@ export function agentConfig(given: Table): AgentConfig {
     contextShift: flag(given.context_shift),
     memoryEnabled: flag(given.memory_enabled),
     capabilities: texts(given.capabilities),
+    budget: budgetLimits("agent", given.budget),
   });
 }
 
@@ -89,6 +91,7 @@ export function configTable(config: AgentConfig): Table {
     context_shift: config.contextShift,
     memory_enabled: config.memoryEnabled,
     capabilities: config.capabilities,
+    budget: config.budget === undefined ? undefined : budgetTable(config.budget),
     resource_limits: present<Table>({
       max_execution_time_secs: config.maxExecutionTimeSeconds,
       max_memory_mb: config.maxMemoryMb,

@@ -246,6 +246,27 @@ export const cases: readonly ProviderCase[] = [
     },
   },
   {
+    name: "takes over a conversation with the tool calls of another vendor",
+    needs: ["tools"],
+    async run(target) {
+      target.server.script({ answer: { text: "Cold." } });
+      const call = { toolCallId: "call_9FsTOPmXu3zLGqtqqsFKvQHZ", toolName: TOOL.name };
+      const { text, error } = await streamed(target, {
+        tools: [TOOL],
+        prompt: [
+          ...HELLO.prompt,
+          { role: "assistant", content: [{ type: "tool-call", ...call, input: { place: "Oslo" } }] },
+          {
+            role: "tool",
+            content: [{ type: "tool-result", ...call, output: { type: "text", value: "-3" } }],
+          },
+        ],
+      });
+      assert.equal(error?.message, undefined);
+      assert.equal(text, "Cold.");
+    },
+  },
+  {
     name: "calls a tool in an answer of one piece",
     needs: ["tools"],
     async run({ vendor, server, open }) {
@@ -520,6 +541,18 @@ export const cases: readonly ProviderCase[] = [
       }
       const last = parts.at(-1)!;
       assert(last.type === "error" && (last.error as SpellError).message === "enough", JSON.stringify(last));
+      for (let i = 0; i < 100 && server.abandoned === before; i++) await Bun.sleep(10);
+      assert.equal(server.abandoned, before + 1);
+    },
+  },
+  {
+    name: "lets go of the connection when nobody reads on",
+    async run(target) {
+      const { server } = target;
+      server.script({ answer: { text: TEXT.repeat(20) }, gapMs: 20 });
+      const before = server.abandoned;
+      const { stream } = await (await target.open()).doStream(HELLO);
+      for await (const part of stream) if (part.type === "text-delta") break;
       for (let i = 0; i < 100 && server.abandoned === before; i++) await Bun.sleep(10);
       assert.equal(server.abandoned, before + 1);
     },

@@ -5,6 +5,7 @@ import type {
   LanguageModelV4FinishReason,
   LanguageModelV4StreamPart,
   LanguageModelV4Usage,
+  SharedV4Warning,
 } from "@ai-sdk/provider";
 import { SpellError } from "../../../core/errors.ts";
 import { brokeOff, type CalledModel, callFailure, providerError } from "../../provider-error.ts";
@@ -30,12 +31,16 @@ export class AnswerGuard {
    * The parts of a stream, ended by exactly one `finish` or by what is thrown.
    * @throws SpellError for an answer that broke off, is empty or was withheld
    */
-  async *parts(stream: ReadableStream<Part>): AsyncGenerator<Part, void, void> {
+  async *parts(
+    stream: ReadableStream<Part>,
+    onWarnings: (warnings: readonly SharedV4Warning[]) => void,
+  ): AsyncGenerator<Part, void, void> {
     let isFinished = false;
     try {
       for await (const part of stream) {
         if (part.type === "error") throw part.error;
         if (part.type === "raw") continue;
+        if (part.type === "stream-start") onWarnings(part.warnings);
         if (part.type !== "finish") {
           this.note(part);
           yield part;

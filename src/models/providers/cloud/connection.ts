@@ -1,5 +1,6 @@
 /** One cloud provider, ready to be asked: its address, key, headers and limits. */
 import type { Config, ProviderConfig } from "../../../config/schema.ts";
+import { SpellError } from "../../../core/errors.ts";
 import type { Log } from "../../../core/log.ts";
 import { trustedAuthorities } from "../../../security/network/authorities.ts";
 import { networkRules } from "../../../security/network/rules.ts";
@@ -72,7 +73,6 @@ export class Connection {
     const client = await this.vendor.load({
       baseURL: this.address.url,
       apiKey: key ?? "",
-      headers: {},
       // a vendor's client takes no other `fetch` than the global one's type
       fetch: callFetch(transport, call),
       structuredOutputs: settings.structured_outputs ?? true,
@@ -80,10 +80,18 @@ export class Connection {
     return { client, hide };
   }
 
+  /** @throws config for what cannot be sent as a key */
   private async key(): Promise<string | undefined> {
-    const { overrides, apiKey } = this.request;
-    if (overrides.apiKey !== undefined && overrides.apiKey !== "") return overrides.apiKey;
-    return this.address.takesKey ? apiKey?.reveal() : undefined;
+    const { overrides, apiKey, provider } = this.request;
+    const own = overrides.apiKey?.trim() || undefined;
+    const key = own ?? (this.address.takesKey ? (await apiKey?.reveal())?.trim() : undefined);
+    if (key === undefined || /^[\x21-\x7e]+$/.test(key)) return key;
+    const source = own === undefined ? apiKey?.source : "the script";
+    throw new SpellError(
+      "config",
+      `Cannot use the API key of provider '${provider.key}': it must be one line of ASCII characters without spaces`,
+      { data: { provider: provider.key }, hint: `Correct it; it comes from: ${source}` },
+    );
   }
 
   private keyHint(key: string | undefined): string | undefined {

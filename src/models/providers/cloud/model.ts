@@ -1,7 +1,9 @@
-import type { LanguageModelV4CallOptions } from "@ai-sdk/provider";
+import type { LanguageModelV4CallOptions, SharedV4Warning } from "@ai-sdk/provider";
 import { partStream } from "../../part-stream.ts";
+import { callFailure } from "../../provider-error.ts";
 import type { SpellModel } from "../../service.ts";
 import { AnswerGuard, usualReason } from "./answer-guard.ts";
+import { shortCallIds } from "./call-ids.ts";
 import type { Connection } from "./connection.ts";
 import { contextTokensOf } from "./known-models.ts";
 import { schemaRequest } from "./schema-request.ts";
@@ -22,6 +24,7 @@ export function cloudModel(connection: Connection): SpellModel {
     return schemaRequest(
       {
         ...options,
+        ...(vendor.wantsShortCallIds ? { prompt: shortCallIds(options.prompt) } : {}),
         ...(temperature === undefined ? {} : { temperature }),
         ...(maxOutputTokens === undefined ? {} : { maxOutputTokens }),
       },
@@ -33,6 +36,11 @@ export function cloudModel(connection: Connection): SpellModel {
 
   async function begin(given: LanguageModelV4CallOptions, isStreamed: boolean) {
     given.abortSignal?.throwIfAborted();
+    if (vendor.hasNoTools && (given.tools ?? []).length > 0 && given.toolChoice?.type !== "none")
+      throw callFailure(model, "it can call no tools", {
+        code: "invalid_argument",
+        hint: "Leave out the tools, or choose a model that was trained to call them",
+      });
     const options = prepared(given);
     const call = new CallState(isStreamed, expectedTokens(options));
     const { client, hide } = await connection.client(call);
@@ -41,6 +49,11 @@ export function cloudModel(connection: Connection): SpellModel {
       chat: client.chat(model.modelId),
       guard: new AnswerGuard(model, call, options, hide),
     };
+  }
+
+  /** What a client leaves out of a request, because the vendor has no place for it. */
+  function told(warnings: readonly SharedV4Warning[]): void {
+    if (warnings.length > 0) request.log.debug("model", "a setting is not sent", { ...model, warnings });
   }
 
   return {
@@ -53,7 +66,7 @@ export function cloudModel(connection: Connection): SpellModel {
       const { options, chat, guard } = await begin(given, true);
       try {
         const { stream } = await chat.doStream(options);
-        return { stream: partStream(guard.parts(stream)) };
+        return { stream: partStream(guard.parts(stream, told)) };
       } catch (error) {
         throw guard.failure(error);
       }

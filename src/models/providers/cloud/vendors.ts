@@ -5,7 +5,6 @@ export interface ClientSettings {
   baseURL: string;
   /** Empty where there is none. */
   apiKey: string;
-  headers: Record<string, string>;
   fetch: typeof fetch;
   structuredOutputs: boolean;
 }
@@ -23,6 +22,10 @@ export interface Vendor {
   path: string;
   /** How schemas of answers are sent; `strict`: in a mode that takes only some of them, or else not strictly. */
   schemas: "strict" | "native";
+  /** It calls none. */
+  hasNoTools?: true;
+  /** Ids of tool calls are nine letters and digits. */
+  wantsShortCallIds?: true;
   load(settings: ClientSettings): Promise<Client>;
 }
 
@@ -53,26 +56,20 @@ export const VENDORS: Readonly<Record<string, Vendor>> = {
     baseUrl: "https://api.openai.com/v1",
     path: "/v1",
     schemas: "strict",
-    async load({ baseURL, apiKey, headers, fetch }) {
-      const client = (await import("@ai-sdk/openai")).createOpenAI({ baseURL, apiKey, headers, fetch });
-      return { chat: (id) => client.chat(id), embedding: (id) => client.embedding(id) };
-    },
+    load: async (settings) => (await import("./clients/openai.ts")).openAIClient(settings),
   },
   anthropic: {
     baseUrl: "https://api.anthropic.com/v1",
     path: "/v1",
     schemas: "native",
-    async load({ baseURL, apiKey, headers, fetch }) {
-      const client = (await import("@ai-sdk/anthropic")).createAnthropic({ baseURL, apiKey, headers, fetch });
-      return { chat: (id) => client.languageModel(id) };
-    },
+    load: async (settings) => (await import("./clients/anthropic.ts")).anthropicClient(settings),
   },
   cohere: {
     baseUrl: "https://api.cohere.com/v2",
     path: "/v2",
     schemas: "native",
-    async load({ baseURL, apiKey, headers, fetch }) {
-      const client = (await import("@ai-sdk/cohere")).createCohere({ baseURL, apiKey, headers, fetch });
+    async load({ baseURL, apiKey, fetch }) {
+      const client = (await import("@ai-sdk/cohere")).createCohere({ baseURL, apiKey, fetch });
       return { chat: (id) => client.languageModel(id), embedding: (id) => client.embeddingModel(id) };
     },
   },
@@ -80,8 +77,8 @@ export const VENDORS: Readonly<Record<string, Vendor>> = {
     baseUrl: "https://api.groq.com/openai/v1",
     path: "/openai/v1",
     schemas: "strict",
-    async load({ baseURL, apiKey, headers, fetch }) {
-      const client = (await import("@ai-sdk/groq")).createGroq({ baseURL, apiKey, headers, fetch });
+    async load({ baseURL, apiKey, fetch }) {
+      const client = (await import("@ai-sdk/groq")).createGroq({ baseURL, apiKey, fetch });
       return { chat: (id) => client.languageModel(id) };
     },
   },
@@ -89,11 +86,11 @@ export const VENDORS: Readonly<Record<string, Vendor>> = {
     baseUrl: "https://api.perplexity.ai",
     path: "",
     schemas: "native",
-    async load({ baseURL, apiKey, headers, fetch }) {
+    hasNoTools: true,
+    async load({ baseURL, apiKey, fetch }) {
       const client = (await import("@ai-sdk/perplexity")).createPerplexity({
         baseURL,
         apiKey,
-        headers,
         fetch,
       });
       return { chat: (id) => client.languageModel(id), embedding: (id) => client.embeddingModel(id) };
@@ -104,8 +101,8 @@ export const VENDORS: Readonly<Record<string, Vendor>> = {
     baseUrl: "https://generativelanguage.googleapis.com/v1beta",
     path: "/v1beta",
     schemas: "native",
-    async load({ baseURL, apiKey, headers, fetch }) {
-      const client = (await import("@ai-sdk/google")).createGoogle({ baseURL, apiKey, headers, fetch });
+    async load({ baseURL, apiKey, fetch }) {
+      const client = (await import("@ai-sdk/google")).createGoogle({ baseURL, apiKey, fetch });
       return { chat: (id) => client.chat(id), embedding: (id) => client.embeddingModel(id) };
     },
   },
@@ -113,8 +110,9 @@ export const VENDORS: Readonly<Record<string, Vendor>> = {
     baseUrl: "https://api.mistral.ai/v1",
     path: "/v1",
     schemas: "native",
-    async load({ baseURL, apiKey, headers, fetch }) {
-      const client = (await import("@ai-sdk/mistral")).createMistral({ baseURL, apiKey, headers, fetch });
+    wantsShortCallIds: true,
+    async load({ baseURL, apiKey, fetch }) {
+      const client = (await import("@ai-sdk/mistral")).createMistral({ baseURL, apiKey, fetch });
       return { chat: (id) => client.chat(id), embedding: (id) => client.embeddingModel(id) };
     },
   },

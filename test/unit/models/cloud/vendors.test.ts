@@ -42,6 +42,21 @@ describe.each(VENDORS.map((vendor) => [vendor.type, vendor] as const))("%s", (_t
   );
   for (const { name, run } of fitting) test(name, async () => run((await started).target), 20_000);
 
+  if (vendor.lacks.includes("tools"))
+    test("refuses tools, which the vendor would not call", async () => {
+      const { open } = (await started).target;
+      const error = await failure(async () =>
+        (await open()).doStream({
+          prompt: [{ role: "user", content: [{ type: "text", text: "Hi" }] }],
+          tools: [{ type: "function", name: "clock", inputSchema: { type: "object" } }],
+        }),
+      );
+      expect([error.code, error.message]).toEqual([
+        "invalid_argument",
+        `Cannot call model ${vendor.type}/${vendor.modelId}: it can call no tools`,
+      ]);
+    });
+
   if (vendor.lacks.includes("embeddings"))
     test("refuses vectors where the vendor has none", async () => {
       const { models } = (await started).target;

@@ -1,0 +1,67 @@
+/** Our provider clients against services with a real model: `llmspell serve`, and llama-server in both of its formats. */
+import { resolve } from "node:path";
+import { llamaProgram } from "../../bench/peer/llama-cpp.ts";
+import { Sandbox } from "../support/cli.ts";
+import { SPELL_MINI } from "../support/gguf-models.ts";
+import { LlamaServer } from "../support/llama-server.ts";
+import { modelService, temporaryHome } from "../support/model-service.ts";
+import { type LiveTarget, liveCases } from "../support/providers/live-cases.ts";
+import { serve } from "../support/serve.ts";
+import { check, type Soak } from "./soak.ts";
+
+const TOKEN = "a-token-of-the-soak-run";
+const MODEL = "spell-mini";
+
+/** llama-server's form of Anthropic's interface has no schemas of answers. */
+const NOT_HELD = { anthropic: ["an answer keeps to a schema"] } as Record<string, readonly string[]>;
+
+/** @param types of providers that speak to the service at `origin` */
+async function judge(what: string, origin: string, types: readonly string[], rounds: number): Promise<void> {
+  using home = temporaryHome();
+  const tables = types.map(
+    (type) => `[providers.${type}]
+provider_type = "${type}"
+base_url = "${origin}"
+api_key = "${TOKEN}"
+default_model = "${MODEL}"
+max_retries = 0`,
+  );
+  const { models } = await modelService(home, tables.join("\n"));
+  for (const type of types) {
+    const target: LiveTarget = {
+      open: (overrides, modelId = MODEL) => models.resolve(`${type}/${modelId}`, overrides),
+      contextTokens: 1024,
+    };
+    const broken = new Map<string, string>();
+    for (let round = 0; round < rounds; round++)
+      for (const { name, run } of liveCases)
+        await run(target).catch((error: Error) => broken.set(name, error.message));
+    const told = NOT_HELD[type] ?? [];
+    const untold = [...broken].filter(([name]) => !told.includes(name));
+    check(untold.length === 0, `cases do not hold for ${type} and ${what}`, Object.fromEntries(untold));
+    const held = told.filter((name) => !broken.has(name));
+    check(held.length === 0, `cases are said not to hold for ${type} and ${what} and do`, held);
+  }
+}
+
+export const providers: Soak = {
+  name: "providers",
+  description: "our clients of providers against llmspell serve and llama-server",
+  async run({ full }) {
+    using box = new Sandbox();
+    const rounds = full ? 10 : 1;
+    const openai = ["openai", "custom"];
+    await using server = await serve(box, [], { env: { LLMSPELL_SERVE_TOKEN: TOKEN } });
+    await judge("llmspell serve", new URL(server.url).origin, openai, rounds);
+    // built at the first full run, which takes minutes
+    if (!full) return { cases: liveCases.length };
+    const program = await llamaProgram("llama-server");
+    if (typeof program !== "string") return { cases: liveCases.length, "llama-server": program.why };
+    await using peer = await LlamaServer.start(program, resolve(SPELL_MINI), TOKEN, [
+      ...["--alias", MODEL, "--jinja", "-np", "8", "-c", String(8 * 1024)],
+    ]);
+    const types = [...openai, "anthropic"];
+    await judge("llama-server", peer.origin, types, rounds);
+    return { cases: liveCases.length, rounds, "formats of llama-server": types.length };
+  },
+};
