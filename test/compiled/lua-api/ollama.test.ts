@@ -121,6 +121,25 @@ describe("An agent on Ollama", () => {
     }
   });
 
+  test("is recorded, and replayed where no Ollama is", async () => {
+    using box = new Sandbox();
+    const script = `
+      local agent = Agent.builder():name("a"):model("local/llama3"):tools({"calculator"}):build()
+      print(agent:execute("What is 6 times 7?").text)`;
+    const call = { name: "calculator", arguments: { operation: "evaluate", input: "6*7" } };
+    const fake = await FakeOllama.start({
+      models: MODELS,
+      answers: [{ toolCalls: [call] }, { text: ["It is 42"] }],
+    });
+    const env = { OLLAMA_HOST: `127.0.0.1:${fake.port}` };
+    box.write("s.lua", script);
+    const recorded = await box.run(["run", "--record", "r.jsonl", "s.lua"], { env });
+    await fake[Symbol.asyncDispose]();
+    const replayed = await box.run(["run", "--replay", "r.jsonl", "s.lua"], { env });
+    expect(recorded).toMatchObject({ code: 0, stdout: "It is 42\n", stderr: "" });
+    expect(replayed).toMatchObject({ code: 0, stdout: "It is 42\n", stderr: "" });
+  });
+
   test("that is not running says so with the next step", async () => {
     using box = new Sandbox();
     const { code, stdout, stderr } = await box.lua(
