@@ -197,6 +197,23 @@ describe("LocalLLM with Ollama", () => {
     expect(fake.wrong).toEqual([]);
   });
 
+  test("a server that is away is passed over in silence", async () => {
+    using box = new Sandbox();
+    box.write("o.toml", '[providers.ollama]\nbase_url = "http://127.0.0.1:9"');
+    const { stdout, stderr } = await box.lua(
+      `
+      print(#LocalLLM.list("ollama"), #LocalLLM.list())
+      local status = LocalLLM.status().ollama
+      print(status.running, status.models, status.error)
+      print(pcall(LocalLLM.pull, "tiny"))`,
+      { args: ["-c", "o.toml"] },
+    );
+    expect(stderr).toBe("");
+    expect(stdout).toStartWith(
+      "0\t1\nfalse\t0\tCannot use Ollama: Ollama is not running at http://127.0.0.1:9\nfalse\tFailed to pull model: ",
+    );
+  });
+
   test("a pull that breaks off ends with status failed and says why", async () => {
     const library = { "tiny:1b": [{ digest: `sha256:${"a".repeat(64)}`, bytes: 1000 }] };
     await using fake = await FakeOllama.start({ library });
