@@ -193,6 +193,25 @@ describe("The network rules", () => {
 });
 
 describe("A key", () => {
+  test("that is not there is not sent", async () => {
+    const seen: Record<string, unknown>[] = [];
+    const open = createServer((request, response) => {
+      seen.push(request.headers);
+      response.writeHead(418, { "content-type": "application/json" }).end('{"error":"a teapot"}');
+    }).listen(0, "127.0.0.1");
+    using home = temporaryHome();
+    const base = `http://127.0.0.1:${(open.address() as AddressInfo).port}/v1`;
+    const { models } = await modelService(
+      home,
+      `[providers.box]\nprovider_type = "custom"\nbase_url = "${base}"\ndefault_model = "m"`,
+    );
+    const model = await models.resolve("box/");
+    expect((await failure(() => model.doGenerate({ prompt: PROMPT }))).message).toContain("a teapot");
+    open.close();
+    expect(Object.keys(seen[0]!)).not.toContain("authorization");
+    expect(Object.keys(seen[0]!)).not.toContain("x-api-key");
+  });
+
   test("goes where auth_header and auth_prefix say, with the configured headers", async () => {
     server.script({ answer: { text: "ok" } });
     const settings = `auth_header = "api-key"\nheaders = { "X-Team" = "blue", "Authorization" = "Bearer ${KEY}" }`;
