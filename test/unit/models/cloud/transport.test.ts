@@ -154,9 +154,11 @@ describe("An address", () => {
     expect(address("http://api.openai.com/v1")).toMatchObject({ takesKey: false });
     expect(address("http://localhost:8080")).toEqual({
       url: "http://localhost:8080/v1",
-      isOwn: true,
+      isOwn: false,
+      isNear: true,
       takesKey: true,
     });
+    expect(address("http://[::1]:8080/v1")).toMatchObject({ isNear: true });
     expect(address("http://10.1.2.3:8000/x", "http://10.1.2.3:8000/v1")).toMatchObject({ takesKey: true });
   });
 
@@ -186,9 +188,22 @@ describe("The network rules", () => {
     ]);
   });
 
-  test("hold for what a script names", async () => {
-    const error = await fails({}, { baseUrl: "http://169.254.169.254/latest" });
-    expect(error.code).toBe("permission_denied");
+  test.each([
+    "http://169.254.169.254/latest",
+    "http://10.0.0.1/v1",
+    "http://127.0.0.1:6379",
+    "http://localhost:22",
+  ])("hold for what a script names: %s", async (baseUrl) => {
+    expect((await fails({}, { baseUrl })).code).toBe("permission_denied");
+  });
+
+  test("let a script reach a server of models on this machine, by name and number", async () => {
+    server.script({ answer: { text: "near" } });
+    const { port } = new URL(server.origin);
+    const restricted = '[tools.network]\nallowed_domains = ["example.com"]';
+    for (const host of ["127.0.0.1", "localhost"])
+      for (const rules of ["", top, restricted])
+        expect(await answers({ top: rules }, { baseUrl: `http://${host}:${port}/v1` })).toBe("near");
   });
 });
 
