@@ -12,6 +12,7 @@ const SUITES: Record<string, () => Promise<Row[]>> = {
   bridge: async () => (await import("./bridge.ts")).bridge(),
   metrics: async () => (await import("./metrics.ts")).metrics(),
   events: async () => (await import("./events.ts")).events(),
+  agents: async () => (await import("./agents.ts")).agents(),
   state: async () => (await import("./state.ts")).state(),
   lua: async () => (await import("./lua.ts")).lua(),
   hooks: async () => (await import("./hooks.ts")).hooks(),

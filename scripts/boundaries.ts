@@ -23,15 +23,20 @@ const FORBIDDEN: readonly (readonly [RegExp, RegExp, string])[] = [
   [/^src\/metrics\//, /^src\/(?!metrics\/|core\/)/, "metrics stand below the services"],
   [/^src\/tracing\//, /^src\/(?!tracing\/|metrics\/|core\/)/, "services know spans, not who watches them"],
   [
-    /^src\/(tools|models|agents|debug|events|hooks|state|sessions|metrics|tracing)\//,
+    /^src\/(tools|models|agents|debug|events|hooks|state|sessions|workflows|metrics|tracing|tape)\//,
     /^src\/(cli|engine|globals)\//,
     "services know nothing of scripts and front ends",
   ],
   [/^src\/(?!cli\/|main)/, /^src\/cli\//, "nothing below imports the command line"],
   [
     /^src\/cli\//,
-    /^src\/(tools|models|agents|engine|globals|ffi|security|storage|events|hooks|state|sessions|metrics|tracing)\//,
+    /^src\/(tools|models|agents|engine|globals|ffi|security|storage|events|hooks|state|sessions|workflows|metrics|tracing|tape)\//,
     "the command line talks to the kernel API and the configuration only",
+  ],
+  [
+    /^src\/(?!tape\/|kernel\/)/,
+    /^src\/tape\//,
+    "services know the seam (core/tape.ts), not what records and replays",
   ],
   [/^src\/globals\//, /^src\/(cli|engine\/lua|ffi)\//, "globals translate for services"],
   [/^src\/(?!kernel\/)/, /^src\/kernel\/(protocol|transport|serve)\//, "only the kernel knows wire formats"],

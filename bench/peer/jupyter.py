@@ -15,7 +15,7 @@ LOOPS = {
 }
 ENDLESS = {"ours": "while true do end", "peer": "while True: pass"}
 PRINTED = "".join(f"{i}\n" for i in range(1, PRINTS + 1))
-EXECUTIONS = 100
+EXECUTIONS = 300
 WAIT = 60
 
 

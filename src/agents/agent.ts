@@ -1,9 +1,14 @@
+import type { LanguageModelV4Message } from "@ai-sdk/provider";
+import { randomId, steadyMs } from "../core/clock.ts";
 import { messageOf, SpellError } from "../core/errors.ts";
 import { type RecorderSource, recorded } from "../core/recording.ts";
 import { span } from "../core/span.ts";
 import { currentTasks, runAsTask, type Task, TaskLock } from "../core/task.ts";
 import type { RunContext } from "../kernel/services.ts";
+import { Payer, payFor } from "../models/calls/payer.ts";
 import { AgentAlerts, type HealthReport } from "./alerts.ts";
+import { COMPACT_PROMPT, type Compacted, type CompactOptions, KEPT_TURNS } from "./compaction.ts";
+import type { TurnMessages } from "./conversation.ts";
 import { abortError, withDeadline } from "./deadline.ts";
 import { type ActiveHooks, AgentHooks } from "./hooks.ts";
 import { Lifecycle } from "./lifecycle.ts";
@@ -44,13 +49,14 @@ export class ManagedAgent implements Agent {
   readonly metrics: AgentMetrics;
   readonly alerts: AgentAlerts;
   readonly hooks: AgentHooks;
+  readonly payer: Payer;
   private readonly behaviour: Behaviour;
   private readonly recorder: RecorderSource | undefined;
   private readonly lock: TaskLock;
   private readonly ended = new AbortController();
 
   constructor(parts: AgentParts) {
-    this.id = parts.id ?? crypto.randomUUID();
+    this.id = parts.id ?? randomId();
     this.kind = parts.kind;
     this.config = parts.config;
     this.name = parts.config.name;
@@ -60,6 +66,7 @@ export class ManagedAgent implements Agent {
     this.model = parts.model;
     this.toolNames = parts.toolNames ?? [];
     this.members = parts.members ?? [];
+    this.payer = new Payer("agent", this.name, parts.config.budget);
     this.lock = new TaskLock(`agent "${this.name}"`);
     this.lifecycle = new Lifecycle(this.name);
     this.metrics = new AgentMetrics(() => this.behaviour.heldBytes);
@@ -85,6 +92,34 @@ export class ManagedAgent implements Agent {
 
   restore(conversations: SavedConversations): void {
     this.behaviour.memory?.restore(conversations);
+  }
+
+  async compact(options: CompactOptions, run: RunContext): Promise<Compacted> {
+    const count = (turns: readonly TurnMessages[]) =>
+      turns.reduce((sum, messages) => sum + messages.length, 0);
+    const { keepTurns = KEPT_TURNS, prompt = COMPACT_PROMPT, maxTokens } = options;
+    const { turns: before = [], replaced = [] } = this.conversations()[""] ?? {};
+    const messagesBefore = count(before);
+    const compactedTurns = before.length - keepTurns;
+    if (compactedTurns <= (replaced.length > 0 ? 1 : 0))
+      // a summary alone is short already
+      return { summary: undefined, compactedTurns: 0, messagesBefore, messagesAfter: messagesBefore };
+    const input = {
+      text: prompt,
+      compaction: { keepTurns },
+      ...(maxTokens === undefined ? {} : { maxTokens }),
+    };
+    const { text: summary } = await this.execute(input, run);
+    const messagesAfter = count(this.conversations()[""]?.turns ?? []);
+    return { summary, compactedTurns, messagesBefore, messagesAfter };
+  }
+
+  expand(): boolean {
+    return this.behaviour.memory?.expand("") ?? false;
+  }
+
+  history(): LanguageModelV4Message[] {
+    return this.behaviour.memory?.original("") ?? [];
   }
 
   terminate(): void {
@@ -143,6 +178,7 @@ export class ManagedAgent implements Agent {
   private async locked(task: Task, input: AgentInput, run: RunContext, emit: Emit): Promise<AgentOutput> {
     this.checkDepth();
     turns.add(task);
+    payFor(task, this.payer);
     const waiting = AbortSignal.any([run.signal, this.ended.signal]);
     const release = await this.lock.acquire(task, run.blockedTasks(), waiting).catch((error: unknown) => {
       throw waiting.aborted ? abortError(waiting) : error;
@@ -165,7 +201,7 @@ export class ManagedAgent implements Agent {
   private async turn(input: AgentInput, run: RunContext, emit: Emit): Promise<AgentOutput> {
     const endTurn = this.lifecycle.beginTurn();
     const measured = this.metrics.beginTurn();
-    const startMs = performance.now();
+    const startMs = steadyMs();
     const seconds = this.config.maxExecutionTimeSeconds;
     const expired = () =>
       new SpellError(
@@ -189,7 +225,7 @@ export class ManagedAgent implements Agent {
           ),
         );
       const result = await this.hooks.turn(input.text, ending, run.id, attempt);
-      const output = { ...result, durationMs: performance.now() - startMs };
+      const output = { ...result, durationMs: steadyMs() - startMs };
       measured(output);
       endTurn();
       return output;

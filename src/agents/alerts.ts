@@ -1,3 +1,4 @@
+import { nowMs } from "../core/clock.ts";
 import { SpellError } from "../core/errors.ts";
 import { didYouMean } from "../core/nearest.ts";
 
@@ -63,7 +64,7 @@ export class AgentAlerts {
   constructor(
     private readonly metrics: () => Record<string, number>,
     private readonly health: () => HealthReport,
-    private readonly now: () => number = Date.now,
+    private readonly now: () => number = nowMs,
   ) {}
 
   /** Adds a rule or replaces the one of that name. */

@@ -1,4 +1,5 @@
 import { Type } from "typebox";
+import { SpellError } from "../core/errors.ts";
 import type { RunContext } from "../kernel/services.ts";
 import { defineTool, type ToolDefinition } from "../tools/tool.ts";
 import { currentRun, runWithSignal } from "./run-scope.ts";
@@ -12,7 +13,7 @@ const Parameters = Type.Object({
 });
 
 /** A tool that runs one turn of an agent and answers with its text. */
-export function agentTool(agent: Agent, options: WrapOptions, run: RunContext): ToolDefinition {
+export function agentTool(agent: Agent, options: WrapOptions, run?: RunContext): ToolDefinition {
   return defineTool({
     name: options.toolName ?? `${agent.name}_tool`,
     aliases: [],
@@ -29,9 +30,18 @@ export function agentTool(agent: Agent, options: WrapOptions, run: RunContext): 
     timeoutMs: (agent.config.maxExecutionTimeSeconds ?? 300) * 1000,
     async execute(params, ctx) {
       const { text, parameters } = params;
+      const caller = currentRun() ?? run;
+      if (caller === undefined)
+        throw new SpellError(
+          "invalid_argument",
+          `Cannot ask agent "${agent.name}": only an agent's model may, in its turn`,
+          {
+            hint: "Agent.wrap_as_tool makes a tool for everybody",
+          },
+        );
       const output = await agent.execute(
         parameters === undefined ? { text } : { text, parameters },
-        runWithSignal(currentRun() ?? run, ctx.signal),
+        runWithSignal(caller, ctx.signal),
       );
       return {
         operation: "execute",

@@ -1,17 +1,19 @@
 /** Agents made of agents. */
 import { SpellError } from "../core/errors.ts";
+import { isBudgetRefusal } from "../models/calls/budget.ts";
 import { abortError, withDeadline } from "./deadline.ts";
 import { runWithSignal } from "./run-scope.ts";
-import type { Agent, AgentInput, AgentOutput, AgentUsage } from "./service.ts";
+import { type Agent, type AgentInput, type AgentOutput, addUsage, noUsage } from "./service.ts";
 import type { Behaviour, Turn } from "./turn.ts";
 
 /**
  * - `sequential`: each member gets the text of the one before; the last one's is the answer.
  * - `parallel`: every member gets the input; the answer holds all texts under the members' names.
  * - `vote`: every member gets the input; the text most of them gave is the answer (case and outer space aside).
+ * - `delegate`: the first member answers, and may ask the others as tools.
  * - `custom`: the input's parameter `agent` names the member; without it the first one answers.
  */
-const STRATEGIES = ["sequential", "parallel", "vote", "custom"] as const;
+const STRATEGIES = ["sequential", "parallel", "vote", "delegate", "custom"] as const;
 
 export interface CompositeRouting {
   strategy: (typeof STRATEGIES)[number];
@@ -32,6 +34,8 @@ export class CompositeBehaviour implements Behaviour {
     private readonly members: readonly Agent[],
     private readonly routing: CompositeRouting,
     private readonly fallback: Agent | undefined,
+    /** For `delegate`: the tools that ask the other members. */
+    private readonly tools: readonly string[] = [],
   ) {}
 
   async run(turn: Turn): Promise<Output> {
@@ -71,6 +75,8 @@ export class CompositeBehaviour implements Behaviour {
         return this.parallel(input, turn);
       case "vote":
         return this.vote(input, turn);
+      case "delegate":
+        return this.delegated(input, turn);
       case "custom":
         return this.chosen(input, turn);
     }
@@ -87,15 +93,17 @@ export class CompositeBehaviour implements Behaviour {
     return combine(outputs, text, outputs.at(-1)!.finishReason, "sequential");
   }
 
-  /** The first failure ends the others. */
+  /** The first failure ends the others; where a budget is used up, those that have been paid for may end. */
   private async parallel(input: AgentInput, turn: Turn): Promise<Output> {
     const failed = new AbortController();
     const together = { ...turn, signal: AbortSignal.any([turn.signal, failed.signal]) };
+    const running = this.members.map((member) => runMember(member, input, together));
     try {
-      const outputs = await Promise.all(this.members.map((member) => runMember(member, input, together)));
+      const outputs = await Promise.all(running);
       const text = outputs.map((output) => `${output.agent}: ${output.text}`).join("\n\n");
       return combine(outputs, text, "stop", "parallel");
     } catch (error) {
+      if (isBudgetRefusal(error)) await Promise.allSettled(running);
       failed.abort(
         new SpellError("interrupted", `Another member of agent "${this.name}" failed`, { cause: error }),
       );
@@ -132,6 +140,16 @@ export class CompositeBehaviour implements Behaviour {
     return combine(outputs, winner.text, "stop", "vote");
   }
 
+  private async delegated(input: AgentInput, turn: Turn): Promise<Output> {
+    const output = await runMember(this.members[0]!, { ...input, tools: this.tools }, turn);
+    const asked = output.toolCalls.flatMap(({ toolName, success, output: text }) => {
+      const member = this.members[this.tools.indexOf(toolName) + 1];
+      return success && this.tools.includes(toolName) ? [[member!.name, text] as const] : [];
+    });
+    const combined = combine([output], output.text, output.finishReason, "delegate");
+    return { ...combined, members: { ...combined.members, ...Object.fromEntries(asked) } };
+  }
+
   private async chosen(input: AgentInput, turn: Turn): Promise<Output> {
     const { agent: wanted, ...parameters } = input.parameters ?? {};
     const member = wanted === undefined ? this.members[0]! : this.members.find((m) => m.name === wanted);
@@ -162,18 +180,11 @@ function combine(
   finishReason: string,
   strategy: string,
 ): Output {
-  const sum = (key: keyof AgentUsage) =>
-    outputs.reduce((total, output) => total + (output.usage[key] ?? 0), 0);
   return {
     text,
     finishReason,
     toolCalls: outputs.flatMap((output) => output.toolCalls),
-    usage: {
-      promptTokens: sum("promptTokens"),
-      completionTokens: sum("completionTokens"),
-      totalTokens: sum("totalTokens"),
-      ...(sum("cachedTokens") === 0 ? {} : { cachedTokens: sum("cachedTokens") }),
-    },
+    usage: outputs.reduce((sum, output) => addUsage(sum, output.usage), noUsage()),
     model: strategy,
     provider: "composite",
     members: Object.fromEntries(outputs.map((output) => [output.agent, output.text])),

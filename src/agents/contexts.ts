@@ -1,3 +1,4 @@
+import { randomId } from "../core/clock.ts";
 import { SpellError } from "../core/errors.ts";
 import type { Scope } from "./shared-memory.ts";
 
@@ -86,7 +87,7 @@ export class ExecutionContexts {
   }
 
   private add(parent: Context | undefined, inheritance: Inheritance, options: ContextOptions): string {
-    const id = `ctx_${crypto.randomUUID()}`;
+    const id = `ctx_${randomId()}`;
     this.contexts.set(id, {
       id,
       parent,

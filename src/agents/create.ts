@@ -1,4 +1,5 @@
 /** The agents of this process, by name. */
+import { randomId } from "../core/clock.ts";
 import { SpellError } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
 import { didYouMean } from "../core/nearest.ts";
@@ -8,6 +9,7 @@ import type { ModelOverrides, ModelService } from "../models/service.ts";
 import type { ToolDefinition, ToolService } from "../tools/service.ts";
 import { ManagedAgent } from "./agent.ts";
 import { checkForm } from "./answer-form.ts";
+import { checkPolicy } from "./approval.ts";
 import { agentTool } from "./as-tool.ts";
 import { CompositeBehaviour, type CompositeRouting } from "./composite.ts";
 import { ExecutionContexts } from "./contexts.ts";
@@ -79,6 +81,7 @@ class AgentRegistry implements AgentService {
     const seconds = all.reduce((sum, agent) => sum + (agent.config.maxExecutionTimeSeconds ?? 0), 0);
     this.reserved.add(config.name);
     try {
+      const tools = routing.strategy === "delegate" ? await this.delegates(config.name, members) : [];
       return await this.initialised(
         config.name,
         (id) =>
@@ -86,13 +89,34 @@ class AgentRegistry implements AgentService {
             ...this.common(id),
             kind: "composite",
             config: { ...config, type: "composite", maxExecutionTimeSeconds: seconds },
-            behaviour: new CompositeBehaviour(name, members, routing, fallback),
+            behaviour: new CompositeBehaviour(name, members, routing, fallback, tools),
             members,
           }),
       );
+    } catch (error) {
+      await this.unregister(config.name);
+      throw error;
     } finally {
       this.reserved.delete(config.name);
     }
+  }
+
+  /** Tools with which the first member asks the others. @throws SpellError invalid_argument where it has no model */
+  private async delegates(composite: string, [first, ...others]: readonly Agent[]): Promise<string[]> {
+    if (first!.kind !== "llm")
+      throw new SpellError(
+        "invalid_argument",
+        `Cannot build composite agent "${composite}": the first member of "delegate" needs a model: ${first!.name}`,
+      );
+    const service = await this.dependencies.tools();
+    const made: string[] = [];
+    this.wrapped.set(composite, made);
+    for (const member of others) {
+      const definition = agentTool(member, { toolName: toolName(`${composite}_ask_${member.name}`) });
+      service.register(definition);
+      made.push(definition.name);
+    }
+    return made;
   }
 
   get(name: string): Agent | undefined {
@@ -109,14 +133,18 @@ class AgentRegistry implements AgentService {
     if (agent.lifecycle.state !== "Terminated")
       await agent.hooks.shutdown("destroyed", () => agent.terminate());
     this.agents.delete(name);
-    const tools = this.wrapped.get(name) ?? [];
-    this.wrapped.delete(name);
-    if (tools.length > 0) {
-      const service = await this.dependencies.tools();
-      for (const tool of tools) service.unregister(tool);
-    }
+    await this.unregister(name);
     this.dependencies.log.debug("agent", "Agent destroyed", { agent: name });
     return true;
+  }
+
+  /** Ends the tools that were made from an agent. */
+  private async unregister(name: string): Promise<void> {
+    const tools = this.wrapped.get(name) ?? [];
+    this.wrapped.delete(name);
+    if (tools.length === 0) return;
+    const service = await this.dependencies.tools();
+    for (const tool of tools) service.unregister(tool);
   }
 
   async dispose(): Promise<void> {
@@ -139,7 +167,7 @@ class AgentRegistry implements AgentService {
     name: string,
     make: (id: string) => ManagedAgent | Promise<ManagedAgent>,
   ): Promise<Agent> {
-    const id = crypto.randomUUID();
+    const id = randomId();
     const hooks = new AgentHooks(this.common(id).hooks, { id, name, model: undefined });
     return hooks.init(async () => this.add(await make(id)));
   }
@@ -168,6 +196,7 @@ class AgentRegistry implements AgentService {
     };
     const tools = await this.dependencies.tools();
     const allowed = allowedTools(config, tools);
+    checkPolicy(config.approval, config.name, tools);
     const model = await (await this.dependencies.models()).resolve(config.model, overrides);
     checkForm(config.form, model);
     return new ManagedAgent({
@@ -205,6 +234,9 @@ class AgentRegistry implements AgentService {
     return new SpellError("not_found", message, hint === undefined ? {} : { hint });
   }
 }
+
+/** What all providers take for a tool's name. */
+const toolName = (text: string): string => text.replace(/[^A-Za-z0-9_-]/g, "_").slice(-64);
 
 /** The definitions behind an agent's tool names. @throws SpellError not_found with the nearest names */
 function allowedTools(config: ResolvedConfig, tools: ToolService): Map<string, ToolDefinition> {

@@ -1,3 +1,4 @@
+import { nowMs } from "../core/clock.ts";
 import { SpellError } from "../core/errors.ts";
 
 /** The states of an agent and where each may go next. */
@@ -48,7 +49,7 @@ export class Lifecycle {
 
   constructor(
     private readonly agentName: string,
-    private readonly now: () => number = Date.now,
+    private readonly now: () => number = nowMs,
   ) {
     this.createdMs = this.enteredMs = now();
   }

@@ -9,12 +9,16 @@ import { stringifyJson } from "../core/json.ts";
 import type { RecorderSource } from "../core/recording.ts";
 import type { SpellModel } from "../models/service.ts";
 import type { ToolDefinition, ToolService } from "../tools/service.ts";
+import { Approvals } from "./approval.ts";
+import { summaryTurn } from "./compaction.ts";
 import { Conversation } from "./conversation.ts";
 import { runLoop } from "./loop.ts";
 import type { SavedConversations } from "./saved-state.ts";
 import type { AgentConfig, AgentInput } from "./service.ts";
 import type { ResolvedConfig } from "./settings.ts";
 import type { Behaviour, Turn } from "./turn.ts";
+
+const NO_TOOLS: ReadonlyMap<string, ToolDefinition> = new Map();
 
 export class LlmBehaviour implements Behaviour {
   /** By conversation id; "" is the agent's own. */
@@ -25,12 +29,11 @@ export class LlmBehaviour implements Behaviour {
       Object.fromEntries([...this.conversations].map(([id, conversation]) => [id, conversation.saved()])),
     restore: (saved: SavedConversations): void => {
       this.conversations.clear();
-      for (const [id, turns] of Object.entries(saved)) {
-        const conversation = new Conversation(this.config.maxConversationLength);
-        for (const messages of turns) conversation.add(messages);
-        this.conversations.set(id, conversation);
-      }
+      for (const [id, conversation] of Object.entries(saved))
+        this.conversations.set(id, Conversation.restored(conversation, this.config.maxConversationLength));
     },
+    original: (id: string) => this.conversations.get(id)?.original() ?? [],
+    expand: (id: string) => this.conversations.get(id)?.expand() ?? false,
   };
 
   constructor(
@@ -50,22 +53,25 @@ export class LlmBehaviour implements Behaviour {
   async run(turn: Turn) {
     const { config, model } = this;
     const conversation = this.conversationOf(turn.input);
+    const { compaction } = turn.input;
+    const older = compaction === undefined ? undefined : conversation.length - compaction.keepTurns;
     const user: LanguageModelV4Message = { role: "user", content: userContent(turn.input) };
     const system = systemPrompt(config, model, turn.input);
     const result = await runLoop({
       model,
       prompt: [
         ...(system === "" ? [] : [{ role: "system" as const, content: system }]),
-        ...conversation.messages(),
+        ...conversation.messages(older),
         user,
       ],
       settings: callSettings(config, turn.input),
       tools: this.tools,
-      allowed: this.allowed,
+      allowed: older === undefined ? this.allowedIn(turn.input) : NO_TOOLS,
       maxToolCalls: config.maxToolCalls,
+      approvals: new Approvals(config.name, config.approval, this.tools, turn.run),
       contextWindow: config.contextWindow,
       contextShift: config.contextShift,
-      form: turn.input.form ?? config.form,
+      form: older === undefined ? (turn.input.form ?? config.form) : undefined,
       maxSchemaRetries: config.maxSchemaRetries,
       signal: turn.signal,
       correlationId: turn.run.id,
@@ -77,8 +83,15 @@ export class LlmBehaviour implements Behaviour {
         turn.run.emit({ type: "progress", label: `Loading ${model.modelId}`, done: share, total: 1 }),
     });
     const { messages, answeredBy, ...output } = result;
-    if (config.memoryEnabled) this.remember(conversation, turn.input, [user, ...messages]);
+    if (older !== undefined) conversation.compact(older, summaryTurn(turn.input.text, result, config.name));
+    else if (config.memoryEnabled) this.remember(conversation, turn.input, [user, ...messages]);
     return { ...output, model: model.modelId, provider: model.provider, ...answeredBy };
+  }
+
+  private allowedIn({ tools = [] }: AgentInput): ReadonlyMap<string, ToolDefinition> {
+    if (tools.length === 0) return this.allowed;
+    const further = tools.flatMap((name) => this.tools.find(name) ?? []);
+    return new Map([...this.allowed, ...further.map((tool) => [tool.name, tool] as const)]);
   }
 
   private conversationOf(input: AgentInput): Conversation {

@@ -13,11 +13,14 @@ export function checkShift(contextShift: boolean | undefined, model: SpellModel)
   );
 }
 
-/** The call's provider options with the agent's own. */
+/** The call's provider options with the agent's own: each backend takes what it knows. */
 export function localOptions(
   { providerOptions }: LanguageModelV4CallOptions,
-  contextShift: boolean | undefined,
+  { contextShift, contextWindow }: { contextShift: boolean | undefined; contextWindow: number | undefined },
 ): NonNullable<LanguageModelV4CallOptions["providerOptions"]> {
-  if (contextShift === undefined) return providerOptions ?? {};
-  return { ...providerOptions, llamacpp: { ...providerOptions?.llamacpp, contextShift } };
+  return {
+    ...providerOptions,
+    ...(contextShift === undefined ? {} : { llamacpp: { ...providerOptions?.llamacpp, contextShift } }),
+    ...(contextWindow === undefined ? {} : { ollama: { ...providerOptions?.ollama, numCtx: contextWindow } }),
+  };
 }

@@ -12,10 +12,11 @@ import {
   readAnswer,
   refuseAnswer,
 } from "./answer-form.ts";
+import type { Approvals } from "./approval.ts";
 import type { AgentHooks } from "./hooks.ts";
 import { checkShift, localOptions } from "./local-options.ts";
 import { assistantMessage, callModel, loadModel, type ModelAnswer } from "./model-call.ts";
-import type { AgentEvent, AgentToolCall, AgentUsage } from "./service.ts";
+import { type AgentEvent, type AgentToolCall, type AgentUsage, addUsage, noUsage } from "./service.ts";
 import { ensureFits } from "./tokens.ts";
 import { modelTool, parseArguments, runToolRound } from "./tool-round.ts";
 
@@ -30,6 +31,7 @@ export interface LoopRequest {
   tools: ToolService;
   allowed: ReadonlyMap<string, ToolDefinition>;
   maxToolCalls: number;
+  approvals: Approvals;
   contextWindow: number | undefined;
   /** Undefined: as the model is set. */
   contextShift: boolean | undefined;
@@ -78,7 +80,7 @@ export async function runLoop(request: LoopRequest): Promise<LoopResult> {
   checkShift(request.contextShift, model);
   const messages: LanguageModelV4Message[] = [];
   const toolCalls: AgentToolCall[] = [];
-  const usage: AgentUsage = { promptTokens: 0, completionTokens: 0, totalTokens: 0 };
+  const usage = noUsage();
   /** Outputs by tool and arguments. */
   const known = new Map<string, string>();
   let rounds = 0;
@@ -155,7 +157,7 @@ async function ask(
     options.tools = [...request.allowed.values()].map(modelTool);
     options.toolChoice = { type: isFinal || isHeld ? "none" : "auto" };
   }
-  options.providerOptions = localOptions(options, request.contextShift);
+  options.providerOptions = localOptions(options, request);
   await loadModel(model, request.signal, request.onLoading);
   const isShifted = request.contextShift ?? model.contextShift ?? false;
   await ensureFits(model, { ...options, abortSignal: request.signal }, request.contextWindow, isShifted);
@@ -196,16 +198,6 @@ async function ask(
 function isDraft({ form, model, maxSchemaRetries }: LoopRequest, isHeld: boolean): boolean {
   if (form === undefined) return false;
   return !isHeld || ("schema" in form && model.holdsToGrammar !== true && maxSchemaRetries > 0);
-}
-
-function addUsage(
-  sum: AgentUsage,
-  { promptTokens, completionTokens, totalTokens, cachedTokens }: AgentUsage,
-) {
-  sum.promptTokens += promptTokens;
-  sum.completionTokens += completionTokens;
-  sum.totalTokens += totalTokens;
-  if (cachedTokens !== undefined) sum.cachedTokens = (sum.cachedTokens ?? 0) + cachedTokens;
 }
 
 const recordedAnswer = ({ text, toolCalls, finishReason, usage }: ModelAnswer) => ({

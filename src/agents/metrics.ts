@@ -1,3 +1,4 @@
+import { cpuMs, steadyMs } from "../core/clock.ts";
 import type { AgentOutput } from "./service.ts";
 
 /** What is measured of one agent. */
@@ -15,7 +16,7 @@ export class AgentMetrics {
   constructor(
     /** Bytes held for the agent: its conversations. */
     private readonly heldBytes: () => number,
-    private readonly now: () => number = () => performance.now(),
+    private readonly now: () => number = steadyMs,
   ) {}
 
   get memoryBytes(): number {
@@ -43,12 +44,11 @@ export class AgentMetrics {
     this.total++;
     this.active++;
     const startMs = this.now();
-    const cpu = process.cpuUsage();
+    const startCpuMs = cpuMs();
     return (output) => {
-      const used = process.cpuUsage(cpu);
       this.active--;
       this.busyMs += this.now() - startMs;
-      this.cpuMs += (used.user + used.system) / 1000;
+      this.cpuMs += cpuMs() - startCpuMs;
       if (output === undefined) {
         this.failed++;
         return;

@@ -8,6 +8,7 @@ import type {
   LanguageModelV4ToolCall,
   SharedV4ProviderMetadata,
 } from "@ai-sdk/provider";
+import { callFacts, tokensOf } from "../models/calls/accounting.ts";
 import { observeChat } from "../models/observe.ts";
 import { brokeOff, callFailure, providerError } from "../models/provider-error.ts";
 import type { SpellModel } from "../models/service.ts";
@@ -50,6 +51,7 @@ export function callModel(
       finishReason: toolCalls.length > 0 ? "tool_calls" : finishReason,
       inputTokens: usage.promptTokens,
       outputTokens: usage.completionTokens,
+      costUsd: usage.costUsd,
       answer: () => answer,
     });
     return answer;
@@ -157,9 +159,8 @@ class AnswerBuilder {
     if (unified === "error")
       throw callFailure(this.model, `it ended with an error: ${raw ?? "no reason given"}`);
     const parts = this.parts.filter((part) => part.text !== "" || part.providerOptions !== undefined);
-    const promptTokens = this.end.usage.inputTokens.total ?? 0;
-    const completionTokens = this.end.usage.outputTokens.total ?? 0;
-    const cachedTokens = this.end.usage.inputTokens.cacheRead ?? 0;
+    const { promptTokens, completionTokens, cachedTokens } = tokensOf(this.end.usage);
+    const { retries = 0, cached = false, costUsd } = callFacts(this.end.providerMetadata);
     const answeredBy = answererOf(this.end.providerMetadata);
     return {
       text: parts.reduce((text, part) => (part.type === "text" ? text + part.text : text), ""),
@@ -171,6 +172,10 @@ class AnswerBuilder {
         completionTokens,
         totalTokens: promptTokens + completionTokens,
         ...(cachedTokens === 0 ? {} : { cachedTokens }),
+        calls: 1,
+        ...(cached ? { cachedCalls: 1 } : {}),
+        ...(retries === 0 ? {} : { retries }),
+        ...(costUsd === undefined ? {} : { costUsd }),
       },
       ...(answeredBy === undefined ? {} : { answeredBy }),
     };

@@ -15,8 +15,11 @@ export function runWithSignal(run: RunContext, signal: AbortSignal): RunContext 
     id: run.id,
     scriptName: run.scriptName,
     args: run.args,
+    script: run.script,
+    resume: run.resume,
     signal,
     emit: (event) => run.emit(event),
+    ask: (question) => run.ask?.(question),
     vm: run.vm,
     blockedTasks: () => run.blockedTasks(),
   };

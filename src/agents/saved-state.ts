@@ -1,11 +1,12 @@
 /** What of an agent is kept beyond the process: spec/kernel.md section 13.5. */
+import { nowText } from "../core/clock.ts";
 import { isPlainObject } from "../core/values.ts";
 import type { StateCallOptions, StateService } from "../state/service.ts";
-import type { TurnMessages } from "./conversation.ts";
+import { messageText, type SavedConversation, type TurnMessages } from "./conversation.ts";
 import type { Agent } from "./service.ts";
 
-/** Turns by conversation id; "" is the agent's own. */
-export type SavedConversations = Record<string, TurnMessages[]>;
+/** By conversation id; "" is the agent's own. */
+export type SavedConversations = Record<string, SavedConversation>;
 
 /** The scope of saved agents; the key is the agent's name, which stays when its id does not. */
 export const SAVED_AGENTS = "agent_state";
@@ -26,14 +27,14 @@ export async function loadAgent(state: StateService, agent: Agent): Promise<bool
 
 function savedState(agent: Agent, before: unknown): Record<string, unknown> {
   const conversations = agent.conversations();
-  const now = new Date().toISOString();
+  const now = nowText();
   const { total, failed, toolInvocations } = agent.metrics;
   const { modelId, provider } = agent.model ?? {};
   return {
     agent_id: agent.id,
     agent_type: agent.kind,
     state: {
-      conversation_history: (conversations[""] ?? []).flat().map(historyEntry),
+      conversation_history: (conversations[""]?.turns ?? []).flat().map(historyEntry),
       context_variables: {},
       tool_usage_stats: { total_invocations: toolInvocations },
       execution_state: executionState(agent),
@@ -61,12 +62,23 @@ function savedConversations(document: unknown): SavedConversations | undefined {
   if (!isPlainObject(document) || !isPlainObject(document.state)) return undefined;
   const { custom_data } = document.state;
   if (!isPlainObject(custom_data) || !isPlainObject(custom_data.conversations)) return undefined;
-  const { conversations } = custom_data;
-  const whole = Object.values(conversations).every(
-    (turns) => Array.isArray(turns) && turns.every(Array.isArray),
-  );
-  return whole ? (conversations as SavedConversations) : undefined;
+  const conversations = Object.entries(custom_data.conversations).map(([id, saved]) => [
+    id,
+    readSaved(saved),
+  ]);
+  return conversations.every(([, saved]) => saved !== undefined)
+    ? (Object.fromEntries(conversations) as SavedConversations)
+    : undefined;
 }
+
+/** Documents of versions without summaries hold the turns alone. */
+function readSaved(saved: unknown): SavedConversation | undefined {
+  const { turns, replaced = [] } = isPlainObject(saved) ? saved : { turns: saved };
+  return isTurns(turns) && isTurns(replaced) ? { turns, replaced } : undefined;
+}
+
+const isTurns = (value: unknown): value is TurnMessages[] =>
+  Array.isArray(value) && value.every(Array.isArray);
 
 function executionState({ lifecycle }: Agent): string {
   switch (lifecycle.state) {
@@ -83,11 +95,7 @@ function executionState({ lifecycle }: Agent): string {
   }
 }
 
-/** The texts of a message; what else it holds is in the conversations. */
-function historyEntry({ role, content }: TurnMessages[number]): Record<string, unknown> {
-  const texts =
-    typeof content === "string"
-      ? [content]
-      : content.flatMap((part) => (part.type === "text" || part.type === "reasoning" ? [part.text] : []));
-  return { role: role.charAt(0).toUpperCase() + role.slice(1), content: texts.join(""), metadata: {} };
+function historyEntry(message: TurnMessages[number]): Record<string, unknown> {
+  const { role } = message;
+  return { role: role.charAt(0).toUpperCase() + role.slice(1), content: messageText(message), metadata: {} };
 }

@@ -1,7 +1,12 @@
 /** Agents: what globals and the kernel know of them. */
+import type { LanguageModelV4Message } from "@ai-sdk/provider";
 import type { RunContext } from "../kernel/services.ts";
+import type { BudgetLimits } from "../models/calls/budget.ts";
+import type { Payer } from "../models/calls/payer.ts";
 import type { AgentAlerts, HealthReport } from "./alerts.ts";
 import type { AnswerForm } from "./answer-form.ts";
+import type { ApprovalPolicy } from "./approval.ts";
+import type { Compacted, CompactOptions } from "./compaction.ts";
 import type { CompositeRouting } from "./composite.ts";
 import type { ExecutionContexts } from "./contexts.ts";
 import type { AgentHooks } from "./hooks.ts";
@@ -31,6 +36,8 @@ export interface AgentConfig {
   baseUrl?: string;
   apiKey?: string;
   allowedTools?: string[];
+  /** Which of these calls run at once. Undefined: all. */
+  approval?: ApprovalPolicy;
   /** For one turn, tool calls included. Default 300. */
   maxExecutionTimeSeconds?: number;
   /** For the stored conversation. Default 512. */
@@ -51,6 +58,8 @@ export interface AgentConfig {
   contextShift?: boolean;
   /** False: every turn starts a new conversation. */
   memoryEnabled?: boolean;
+  /** What all its turns together may spend on models. */
+  budget?: BudgetLimits;
   capabilities?: string[];
 }
 
@@ -69,6 +78,10 @@ export interface AgentInput {
   maxTokens?: number;
   /** What this answer has to be; instead of the agent's own form. */
   form?: AnswerForm;
+  /** Further tools that the model may call in this turn, by main name. */
+  tools?: readonly string[];
+  /** The answer sums up all turns but the last few, and takes their place. */
+  compaction?: { keepTurns: number };
   /** From an execution context: its visible data goes to the model, its id separates conversations. */
   context?: { conversationId?: string; data: Record<string, unknown> };
 }
@@ -88,8 +101,25 @@ export interface AgentUsage {
   promptTokens: number;
   completionTokens: number;
   totalTokens: number;
-  /** Those of the prompt that the provider had read before; absent where it tells of none. */
+  /** Of the prompt tokens: those the provider had in its cache. */
   cachedTokens?: number;
+  /** Calls of models. */
+  calls?: number;
+  /** Those of them that were answered from llmspell's own cache. */
+  cachedCalls?: number;
+  /** Requests that were repeated, because the provider could not serve them. */
+  retries?: number;
+  /** What the calls cost, in USD; absent where nothing is known to be paid. */
+  costUsd?: number;
+}
+
+export const noUsage = (): AgentUsage => ({ promptTokens: 0, completionTokens: 0, totalTokens: 0 });
+
+/** Adds `more` to `sum`; what neither tells stays absent. */
+export function addUsage(sum: AgentUsage, more: AgentUsage): AgentUsage {
+  for (const [key, value] of Object.entries(more) as [keyof AgentUsage, number | undefined][])
+    if (value !== undefined) sum[key] = (sum[key] ?? 0) + value;
+  return sum;
 }
 
 export interface AgentOutput {
@@ -141,12 +171,24 @@ export interface Agent {
   readonly metrics: AgentMetrics;
   readonly alerts: AgentAlerts;
   readonly hooks: AgentHooks;
+  /** What its turns have asked of models, and may. */
+  readonly payer: Payer;
   health(): HealthReport;
   /**
    * One turn. Turns of one agent run one after another. A turn that fails leaves the conversation as it was.
    * @throws SpellError invalid_argument, limit, timeout, interrupted, deadlock, provider, context_overflow, model_invalid
    */
   execute(input: AgentInput, run: RunContext, listener?: AgentListener): Promise<AgentOutput>;
+  /**
+   * Has the model sum up the older turns of its own conversation. Turn by turn as it was said it is still in `history`, and
+   * `expand` puts it back.
+   * @throws SpellError as `execute`; provider where the summary is cut off or empty: nothing is changed then
+   */
+  compact(options: CompactOptions, run: RunContext): Promise<Compacted>;
+  /** False where nothing was compacted. */
+  expand(): boolean;
+  /** The messages of its own conversation as they were said. */
+  history(): LanguageModelV4Message[];
   /** What it remembers of earlier turns; empty where it remembers nothing. */
   conversations(): SavedConversations;
   /** Remembers these instead. */

@@ -1,3 +1,4 @@
+import { randomId } from "../core/clock.ts";
 import { SpellError } from "../core/errors.ts";
 import type { AgentConfig } from "./service.ts";
 
@@ -48,5 +49,5 @@ export function resolveConfig(config: AgentConfig): ResolvedConfig {
 }
 
 function generatedName(): string {
-  return `agent_${crypto.randomUUID().slice(0, 8)}`;
+  return `agent_${randomId().slice(0, 8)}`;
 }

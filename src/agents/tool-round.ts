@@ -1,13 +1,17 @@
 /** The tool calls of one model answer: checked, run side by side, turned into what the model is told. */
+
 import type {
   LanguageModelV4FunctionTool,
   LanguageModelV4ToolCall,
   LanguageModelV4ToolResultPart,
 } from "@ai-sdk/provider";
+import { steadyMs } from "../core/clock.ts";
 import { messageOf, SpellError } from "../core/errors.ts";
 import { didYouMean } from "../core/nearest.ts";
+import { runAsTask } from "../core/task.ts";
 import { isPlainObject } from "../core/values.ts";
 import type { ToolDefinition, ToolResult, ToolService } from "../tools/service.ts";
+import type { Approvals } from "./approval.ts";
 import { abortError } from "./deadline.ts";
 import type { AgentEvent, AgentToolCall } from "./service.ts";
 
@@ -21,6 +25,7 @@ export interface ToolRoundContext {
   /** How many calls the model may still make in this turn, those included that reach no tool. */
   remaining: number;
   maxToolCalls: number;
+  approvals: Approvals;
   signal: AbortSignal;
   correlationId: string;
   emit: (event: AgentEvent) => Promise<void>;
@@ -131,10 +136,14 @@ async function runCall(
   ctx: ToolRoundContext,
 ): Promise<AgentToolCall> {
   const toolName = ctx.tools.find(call.toolName)?.name ?? call.toolName;
-  await ctx.emit({ type: "tool-start", callId: call.toolCallId, toolName, args: params });
-  const startMs = performance.now();
+  const verdict = refusal === undefined ? await ctx.approvals.decide(toolName, params) : undefined;
+  const parameters = verdict?.parameters ?? params;
+  await ctx.emit({ type: "tool-start", callId: call.toolCallId, toolName, args: parameters });
+  const startMs = steadyMs();
   const told =
-    refusal === undefined ? await execute(toolName, call.toolCallId, params, ctx) : failure(refusal);
+    verdict?.allowed === true
+      ? await execute(toolName, call.toolCallId, parameters, ctx)
+      : failure(refusal ?? `The call was not approved: ${verdict?.reason}`);
   await ctx.emit({
     type: "tool-end",
     callId: call.toolCallId,
@@ -142,8 +151,8 @@ async function runCall(
     success: told.success,
     output: told.output,
   });
-  const durationMs = performance.now() - startMs;
-  return { toolName, toolId: call.toolCallId, parameters: params, ...told, durationMs };
+  const durationMs = steadyMs() - startMs;
+  return { toolName, toolId: call.toolCallId, parameters, ...told, durationMs };
 }
 
 interface Told {
@@ -161,12 +170,14 @@ async function execute(
   ctx: ToolRoundContext,
 ): Promise<Told> {
   try {
-    const result = await ctx.tools.execute(toolName, params, {
-      signal: ctx.signal,
-      correlationId: ctx.correlationId,
-      timeoutMs: CALL_TIMEOUT_MS,
-      callId,
-    });
+    const result = await runAsTask(`call ${callId}`, () =>
+      ctx.tools.execute(toolName, params, {
+        signal: ctx.signal,
+        correlationId: ctx.correlationId,
+        timeoutMs: CALL_TIMEOUT_MS,
+        callId,
+      }),
+    );
     if (!result.success) return failure(failureText(result));
     return { success: true, output: modelText(result) };
   } catch (error) {

@@ -1,7 +1,8 @@
+import type { LanguageModelV4Message } from "@ai-sdk/provider";
 import type { RunContext } from "../kernel/services.ts";
 import type { AgentHooks } from "./hooks.ts";
 import type { SavedConversations } from "./saved-state.ts";
-import type { AgentEvent, AgentInput, AgentOutput } from "./service.ts";
+import { type AgentEvent, type AgentInput, type AgentOutput, noUsage } from "./service.ts";
 
 /** One turn, as the kind of an agent sees it. */
 export interface Turn {
@@ -23,6 +24,9 @@ export interface Behaviour {
   readonly memory?: {
     conversations(): SavedConversations;
     restore(conversations: SavedConversations): void;
+    /** The messages as they were said. */
+    original(conversation: string): LanguageModelV4Message[];
+    expand(conversation: string): boolean;
   };
 }
 
@@ -43,7 +47,7 @@ export const echoBehaviour: Behaviour = {
       text,
       toolCalls: [],
       parts: [{ type: "text", text }],
-      usage: { promptTokens: 0, completionTokens: 0, totalTokens: 0 },
+      usage: noUsage(),
       finishReason: "stop",
     }));
     await turn.emit({ type: "text", text });

@@ -19,6 +19,7 @@ export async function ask(io: CommandIo, what: string, request: KernelRequest): 
     onEvent: (event) => {
       if (event.type === "progress") progress.show(event.label, event.done, event.total);
       if (event.type === "model_progress") progress.pull(event);
+      if (event.type === "stream" && typeof event.text === "string") io.err(event.text.trimEnd());
     },
   });
   progress.clear();

@@ -28,13 +28,15 @@ export function formatError(error: unknown): string {
 export function errorDocument(
   error: unknown,
 ): { status: "error"; error: string } & Omit<ErrorJson, "message"> {
-  const { message, data: { console, ...data } = {}, ...rest } = errorToJson(error);
+  const { message, data: { console, usage, planned, ...data } = {}, ...rest } = errorToJson(error);
   return {
     status: "error",
     error: message,
     ...rest,
     ...(Object.keys(data).length === 0 ? {} : { data: documentValue(data) as Record<string, unknown> }),
     ...(Array.isArray(console) ? { console } : {}),
+    ...(usage === undefined ? {} : { usage }),
+    ...(planned === undefined ? {} : { planned }),
   };
 }
 

@@ -32,6 +32,11 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./commands/session.ts")).command,
   },
   {
+    name: "workflow",
+    summary: "List, show, resume and cancel durable workflow runs",
+    load: async () => (await import("./commands/workflow.ts")).command,
+  },
+  {
     name: "model",
     summary: "Manage local models",
     load: async () => (await import("./commands/model.ts")).command,

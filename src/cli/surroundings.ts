@@ -14,10 +14,17 @@ import { LineReader } from "./stdin.ts";
 export class Surroundings implements CommandIo {
   readonly env = process.env;
   readonly cwd = process.cwd();
+  /** Looked at only when asked: these streams load all of Node's stream code. */
   readonly isTty = {
-    stdin: process.stdin.isTTY === true,
-    stdout: process.stdout.isTTY === true,
-    stderr: process.stderr.isTTY === true,
+    get stdin() {
+      return process.stdin.isTTY === true;
+    },
+    get stdout() {
+      return process.stdout.isTTY === true;
+    },
+    get stderr() {
+      return process.stderr.isTTY === true;
+    },
   };
   readonly globals: GlobalOptions;
   /** Set when a signal ended the command: the exit code that says so. */

@@ -3,6 +3,7 @@
  * keys (`OPENAI_API_KEY`).
  */
 import { type Environment, type LayerSink, setFromText } from "./layer.ts";
+import { OLLAMA_VARIABLES, ollamaAddress } from "./ollama-address.ts";
 import { PROVIDER_TYPES, providerType } from "./provider-types.ts";
 import { isTree, joinPath, type Tree } from "./tree.ts";
 
@@ -110,19 +111,12 @@ function fillKeys(providers: Tree, env: Environment, settings: readonly Setting[
 
 /** `OLLAMA_BASE_URL` and `OLLAMA_HOST` for Ollama providers without an address. */
 function fillAddresses(providers: Tree, env: Environment, sink: LayerSink): void {
-  const variable = ["OLLAMA_BASE_URL", "OLLAMA_HOST"].find((name) => env[name]);
-  if (variable === undefined) return;
+  const address = ollamaAddress(env);
+  if (address === undefined) return;
+  const variable = OLLAMA_VARIABLES.find((name) => env[name])!;
   for (const [name, provider] of Object.entries(providers)) {
     if (!isTree(provider) || provider.provider_type !== "ollama" || provider.base_url) continue;
-    provider.base_url = ollamaAddress(env[variable]!);
+    provider.base_url = address;
     sink.origin(joinPath(["providers", name, "base_url"]), variable);
   }
-}
-
-/** Ollama's own form, `[http://]host[:port]`, as a URL a client can use. */
-function ollamaAddress(text: string): string {
-  const [, scheme = "http://", rest = ""] = /^(https?:\/\/)?(.*?)\/*$/.exec(text.trim()) ?? [];
-  const host = rest.replace(/^0\.0\.0\.0/, "127.0.0.1");
-  const hasPort = /:\d+(\/|$)/.test(host);
-  return `${scheme}${host}${hasPort || scheme === "https://" ? "" : ":11434"}`;
 }

@@ -147,4 +147,8 @@ export const unset = {
     node<TOptional<TUnknown>>({}, doc, undefined, { "x-unset": true, ...flags }),
   section: <P extends TProperties>(doc: string, properties: P) =>
     ({ ...section(doc, properties), "x-unset": true }) as unknown as TOptional<TObject<P>>,
+  table: <S extends TSchema>(values: S, doc: string) =>
+    ({ ...(section(doc, {}, values) as object), "x-unset": true }) as unknown as TOptional<
+      TUnsafe<Record<string, Static<S>>>
+    >,
 };

@@ -1,4 +1,6 @@
 /** Rules that the schema cannot say: keys that depend on each other, URLs, empty texts. */
+import { messageOf } from "../core/errors.ts";
+import { linearRegex } from "../core/linear-regex.ts";
 import { didYouMean } from "../core/nearest.ts";
 import { type Config, providerEntries } from "./schema.ts";
 import { joinPath } from "./tree.ts";
@@ -28,6 +30,7 @@ export function checkRules(config: Config, sink: RuleSink): void {
     );
   }
   checkEvents(config, sink);
+  checkPatterns(config, sink);
   if (config.rag.enabled) checkIndex(config, sink);
 }
 
@@ -41,6 +44,16 @@ function checkEngine(config: Config, sink: RuleSink): void {
       "default_engine",
       `engine is not configured: ${JSON.stringify(engine)}${hint === undefined ? "" : `. ${hint}`}`,
     );
+  }
+}
+
+function checkPatterns({ runtime }: Config, sink: RuleSink): void {
+  for (const [i, pattern] of runtime.state_persistence.redaction.patterns.entries()) {
+    try {
+      linearRegex(pattern);
+    } catch (error) {
+      sink.problem(`runtime.state_persistence.redaction.patterns[${i}]`, messageOf(error));
+    }
   }
 }
 

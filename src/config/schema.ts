@@ -13,6 +13,7 @@ import {
   Shutdown,
   Signals,
 } from "./sections/kernel.ts";
+import { Models, Recording } from "./sections/models.ts";
 import { Debug, Events, Hooks } from "./sections/observe.ts";
 import { type Provider, Providers } from "./sections/providers.ts";
 import { Rag } from "./sections/rag.ts";
@@ -38,6 +39,8 @@ export const ConfigSchema = section("The configuration.", {
   health: Health,
   monitoring: Monitoring,
   protocols: Protocols,
+  models: Models,
+  recording: Recording,
 });
 
 /** One `[providers.NAME]` table; keys the schema does not list are options of the provider. */

@@ -59,14 +59,24 @@ function moveProviders(providers: Tree): void {
   }
   if (isTree(providers.local) && !("provider_type" in providers.local))
     expandLocal(providers, providers.local);
-  for (const provider of Object.values(providers)) {
+  for (const [name, provider] of Object.entries(providers)) {
     if (!isTree(provider)) continue;
+    if ((provider.provider_type ?? name) === "ollama") moveUrl(provider);
     for (const [alias, key] of PROVIDER_KEYS) {
       if (!(alias in provider)) continue;
       provider[key] ??= provider[alias];
       delete provider[alias];
     }
   }
+}
+
+/** `options.url` of an Ollama provider is its address. */
+function moveUrl(provider: Tree): void {
+  if (!isTree(provider.options) || typeof provider.options.url !== "string") return;
+  const { url, ...options } = provider.options;
+  provider.base_url ??= url;
+  if (Object.keys(options).length === 0) delete provider.options;
+  else provider.options = options;
 }
 
 const COMPOUND_KEYS = ["default_backend", "ollama_host", "ollama", "llamacpp", "candle"];
@@ -79,7 +89,7 @@ function expandLocal(providers: Tree, local: Tree): void {
   const { default_backend, ollama_host, ollama, llamacpp, candle, ...shared } = local;
   const standard = backendName(default_backend);
   const of = (backend: string, own: Tree) => ({
-    ...(backend === standard ? shared : {}),
+    ...(backend === standard ? { ...shared, default_backend: standard } : {}),
     provider_type: backend,
     ...own,
     ...(isTree(providers[backend]) ? providers[backend] : {}),

@@ -18,7 +18,8 @@ export type LogCategory =
   | "cli"
   | "event"
   | "session"
-  | "hook";
+  | "hook"
+  | "workflow";
 
 export interface LogRecord {
   timeMs: number;

@@ -20,6 +20,9 @@ export const SPAN_CATEGORIES = [
 ] as const;
 export type SpanCategory = (typeof SPAN_CATEGORIES)[number];
 
+/** Attribute of a call of a model: what it cost, in USD. */
+export const COST = "llmspell.usage.cost_usd";
+
 export type SpanValue = string | number | boolean | readonly string[];
 /** Undefined values are left out. */
 export type SpanAttributes = Readonly<Record<string, SpanValue | undefined>>;

@@ -1,3 +1,4 @@
+import { steadyMs } from "../core/clock.ts";
 import { Ring } from "../core/ring.ts";
 
 /** Bounds: a script that makes up names without end must not fill memory. */
@@ -79,7 +80,7 @@ export class Profiler {
   private started = 0;
 
   /** @param now a monotonic clock in milliseconds */
-  constructor(readonly now: () => number = () => performance.now()) {}
+  constructor(readonly now: () => number = steadyMs) {}
 
   start(name: string, heapBytes: number): Timer {
     while (this.nesting.at(-1)?.isStopped) this.nesting.pop();

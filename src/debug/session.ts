@@ -1,3 +1,4 @@
+import { nowMs } from "../core/clock.ts";
 import type { LogLevel } from "../core/log.ts";
 import { Ring } from "../core/ring.ts";
 import { type DebugEntry, type EntryFormat, entryFields, formatEntry } from "./entry.ts";
@@ -89,11 +90,11 @@ export class DebugSession {
   /** Logs the performance report when `[debug.performance]` asks for one and its interval has passed. */
   reportIfDue(): void {
     const { enabled, autoReportSeconds, includeChildren, minDurationMs } = this.settings.performance;
-    const nowMs = this.profiler.now();
-    if (!enabled || autoReportSeconds === 0 || nowMs - this.lastReportMs < autoReportSeconds * 1000) return;
-    this.lastReportMs = nowMs;
+    const steady = this.profiler.now();
+    if (!enabled || autoReportSeconds === 0 || steady - this.lastReportMs < autoReportSeconds * 1000) return;
+    this.lastReportMs = steady;
     if (!this.accepts("info", "performance")) return;
     const message = textReport(this.profiler, { includeChildren, minDurationMs });
-    this.write({ timeMs: Date.now(), level: "info", module: "performance", message });
+    this.write({ timeMs: nowMs(), level: "info", module: "performance", message });
   }
 }

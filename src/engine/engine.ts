@@ -17,6 +17,11 @@ export interface EnginePolicy {
   maxMemoryBytes: number | undefined;
   timeoutMs: number | undefined;
   maxInstructions: number | undefined;
+  /**
+   * The run is recorded or replayed: the VM asks the host for the time. What it is when the VM starts, in milliseconds
+   * since 1970; chance follows from it.
+   */
+  tapedStartMs?: number;
 }
 
 export interface ExecuteInput {
@@ -24,6 +29,8 @@ export interface ExecuteInput {
   name: string;
   path?: string;
   args: ScriptArguments;
+  /** Typed at a prompt: an expression gives its value. */
+  interactive?: boolean;
 }
 
 export interface ExecuteOutcome {

@@ -1,5 +1,7 @@
 /** What a script's standard library needs of the kernel's side: input lines, the environment, child processes. */
+import { scriptReading } from "../core/clock.ts";
 import { SpellError } from "../core/errors.ts";
+import type { ReadingKind } from "../core/tape.ts";
 import type { EngineHost } from "./engine.ts";
 import type { SpawnResult } from "./lua/environment.ts";
 
@@ -16,6 +18,8 @@ export function systemCall(
       return host.environment === undefined
         ? process.env[argument as string]
         : host.environment(argument as string);
+    case "reading":
+      return scriptReading(argument as ReadingKind);
     case "spawn":
       return spawn(host, argument as SpawnRequest, signal);
     default:

@@ -1,4 +1,5 @@
 /** An event on the bus: what is seldom asked for is made when it is. */
+import { nowMs, randomHex } from "../core/clock.ts";
 import type { EventInput, EventOrigin, SpellEvent } from "./service.ts";
 
 const NO_TAGS: readonly string[] = [];
@@ -10,7 +11,7 @@ export class EventIds {
   private readonly prefix: string;
 
   constructor() {
-    const random = crypto.getRandomValues(new Uint8Array(10)).toHex();
+    const random = randomHex(10);
     this.prefix = `${random.slice(0, 8)}-${random.slice(8, 12)}-8${random.slice(12, 15)}-a${random.slice(15, 18)}-`;
   }
 
@@ -73,7 +74,7 @@ export class BusEvent implements SpellEvent {
     this.tags = input.tags ?? NO_TAGS;
     this.priority = input.priority ?? 0;
     this.ttlSeconds = input.ttlSeconds;
-    this.timestampMs = provenance === undefined ? Date.now() : provenance.timestampMs;
+    this.timestampMs = provenance === undefined ? nowMs() : provenance.timestampMs;
     this.origin = provenance === undefined ? "local" : provenance.origin;
     this.ownId = provenance?.id;
   }

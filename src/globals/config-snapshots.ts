@@ -1,4 +1,5 @@
 import type { Config } from "../config/schema.ts";
+import { nowMs } from "../core/clock.ts";
 import { SpellError } from "../core/errors.ts";
 import type { ConfigService } from "../kernel/services.ts";
 
@@ -16,7 +17,7 @@ const kept = new WeakMap<ConfigService, Snapshot[]>();
 /** Remembers the configuration as it is; the oldest of more than ten is forgotten. */
 export function takeSnapshot(service: ConfigService): number {
   const snapshots = kept.get(service) ?? [];
-  const timestampMs = Math.max(Date.now(), (snapshots.at(-1)?.timestampMs ?? 0) + 1);
+  const timestampMs = Math.max(nowMs(), (snapshots.at(-1)?.timestampMs ?? 0) + 1);
   snapshots.push({ timestampMs, config: structuredClone(service.current) });
   kept.set(service, snapshots.slice(-MOST_KEPT));
   return timestampMs;

@@ -16,10 +16,12 @@ import { SessionGlobal } from "./session.ts";
 import { StateGlobal } from "./state.ts";
 import { StreamingGlobal } from "./streaming.ts";
 import { ToolGlobal } from "./tool.ts";
+import { WorkflowGlobal } from "./workflow.ts";
 
 export const globals: readonly GlobalDecl[] = [
   AgentGlobal,
   ToolGlobal,
+  WorkflowGlobal,
   StateGlobal,
   EventGlobal,
   SessionGlobal,

@@ -96,12 +96,12 @@ export const LocalLLMGlobal: GlobalDecl = {
       },
     }),
     pull: wait({
-      doc: "Downloads a model into the store, or goes on with a download that was interrupted; a model that is there already is not fetched again. Raises for a name or backend that cannot be used and a hub that does not answer; a download that fails on its way ends with status `failed` and an `error`.",
+      doc: "Downloads a model, with Ollama where it is configured and else into llmspell's own store, or goes on with a download that was interrupted; a model that is there already is not fetched again. Raises for a name or backend that cannot be used and a hub that does not answer; a download that fails on its way ends with status `failed` and an `error`.",
       params: [
         param(
           "spec",
           Type.String(),
-          "`owner/repo[:QUANTIZATION]` of the Hugging Face Hub, `name[:tag]` of Ollama's registry; `@llamacpp` or `@ollama` may be added",
+          "`owner/repo[:QUANTIZATION]` of the Hugging Face Hub, `name[:tag]` of Ollama's registry; `@llamacpp` pulls into the store, `@ollama` into Ollama's",
         ),
       ],
       returns: "{model_id, status, percent_complete, bytes_downloaded, bytes_total?, error?}",
@@ -143,7 +143,7 @@ export const LocalLLMGlobal: GlobalDecl = {
         const { embeddings, usage } = await embedder.doEmbed({
           values: typeof texts === "string" ? [texts] : texts,
           abortSignal: run.signal,
-          ...(options === undefined ? {} : { providerOptions: { llamacpp: options } }),
+          ...(options === undefined ? {} : { providerOptions: { llamacpp: options, ollama: options } }),
         });
         return { embeddings, dimensions: embeddings[0]?.length ?? 0, tokens: usage?.tokens ?? 0 };
       },

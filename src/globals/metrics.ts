@@ -1,5 +1,7 @@
 /** `Metrics`: spec/lua-api.md section 17, with labels, histograms, timers and spans besides. */
+
 import { Type } from "typebox";
+import { steadyMs } from "../core/clock.ts";
 import { SpellError } from "../core/errors.ts";
 import { type SpanAttributes, type SpanValue, span } from "../core/span.ts";
 import type { ScriptValue } from "../core/values.ts";
@@ -130,7 +132,7 @@ const timerClass: ClassDecl = {
         const { self } = ctx;
         if (self.isStopped) return undefined;
         self.isStopped = true;
-        const ms = performance.now() - self.startMs;
+        const ms = steadyMs() - self.startMs;
         const { name } = self;
         send(ctx, "MetricTimer:stop", { way: "record", name, value: ms, otherwise: TIMES }, self.labels);
         return ms;
@@ -200,7 +202,7 @@ export const MetricsGlobal: GlobalDecl = {
         const state: MetricTimer = {
           name,
           labels: checkLabels("Metrics.timer", asked),
-          startMs: performance.now(),
+          startMs: steadyMs(),
           isStopped: false,
         };
         return ctx.create("MetricTimer", state);

@@ -16,6 +16,7 @@ import { builderClass } from "./session/builder.ts";
 import { sessionOptions, sessionQuery } from "./session/fields.ts";
 import { GET, LIST } from "./session/objects.lua.ts";
 import { replays } from "./session/replay.ts";
+import { replayControlClass } from "./session/replay-control.ts";
 
 const ID = param("id", Type.String(), "Id of the session");
 const KEY = param("key", Type.String(), "The key");
@@ -176,5 +177,5 @@ export const SessionGlobal: GlobalDecl = {
     }),
     ...replays,
   },
-  classes: [builderClass],
+  classes: [builderClass, replayControlClass],
 };

@@ -15,6 +15,7 @@ import {
 } from "./declare.ts";
 import { backupFunctions } from "./state/backup.ts";
 import { migrationFunctions } from "./state/migration.ts";
+import { actAs, ScopedStateClass } from "./state/scoped.ts";
 
 const scopeParam = param(
   "scope",
@@ -157,7 +158,9 @@ export const StateGlobal: GlobalDecl = {
         return save(ctx, scope, key, second);
       },
     }),
+    as: actAs,
     ...migrationFunctions,
     ...backupFunctions,
   },
+  classes: [ScopedStateClass],
 };

@@ -1,5 +1,5 @@
 /** One operation between its hooks: every result of theirs has its effect here. */
-import { randomUUID } from "node:crypto";
+import { randomId, steadyMs } from "../core/clock.ts";
 import { currentCorrelation } from "../core/correlation.ts";
 import { messageOf, SpellError } from "../core/errors.ts";
 import type { ChainInput, Decision, Folded } from "./chain.ts";
@@ -46,11 +46,11 @@ export class Around<T> {
     this.data = operation.data;
     this.metadata = { ...operation.metadata };
     // all its points and attempts are told the same
-    this.correlationId = operation.correlationId ?? currentCorrelation() ?? randomUUID();
+    this.correlationId = operation.correlationId ?? currentCorrelation() ?? randomId();
   }
 
   async run(): Promise<T> {
-    const startMs = performance.now();
+    const startMs = steadyMs();
     try {
       const before = this.before();
       const given = before instanceof Promise ? await before : before;
@@ -58,7 +58,7 @@ export class Around<T> {
       if (given.isSkipped) return given.value;
       return (await this.after(given.value, 0)).result;
     } finally {
-      this.options.ended(this.ran, performance.now() - startMs);
+      this.options.ended(this.ran, steadyMs() - startMs);
     }
   }
 
@@ -99,14 +99,14 @@ export class Around<T> {
 
   private async perform(): Promise<T> {
     while (true) {
-      const startMs = performance.now();
+      const startMs = steadyMs();
       let settled: Settled<T>;
       try {
         settled = { value: await this.work(this.data) };
       } catch (error) {
         settled = { error };
       }
-      const durationMs = performance.now() - startMs;
+      const durationMs = steadyMs() - startMs;
       const failure = this.failureOf(settled);
       const next =
         failure === undefined

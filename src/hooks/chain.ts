@@ -1,5 +1,5 @@
 /** Runs the hooks of a point one after another and folds what they say. */
-import { randomUUID } from "node:crypto";
+import { nowMs, randomId } from "../core/clock.ts";
 import { currentCorrelation } from "../core/correlation.ts";
 import { isPlainObject } from "../core/values.ts";
 import type { Executor } from "./executor.ts";
@@ -126,6 +126,6 @@ const noIdentity = () => "";
 
 function makeContext(input: ChainInput): Context {
   const { point, component, data, metadata = {}, identity = noIdentity } = input;
-  const correlationId = input.correlationId ?? currentCorrelation() ?? randomUUID();
-  return { point, component, data, metadata, correlationId, timestampMs: Date.now(), identity };
+  const correlationId = input.correlationId ?? currentCorrelation() ?? randomId();
+  return { point, component, data, metadata, correlationId, timestampMs: nowMs(), identity };
 }

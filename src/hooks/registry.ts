@@ -1,5 +1,5 @@
 /** Which hooks stand at which points, in the order in which they run. */
-import { randomUUID } from "node:crypto";
+import { randomId } from "../core/clock.ts";
 import { SpellError } from "../core/errors.ts";
 import type { BreakerState, CircuitBreaker } from "./breaker.ts";
 import { Durations } from "./figures.ts";
@@ -9,7 +9,7 @@ import type { HookContext, HookFilter, HookFunction, HookSpec, RegisteredHook } 
 
 /** A registered hook with what is known of its calls. */
 export class Hook implements RegisteredHook {
-  readonly id = randomUUID();
+  readonly id = randomId();
   readonly name: string;
   readonly point: string;
   readonly priority: number;

@@ -3,6 +3,9 @@
  * and survives JSON (bytes and big integers aside, which transports encode).
  */
 import type { ErrorJson } from "../core/errors.ts";
+import type { UsageReport } from "../models/calls/run-account.ts";
+
+export type { UsageReport };
 
 /** Script arguments under spec/cli.md section 4. */
 export interface ScriptArguments {
@@ -26,6 +29,43 @@ export interface ExecuteRequest {
   stream: boolean;
   /** Typed at a prompt: an expression is run for its value. */
   interactive?: boolean;
+  /** What `workflow prepare` replied: durable workflows go on where those of that run of the script stopped. */
+  resume?: string;
+  calls?: RunCalls;
+}
+
+/** How the calls of models of one run are watched, bounded, recorded or left out. */
+export interface RunCalls {
+  /** Send a `usage` event before the reply. */
+  usage?: boolean;
+  /** What the run may spend; wins over `[models.budget]`, key by key. */
+  budget?: { tokens?: number; costUsd?: number; calls?: number; timeMs?: number };
+  /** Absolute path of a new file that everything from outside is written to. Only in a kernel of one's own. */
+  record?: { path: string; overwrite: boolean };
+  /** Absolute path of such a file: everything is taken from it. Only in a kernel of one's own. */
+  replay?: string;
+  /** Call nothing; send a `planned` event that lists what would be called. Only in a kernel of one's own. */
+  dryRun?: boolean;
+}
+
+/** What a run would call. */
+export interface PlannedCalls {
+  models: {
+    provider: string;
+    model: string;
+    kind: "chat" | "embeddings" | "rerank";
+    calls: number;
+    /** About. */
+    prompt_tokens: number;
+    /** Null: some call names no longest answer. */
+    max_tokens: number | null;
+    /** Upper bound in USD; null where the price or the longest answer is unknown; absent for models of this machine. */
+    max_cost_usd?: number | null;
+  }[];
+  /** `ran`: it only computes, so it was called. */
+  tools: { tool: string; calls: number; ran: boolean }[];
+  /** The sum of the known bounds; null where one is unknown. */
+  max_cost_usd: number | null;
 }
 
 /** Whether an input that somebody types is whole. Replies `{state: "complete" | "incomplete" | "invalid", indent}`. */
@@ -78,6 +118,7 @@ export type ModelRequest =
   /** Without a query: the recommended ones, and no network is touched. */
   | { type: "model"; command: "available"; backend?: string; recommended: boolean; query?: string }
   | { type: "model"; command: "remove" | "unload"; model: string }
+  | { type: "model"; command: "install-ollama" }
   | { type: "providers"; command: "list" }
   | { type: "providers"; command: "info" | "test"; name: string };
 
@@ -160,6 +201,21 @@ export type SessionRequest =
   | { type: "session"; command: "create"; name?: string }
   | { type: "session"; command: "export"; id: string; path: string }
   | { type: "session"; command: "import"; path: string };
+
+/** Journals of durable workflows. Steps are named by their path in the journal. */
+export type WorkflowRequest =
+  /** Replies `{runs, count}`. */
+  | { type: "workflow"; command: "list" }
+  /** Replies `{run}` with its steps. */
+  | { type: "workflow"; command: "show"; id: string }
+  /** Replies `{run_id, outcome}`: `cancelled`, or `requested` where another process has to heed it. */
+  | { type: "workflow"; command: "cancel"; id: string }
+  | { type: "workflow"; command: "delete"; id: string }
+  /**
+   * Notes what is decided about steps. Replies `{run_id, script, script_hash, arguments, resume}`: what to execute, so that
+   * the run goes on.
+   */
+  | { type: "workflow"; command: "prepare"; id: string; retry: string[]; skip: string[] };
 
 /** Offers the local models over HTTP until it is interrupted; then replies `ok`. */
 export interface ServeRequest {
@@ -272,6 +328,7 @@ export type KernelRequest =
   | MigrateRequest
   | StateRequest
   | SessionRequest
+  | WorkflowRequest
   | ServeRequest
   | DoctorRequest
   | IsCompleteRequest
@@ -288,6 +345,10 @@ export type KernelEvent =
   | { type: "display"; value: unknown; text: string }
   /** A piece of a model's answer, for front ends that show tokens as they come. */
   | { type: "token"; agent: string; text: string }
+  /** What the run has asked of models; sent once, at its end. */
+  | { type: "usage"; usage: UsageReport }
+  /** What the run would have called; sent once, at its end. */
+  | { type: "planned"; planned: PlannedCalls }
   /** The script waits for a line on standard input. */
   | { type: "input"; id: number; prompt: string }
   | { type: "progress"; label: string; done: number; total?: number }
@@ -332,6 +393,8 @@ export interface RequestOptions {
   signal?: AbortSignal;
   /** Answers `input` events: a line as it stands, its end included, or null at the end of input. */
   onInput?: (prompt: string) => Promise<Uint8Array | null>;
+  /** Whether a person answers there: some questions no file or pipe should answer. */
+  isAttended?: () => boolean;
 }
 
 /** What front ends hold, whatever the transport. */

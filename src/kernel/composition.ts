@@ -6,6 +6,7 @@ import { createConfigService } from "../config/service.ts";
 import type { Log } from "../core/log.ts";
 import { dataDirectory } from "../core/paths.ts";
 import type { Recorder } from "../core/recording.ts";
+import type { ScriptValue } from "../core/values.ts";
 import type { DebugService } from "../debug/service.ts";
 import type { EventService } from "../events/service.ts";
 import { NO_HOOKS } from "../hooks/none.ts";
@@ -20,6 +21,7 @@ import type { MigrationService } from "../state/migration/service.ts";
 import { NO_STATE_FIGURES, type StateFigures, type StateService } from "../state/service.ts";
 import type { Storage } from "../storage/storage.ts";
 import type { ToolService } from "../tools/service.ts";
+import type { WorkflowService } from "../workflows/service.ts";
 import type { ConfigService, Services } from "./services.ts";
 
 export interface KernelOptions {
@@ -85,12 +87,14 @@ export class KernelServices implements Services {
 
   readonly models: Once<ModelService> = once(async () => {
     const { createModelService } = await import("../models/create.ts");
+    const { withCalls } = await import("../models/calls/service.ts");
     await this.metrics();
-    return createModelService({
+    const models = createModelService({
       ...this.common,
       dataDirectory: dataDirectory(this.env),
       keys: await this.keys(),
     });
+    return withCalls(models, { config: () => this.config.current, storage: () => this.storage() });
   });
 
   readonly agents: Once<AgentService> = once(async () => {
@@ -101,6 +105,23 @@ export class KernelServices implements Services {
       log: this.log,
       recorder: () => this.recorder(),
       hooks: () => this.hooksNow,
+    });
+  });
+
+  readonly workflows: Once<WorkflowService> = once(async () => {
+    const { createWorkflowService } = await import("../workflows/create.ts");
+    const { agentInput } = await import("../globals/agent/input.ts");
+    return createWorkflowService({
+      log: this.log,
+      tools: () => this.tools(),
+      agents: () => this.agents(),
+      agentInput: (value) => agentInput(value as ScriptValue),
+      state: async () => (this.config.current.runtime.state_persistence.enabled ? this.state() : undefined),
+      hooks: () => this.hooksNow,
+      events: () => this.bus,
+      storage: () => this.storage(),
+      dataDirectory: dataDirectory(this.env),
+      cwd: this.options.cwd,
     });
   });
 
@@ -235,6 +256,8 @@ export class KernelServices implements Services {
     await sessions?.dispose();
     const tools = await this.tools.made();
     await tools?.dispose();
+    const workflows = await this.workflows.made();
+    workflows?.dispose();
     const models = await this.models.made();
     await models?.dispose();
     const debug = await this.debug.made();

@@ -1,9 +1,12 @@
 /** Script sessions: one VM each, its runs, and how services see them. */
+
 import { randomUUID } from "node:crypto";
+import { nowMs, steadyMs } from "../core/clock.ts";
 import { correlated } from "../core/correlation.ts";
 import { type ErrorJson, errorFromJson, SpellError } from "../core/errors.ts";
 import { currentSpan, type SpanContext, withinSpan } from "../core/span.ts";
-import { taskSignal } from "../core/task.ts";
+import { currentTape } from "../core/tape.ts";
+import { currentTasks, type Task, taskSignal, withTasks } from "../core/task.ts";
 import type { EngineHost, ScriptEngine } from "../engine/engine.ts";
 import { createLuaEngine } from "../engine/lua/engine.ts";
 import { Dispatcher } from "../globals/dispatch.ts";
@@ -14,6 +17,9 @@ import { type ScriptPolicy, scriptPolicy } from "./policy.ts";
 import type { RunContext, ScriptVm, Services } from "./services.ts";
 
 /** What the running script is connected to. */
+/** One for all: making an error costs more than the rest of what ends an execution. */
+const ENDED = new SpellError("interrupted", "The script has ended");
+
 interface Run {
   request: ExecuteRequest;
   options: RequestOptions;
@@ -21,6 +27,8 @@ interface Run {
   abort: AbortController;
   /** What calls of the chunk itself belong to in a trace. */
   span: SpanContext | undefined;
+  /** The tasks that the run belongs to: what it calls does too. */
+  tasks: readonly Task[];
 }
 
 /** The VM of a session, as long as it lives. */
@@ -107,20 +115,23 @@ export class ScriptSession {
   }
 
   private createEngine(): ScriptEngine {
-    return createLuaEngine({ globals, policy: this.policy.engine, host: this.host() });
+    const { engine } = this.policy;
+    const policy = currentTape() === undefined ? engine : { ...engine, tapedStartMs: nowMs() };
+    return createLuaEngine({ globals, policy, host: this.host() });
   }
 
   private async runOne(
     request: ExecuteRequest,
     { isPeek = false, ...options }: RequestOptions & { isPeek?: boolean },
   ): Promise<ExecuteReply> {
-    const started = performance.now();
+    const started = steadyMs();
     const run: Run = {
       request,
       options,
       id: options.id ?? randomUUID(),
       abort: new AbortController(),
       span: currentSpan(),
+      tasks: currentTasks(),
     };
     const interrupt = () => {
       run.abort.abort(options.signal?.reason);
@@ -131,23 +142,23 @@ export class ScriptSession {
     options.signal?.addEventListener("abort", interrupt, { once: true });
     try {
       if (options.signal?.aborted) throw new SpellError("interrupted", "Interrupted");
-      const { name, path, args } = request;
+      const { name, path, args, code, interactive = false } = request;
       const before = isPeek ? undefined : this.services.activeHooks();
-      const given = await codeOf(request);
       const outcome = await this.engine.execute({
         code:
           before === undefined
-            ? given
-            : await (await import("./hooks.ts")).beforeExecution(before, request, given, run.id),
+            ? code
+            : await (await import("./hooks.ts")).beforeExecution(before, request, code, run.id),
         name,
         args,
+        interactive,
         ...(path === undefined ? {} : { path }),
       });
       const after = isPeek ? undefined : this.services.activeHooks();
       if (after !== undefined)
         await (await import("./hooks.ts")).afterExecution(after, request, outcome, run.id);
       if (outcome.error !== undefined) throw errorFromJson(asFailedRun(outcome.error, this.policy));
-      const durationMs = performance.now() - started;
+      const durationMs = steadyMs() - started;
       const { exitCode, heapBytes, value = null } = outcome;
       return {
         status: "ok",
@@ -158,7 +169,7 @@ export class ScriptSession {
       };
     } finally {
       options.signal?.removeEventListener("abort", interrupt);
-      run.abort.abort(new SpellError("interrupted", "The script has ended"));
+      run.abort.abort(ENDED);
       this.current = undefined;
       this.vm.pause();
       if (!isPeek) this.last = { ...run, abort: this.ending };
@@ -174,12 +185,17 @@ export class ScriptSession {
           signal: taskSignal(run.abort.signal),
           scriptName: run.request.name,
           args: run.request.args,
+          script: scriptOf(run.request),
+          resume: run.request.resume,
           emit: (event) => emit(run, event),
+          ask: (question) =>
+            run.options.isAttended?.() === true ? run.options.onInput?.(question) : undefined,
           vm: this.vm,
           blockedTasks: blocked,
         };
+        const work = () => this.dispatcher.call(target, args, context);
         return correlated(run.id, () =>
-          withinSpan(currentSpan() ?? run.span, () => this.dispatcher.call(target, args, context)),
+          withinSpan(currentSpan() ?? run.span, () => withinRun(run.tasks, work)),
         );
       },
       environment: (name) => (isSecretName(name) ? undefined : this.env[name]),
@@ -214,10 +230,15 @@ export class ScriptSession {
   }
 }
 
-async function codeOf({ code, interactive }: ExecuteRequest): Promise<string | Uint8Array> {
-  if (!interactive || typeof code !== "string") return code;
-  const { interactiveChunk } = await import("./introspection/complete-input.ts");
-  return interactiveChunk(code);
+/** A callback belongs to the tasks of whoever asked for it, and these to the run already. */
+function withinRun<T>(tasks: readonly Task[], work: () => T): T {
+  const inner = currentTasks();
+  if (tasks.length === 0 || inner[0] === tasks[0]) return work();
+  return withTasks([...tasks, ...inner], work);
+}
+
+function scriptOf({ path, code }: ExecuteRequest): RunContext["script"] {
+  return path === undefined ? undefined : { path, code };
 }
 
 function emit(run: Run, event: KernelEvent): void {

@@ -44,6 +44,12 @@ export async function createKernelHooks(
         const text = String(parameters.text ?? parameters.input ?? "");
         return (await agent.execute({ text }, currentRun() ?? runWithout(signal))).text;
       },
+      workflow: async (name, parameters, signal) => {
+        const workflow = (await services.workflows()).get(name);
+        if (workflow === undefined)
+          throw new SpellError("not_found", `Cannot run workflow "${name}" for a hook: no such workflow`);
+        return (await workflow.execute(parameters, currentRun() ?? runWithout(signal))).output;
+      },
     },
   });
   const data = { version: shortVersion(), profile: config.source };

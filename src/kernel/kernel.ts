@@ -1,5 +1,6 @@
 /** The composition root: owns the services and answers requests. Every front end reaches scripts, tools and models here. */
 
+import { randomId } from "../core/clock.ts";
 import { type ErrorJson, errorToJson, SpellError } from "../core/errors.ts";
 import { dataDirectory } from "../core/paths.ts";
 import { type SpanInput, span } from "../core/span.ts";
@@ -38,6 +39,8 @@ class Kernel extends KernelServices implements LocalKernel {
   private session: ScriptSession | undefined;
   private readonly executions = new ToldExecutions(() => this.activeEvents());
   private ended: Promise<void> | undefined;
+  /** Ends the recording or replay of this kernel, where there is one. */
+  private tape: (() => void) | undefined;
 
   request(request: ExecuteRequest, options?: RequestOptions): Promise<ExecuteReply | Failure>;
   request(request: KernelRequest, options?: RequestOptions): Promise<KernelReply>;
@@ -46,7 +49,7 @@ class Kernel extends KernelServices implements LocalKernel {
     try {
       if (this.ended !== undefined)
         throw new SpellError("internal", "Cannot take a request: the kernel has shut down");
-      if (this.isWatched()) await this.telemetry();
+      if (this.isWatched(request)) await this.telemetry();
       if (this.wantsHooks()) await this.hooks();
       return await span(messageSpan(request.type, options.id), async (watched) => {
         const reply = await this.hooked(request, () => this.answer(request, options));
@@ -70,8 +73,11 @@ class Kernel extends KernelServices implements LocalKernel {
   }
 
   /** Asked before anything is loaded for it: the standard variables name a collector, or steps are to be logged. */
-  private isWatched(): boolean {
+  private isWatched(request: KernelRequest): boolean {
     const { env } = this;
+    // a replay sends nothing
+    const calls = request.type === "execute" ? request.calls : undefined;
+    if (calls?.replay !== undefined || this.config.current.recording.replay !== undefined) return false;
     const collector =
       env.OTEL_EXPORTER_OTLP_ENDPOINT ||
       env.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT ||
@@ -89,10 +95,14 @@ class Kernel extends KernelServices implements LocalKernel {
   private async answer(request: KernelRequest, options: RequestOptions): Promise<KernelReply> {
     switch (request.type) {
       case "execute": {
+        await this.openTape(request);
         this.session ??= new ScriptSession(this, this.env);
         const { session } = this;
         if (sendsEvents(this.config.current)) await this.events();
-        return span(executionSpan(request), () => this.executions.tell(request, options, session));
+        // a recorded run has the same id when it is replayed
+        const told = this.tape === undefined ? options : { ...options, id: randomId() };
+        const run = () => span(executionSpan(request), () => this.executions.tell(request, told, session));
+        return this.counted(request, told, run);
       }
       case "reset":
         await this.session?.reset();
@@ -155,6 +165,10 @@ class Kernel extends KernelServices implements LocalKernel {
         const { answerSessionRequest } = await import("./requests/session.ts");
         return answerSessionRequest(request, this, options);
       }
+      case "workflow": {
+        const { answerWorkflowRequest } = await import("./requests/workflow.ts");
+        return answerWorkflowRequest(request, await this.workflows());
+      }
       case "kernel_status":
         throw new SpellError("not_found", "Cannot tell a kernel's status: this command runs its own", {
           hint: "`llmspell kernel list` shows the kernels that run",
@@ -162,8 +176,41 @@ class Kernel extends KernelServices implements LocalKernel {
     }
   }
 
+  private async counted<T>(
+    { calls }: ExecuteRequest,
+    { onEvent }: RequestOptions,
+    run: () => Promise<T>,
+  ): Promise<T> {
+    const { current } = this.config;
+    if (calls === undefined && Object.keys(current.models.budget).length === 0) return run();
+    const { watchesCalls, withRunCalls } = await import("./run-calls.ts");
+    if (!watchesCalls(current, calls)) return run();
+    return withRunCalls(current, calls, (event) => onEvent?.(event), run);
+  }
+
+  /** Before the first script runs: its interpreter reads the clock when it starts. */
+  private async openTape({ calls, name }: ExecuteRequest): Promise<void> {
+    const { record, replay } = calls ?? {};
+    const recording = this.config.current.recording;
+    if (this.tape !== undefined || !(record ?? replay ?? recording.record ?? recording.replay)) return;
+    const [{ openTape }, { tapeRequest }, { tapeWith }] = await Promise.all([
+      import("../tape/open.ts"),
+      import("./tape-request.ts"),
+      import("../core/tape.ts"),
+    ]);
+    const keys = await this.keys();
+    const { env, log } = this;
+    const request = tapeRequest(calls, this.config.current);
+    const tape = await openTape(request, { config: this.config.current, env, keys, log, scriptName: name });
+    const installed = tapeWith(tape);
+    this.tape = () => {
+      installed[Symbol.dispose]();
+      tape[Symbol.dispose]();
+    };
+  }
+
   shutdown(): Promise<void> {
-    this.ended ??= this.endServices(this.session);
+    this.ended ??= this.endServices(this.session).finally(() => this.tape?.());
     return this.ended;
   }
 }

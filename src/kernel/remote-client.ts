@@ -146,7 +146,7 @@ export class RemoteKernel implements KernelClient {
   ): Promise<ExecuteReply | { status: "error"; error: ErrorJson }>;
   request(request: KernelRequest, options?: RequestOptions): Promise<KernelReply>;
   async request(request: KernelRequest, options: RequestOptions = {}): Promise<KernelReply> {
-    const { signal, onInput } = options;
+    const { signal, onInput, isAttended } = options;
     const id = ++this.lastId;
     const cancel = () => this.send({ type: "cancel", id });
     try {
@@ -157,6 +157,7 @@ export class RemoteKernel implements KernelClient {
         id,
         request: { ...request },
         input: onInput !== undefined,
+        attended: isAttended?.() === true,
       });
       this.refuseTooLarge(message);
       const reply = new Promise<KernelReply>((resolve, reject) => {

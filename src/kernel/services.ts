@@ -15,6 +15,7 @@ import type { MigrationService } from "../state/migration/service.ts";
 import type { StateService } from "../state/service.ts";
 import type { Storage } from "../storage/storage.ts";
 import type { ToolService } from "../tools/service.ts";
+import type { WorkflowService } from "../workflows/service.ts";
 import type { KernelEvent, ScriptArguments } from "./api.ts";
 
 /** The services. Each is imported and made at its first use. */
@@ -24,6 +25,7 @@ export interface Services {
   tools(): Promise<ToolService>;
   models(): Promise<ModelService>;
   agents(): Promise<AgentService>;
+  workflows(): Promise<WorkflowService>;
   debug(): Promise<DebugService>;
   /** The database of the data directory, opened at its first use. */
   storage(): Promise<Storage>;
@@ -73,7 +75,13 @@ export interface RunContext {
   readonly signal: AbortSignal;
   readonly scriptName: string;
   readonly args: ScriptArguments;
+  /** The script's file, absolute, and what was read from it. */
+  readonly script?: { readonly path: string; readonly code: string | Uint8Array } | undefined;
+  /** A run of the same script whose durable workflows this one goes on with. */
+  readonly resume?: string | undefined;
   emit(event: KernelEvent): void;
+  /** Asks the person in front of the program for a line, null at the end of input; undefined where there is none. */
+  ask?(question: string): Promise<Uint8Array | null> | undefined;
   readonly vm: ScriptVm;
   /**
    * The tasks (`core/task.ts`) that wait for a script callback which is running now in this VM. A VM runs one callback

@@ -1,5 +1,5 @@
 /** Figures of what services do, from the spans that they report: calls, errors, durations, tokens. */
-import type { Meter, SpanAttributes } from "../core/span.ts";
+import { COST, type Meter, type SpanAttributes } from "../core/span.ts";
 import type { Instrument, MetricOptions } from "./instrument.ts";
 import type { Labels } from "./names.ts";
 import type { MetricsRegistry } from "./registry.ts";
@@ -65,12 +65,14 @@ export function meterOf(registry: MetricsRegistry, watching: () => Watching): Me
     if (UNCOUNTED.has(category)) return;
     if (!monitor_agents && operation === "invoke_agent") return;
     if (!track_performance && operation === "execute") return;
-    const { rule, calls, duration, errors, tokens } = figuresOf(`${category}.${operation}`, category);
+    const { rule, calls, duration, errors, tokens, cost } = figuresOf(`${category}.${operation}`, category);
     const labels = rule === undefined ? { operation } : labelsOf(rule, attributes);
     calls.add(1, labels);
     duration.record(durationMs, labels);
     if (error !== undefined) errors().add(1, { ...labels, type: error });
     if (rule !== MODEL) return;
+    const paid = attributes[COST];
+    if (typeof paid === "number") cost().add(paid, labels);
     for (const type of ["input", "output"] as const) {
       const used = attributes[`gen_ai.usage.${type}_tokens`];
       if (typeof used === "number") tokens().record(used, { ...labels, type });
@@ -85,6 +87,7 @@ interface Figures {
   duration: Instrument;
   errors: () => Instrument;
   tokens: () => Instrument;
+  cost: () => Instrument;
 }
 
 function makeFigures(registry: MetricsRegistry, rule: Rule | undefined, category: string): Figures {
@@ -95,6 +98,7 @@ function makeFigures(registry: MetricsRegistry, rule: Rule | undefined, category
     calls: own("calls", { kind: "counter", description: "How often it was done." }),
     duration: own("duration", { kind: "histogram", description: "How long it took.", unit: "ms" }),
     errors: () => own("errors", { kind: "counter", description: "How often it failed." }),
+    cost: () => own("cost", { kind: "counter", description: "What it cost.", unit: "USD" }),
     tokens: () =>
       own("tokens", {
         kind: "histogram",

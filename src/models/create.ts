@@ -5,21 +5,14 @@ import type { Log } from "../core/log.ts";
 import type { ConfigService } from "../kernel/services.ts";
 import type { KeyStore } from "../security/keys/store.ts";
 import { LocalModels } from "./local.ts";
+import { LocalBackends } from "./local-backends.ts";
 import { observedEmbedding, observedReranking } from "./observe.ts";
 import { openChain } from "./open-chain.ts";
 import { LOCAL, type Provider, ProviderTable } from "./provider-table.ts";
 import { isCloud } from "./provider-types.ts";
 import { TestModels } from "./providers/test/models.ts";
-import type {
-  Backend,
-  BackendStatus,
-  LocalModel,
-  ModelOverrides,
-  ModelService,
-  ModelSpecifier,
-  SpellModel,
-} from "./service.ts";
-import { emptySpecifier, formatSpecifier, parseBackend, parseSpecifier } from "./specifier.ts";
+import type { ModelOverrides, ModelService, ModelSpecifier, SpellModel } from "./service.ts";
+import { parseSpecifier } from "./specifier.ts";
 
 export interface ModelServiceOptions {
   config: ConfigService;
@@ -40,31 +33,10 @@ export function createModelService({
   const table = new ProviderTable(config, { env, store: keys });
   const local = new LocalModels(env, dataDirectory, log);
   const scripted = new TestModels();
-  const localSettings = () => table.require(LOCAL).settings;
-
-  /** A local model's name may carry `local/` and `@backend`. */
-  function localId(model: string): { id: string; backend: Backend | undefined } {
-    const spec = parseSpecifier(model);
-    const isLocal = spec.provider !== undefined && table.find(spec.provider)?.type === "llamacpp";
-    if (spec.model === "") throw emptySpecifier();
-    return {
-      id: isLocal ? spec.model : formatSpecifier({ ...spec, backend: undefined }),
-      backend: spec.backend,
-    };
-  }
-
-  async function backendStatus(backend: Backend): Promise<BackendStatus> {
-    if (backend === "llamacpp") {
-      const models = await local.list(localSettings());
-      return { backend, running: true, availableModels: models.length };
-    }
-    const configured = table.find("ollama");
-    const reason = configured === undefined ? "Not configured" : table.problem(configured)!;
-    return { backend, running: false, availableModels: 0, reason };
-  }
+  const backends = new LocalBackends({ table, local, config, env, log });
 
   function chosen({ provider, backend }: ModelSpecifier): Provider {
-    if (provider !== undefined) return table.require(provider);
+    if (provider !== undefined) return backends.require(provider);
     return backend !== undefined ? table.require(LOCAL) : table.defaultProvider();
   }
 
@@ -76,18 +48,21 @@ export function createModelService({
   });
 
   async function open(specifier: string, overrides: ModelOverrides): Promise<SpellModel> {
-    const { provider, model } = target(specifier, overrides);
+    const { provider, model } = await target(specifier, overrides);
+    if (provider.type === "ollama") return backends.open(model, provider, overrides);
     if (isCloud(provider)) return (await cloud()).openCloud(cloudRequest(provider, model, overrides));
     return provider.type === "test" ? scripted.open(provider, model) : local.open(model, provider.settings);
   }
 
-  function target(specifier: string, overrides: ModelOverrides = {}): { provider: Provider; model: string } {
+  async function target(
+    specifier: string,
+    overrides: ModelOverrides = {},
+  ): Promise<{ provider: Provider; model: string }> {
     const spec = parseSpecifier(specifier, overrides.provider);
     const provider = chosen(spec);
     table.assertUsable(provider, overrides);
     const { model, backend } = spec.model === "" ? defaultModel(provider) : spec;
-    refuseBackend(provider, spec.backend ?? backend);
-    return { provider, model };
+    return { provider: await backends.place(provider, model, spec.backend ?? backend), model };
   }
 
   return {
@@ -99,7 +74,9 @@ export function createModelService({
       }),
 
     async resolveEmbedding(specifier, overrides): Promise<EmbeddingModelV4> {
-      const { provider, model } = target(specifier, overrides);
+      const { provider, model } = await target(specifier, overrides);
+      if (provider.type === "ollama")
+        return observedEmbedding(await backends.openEmbedding(model, provider, overrides));
       return observedEmbedding(
         provider.type === "test"
           ? await scripted.openEmbedding(provider.key, model)
@@ -110,8 +87,8 @@ export function createModelService({
     },
 
     async resolveReranking(specifier, overrides): Promise<RerankingModelV4> {
-      const { provider, model } = target(specifier, overrides);
-      if (provider.type !== "test")
+      const { provider, model } = await target(specifier, overrides);
+      if (provider.type === "llamacpp")
         return observedReranking(await local.openReranking(model, provider.settings));
       throw new SpellError("config", `Cannot rank with provider '${provider.key}': it has no such models`, {
         hint: "Name a local cross-encoder, for example of the bge-reranker family",
@@ -141,72 +118,39 @@ export function createModelService({
       }
     },
 
-    async list(backend): Promise<LocalModel[]> {
-      if (backend !== undefined && backend !== "all" && parseBackend(backend) !== "llamacpp") return [];
-      return local.list(localSettings());
-    },
+    list: (backend) => backends.list(backend),
 
-    async info(model) {
-      const { id, backend } = localId(model);
-      if (backend === "ollama") throw notFound(model);
-      return local.info(id, localSettings());
-    },
+    info: (model) => backends.info(model),
 
-    async status(backend) {
-      if (backend !== undefined && backend !== "all") return [await backendStatus(parseBackend(backend))];
-      const ollama = table.find("ollama") === undefined ? [] : [await backendStatus("ollama")];
-      return [await backendStatus("llamacpp"), ...ollama];
-    },
+    status: (backend) => backends.status(backend),
 
     import(path, { onEvent, ...options }) {
       const onProgress = (label: string, done: number, total?: number) =>
         onEvent?.({ type: "progress", label, done, ...(total === undefined ? {} : { total }) });
-      return local.import(path, { ...options, onProgress }, localSettings());
+      return local.import(path, { ...options, onProgress }, backends.settings);
     },
 
-    async pull(model, options) {
-      const { id, backend } = localId(model);
-      const ollama = table.find("ollama");
-      if (backend === "ollama" || (backend === undefined && ollama !== undefined)) {
-        if (ollama !== undefined)
-          throw new SpellError("config", `Backend 'ollama': ${table.problem(ollama)}`);
-        throw new SpellError("config", "Backend 'ollama' not configured", {
-          hint: `Pull it into llmspell's own store: llmspell model pull ${id}@llamacpp`,
-        });
-      }
-      const { hubsOf } = await import("./hub/settings.ts");
-      const settings = localSettings();
-      return local.pull(id, { ...options, hubs: hubsOf(config.current, settings, env, log) }, settings);
-    },
+    pull: (model, options) => backends.pull(model, options),
 
-    async available(query, signal) {
-      const { findAvailable, recommended } = await import("./hub/available.ts");
-      const settings = localSettings();
-      const stored = await local.stored(settings);
-      if (query === undefined) return recommended(stored);
-      const { hubsOf } = await import("./hub/settings.ts");
-      return findAvailable(query, hubsOf(config.current, settings, env, log), stored, signal);
-    },
+    available: (query, options) => backends.available(query, options),
+
+    installOllama: (options) => backends.install(options),
 
     export(model, path, { onEvent, ...options }) {
       const onProgress = (label: string, done: number, total: number) =>
         onEvent?.({ type: "progress", label, done, total });
-      return local.export(localId(model).id, path, { ...options, onProgress }, localSettings());
+      return local.export(backends.exportable(model), path, { ...options, onProgress }, backends.settings);
     },
 
-    downloads: () => local.downloads(localSettings()),
+    downloads: () => local.downloads(backends.settings),
 
-    unload: (model) => local.unload(localId(model).id, localSettings()),
+    unload: (model) => backends.unload(model),
 
-    async remove(model) {
-      const { id, backend } = localId(model);
-      if (backend === "ollama") throw notFound(model);
-      await local.remove(id, localSettings());
-    },
+    remove: (model) => backends.remove(model),
 
-    machine: (signal) => local.machine(localSettings(), signal),
+    machine: (signal) => local.machine(backends.settings, signal),
 
-    dispose: () => local.dispose(),
+    dispose: () => backends.dispose(),
   };
 }
 
@@ -215,23 +159,5 @@ function defaultModel({ key, settings }: Provider): ModelSpecifier {
   throw new SpellError("config", `Model not specified for provider '${key}'`, {
     data: { provider: key },
     hint: `Name a model as ${key}/MODEL, or set default_model in [providers.${key}]`,
-  });
-}
-
-function refuseBackend({ key, type }: Provider, backend: Backend | undefined): void {
-  if (backend === undefined || backend === type) return;
-  if (type !== "llamacpp") {
-    throw new SpellError("invalid_argument", `Provider '${key}' takes no backend: @${backend}`, {
-      hint: "Only local models have one: local/MODEL@llamacpp",
-    });
-  }
-  throw new SpellError("config", `Cannot use @${backend}: this build runs local models with llamacpp only`, {
-    hint: "Leave out the backend, or write @llamacpp",
-  });
-}
-
-function notFound(model: string): SpellError {
-  return new SpellError("not_found", `Model '${model}' not found in any backend`, {
-    hint: "This build runs local models with llamacpp only; `llmspell model list` shows them",
   });
 }

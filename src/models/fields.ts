@@ -54,7 +54,7 @@ export function availableFields(model: AvailableModel): Record<string, unknown> 
   }));
   return {
     id: model.id,
-    backend: "llamacpp",
+    backend: model.backend ?? "llamacpp",
     repository: model.repository,
     recommended: model.recommended,
     installed: model.installed,
@@ -66,13 +66,14 @@ export function availableFields(model: AvailableModel): Record<string, unknown> 
   };
 }
 
-export function statusFields(status: BackendStatus): Fields {
+export function statusFields(status: BackendStatus): Record<string, unknown> {
   return {
     backend: status.backend,
     running: status.running,
     available_models: status.availableModels,
     ...(status.version === undefined ? {} : { version: status.version }),
     ...(status.reason === undefined ? {} : { reason: status.reason }),
+    ...(status.loadedModels === undefined ? {} : { loaded_models: status.loadedModels }),
   };
 }
 

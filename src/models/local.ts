@@ -79,6 +79,18 @@ export class LocalModels {
     };
   }
 
+  /** Whether it is in the store, whole or not. */
+  async has(id: string, settings: ProviderConfig): Promise<boolean> {
+    if (isEmbedded(id)) return true;
+    try {
+      await this.find(id, settings);
+      return true;
+    } catch (error) {
+      if (error instanceof SpellError) return !["not_found", "invalid_argument"].includes(error.code);
+      throw error;
+    }
+  }
+
   async list(settings: ProviderConfig): Promise<LocalModel[]> {
     const {
       format: _format,
@@ -273,7 +285,7 @@ export class LocalModels {
   }
 }
 
-function isEmbedded(id: string): boolean {
+export function isEmbedded(id: string): boolean {
   return id.trim().toLowerCase() === EMBEDDED_MODEL;
 }
 

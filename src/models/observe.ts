@@ -8,7 +8,7 @@ import type {
   RerankingModelV4,
 } from "@ai-sdk/provider";
 import { stringifyJson } from "../core/json.ts";
-import { type Span, type SpanAttributes, type SpanInput, span } from "../core/span.ts";
+import { COST, type Span, type SpanAttributes, type SpanInput, span } from "../core/span.ts";
 
 interface AnyModel {
   readonly provider: string;
@@ -20,6 +20,7 @@ export interface ModelOutcome {
   finishReason?: string;
   inputTokens?: number | undefined;
   outputTokens?: number | undefined;
+  costUsd?: number | undefined;
   /** Read only where content is recorded. */
   answer?: () => {
     text: string;
@@ -107,11 +108,15 @@ function modelSpan(
   };
 }
 
-function tellOutcome(watched: Span, { finishReason, inputTokens, outputTokens, answer }: ModelOutcome): void {
+function tellOutcome(
+  watched: Span,
+  { finishReason, inputTokens, outputTokens, costUsd, answer }: ModelOutcome,
+): void {
   watched.set({
     "gen_ai.response.finish_reasons": finishReason === undefined ? undefined : [finishReason],
     "gen_ai.usage.input_tokens": inputTokens,
     "gen_ai.usage.output_tokens": outputTokens,
+    [COST]: costUsd,
   });
   if (!watched.holdsContent || answer === undefined) return;
   const { text, toolCalls } = answer();

@@ -11,7 +11,7 @@ interface TypeFacts {
 const FACTS: Readonly<Record<string, TypeFacts>> = {
   llamacpp: { factory: "llamacpp", available: true },
   test: { factory: "test", available: true },
-  ollama: { factory: "ollama", available: false },
+  ollama: { factory: "ollama", available: true },
 };
 
 const CLOUD = "ai-sdk";

@@ -111,17 +111,27 @@ export interface PullRequest {
   signal?: AbortSignal;
 }
 
+export interface AvailableOptions {
+  /** A name of a backend, or `all`. */
+  backend?: string | undefined;
+  signal?: AbortSignal | undefined;
+}
+
 export interface BackendStatus {
   backend: Backend;
   running: boolean;
   availableModels: number;
   version?: string;
+  /** Why it does not run, or what is wrong with it. */
   reason?: string;
+  /** Ids of the models in memory, where the backend is a server. */
+  loadedModels?: string[];
 }
 
 export interface ModelService {
   /**
-   * The model behind a specifier and the configuration. Never touches the network and loads no weights.
+   * The model behind a specifier and the configuration. Loads no weights, and touches no network, but for `local/NAME`
+   * where the name is in no store of ours: then Ollama is asked whether it has it.
    * @throws not_found (unknown provider or model, nearest names in the hint), config (no key, disabled)
    */
   resolve(specifier: string, overrides?: ModelOverrides): Promise<SpellModel>;
@@ -163,8 +173,11 @@ export interface ModelService {
    * @throws config (backend not configured), and what src/models/hub/pull.ts throws
    */
   pull(model: string, options: PullRequest): Promise<PullProgress>;
-  /** The recommended models, or what the Hub has for a query. @throws network, provider, not_found */
-  available(query: string | undefined, signal?: AbortSignal): Promise<AvailableModel[]>;
+  /**
+   * The recommended models, or what the Hub has for a query; Ollama's recommended ones besides.
+   * @throws network, provider, not_found
+   */
+  available(query: string | undefined, options?: AvailableOptions): Promise<AvailableModel[]>;
   /** Writes a model into one file for another machine. @throws not_found, already_exists, io, model_invalid */
   export(
     model: string,
@@ -175,6 +188,15 @@ export interface ModelService {
   downloads(): Promise<PartialDownload[]>;
   /** Takes a model out of memory. @returns whether it was there */
   unload(model: string): Promise<boolean>;
+  /**
+   * Fetches Ollama's installer and runs it; whoever calls this has asked the user.
+   * @returns where the program lies now
+   * @throws already_exists, platform, network, provider
+   */
+  installOllama(options: {
+    onEvent?: (e: KernelEvent) => void;
+    signal?: AbortSignal;
+  }): Promise<string | undefined>;
   remove(model: string): Promise<void>;
   /** What the machine offers to local models, and what a trial of them gave. */
   machine(signal?: AbortSignal): Promise<Machine>;

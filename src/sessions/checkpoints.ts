@@ -1,7 +1,7 @@
 /** A session as it was at a moment: its description and its values, kept beside it. */
 
 import type { Database } from "bun:sqlite";
-import { randomUUID } from "node:crypto";
+import { nowMs, randomId } from "../core/clock.ts";
 import { SpellError } from "../core/errors.ts";
 import { parseJson, stringifyJson } from "../core/json.ts";
 import { readValues, type SessionRow, time, writeValue } from "./rows.ts";
@@ -19,7 +19,7 @@ interface Snapshot {
 }
 
 export function writeCheckpoint(db: Database, row: SessionRow, name: string | null, nowMs: number): string {
-  const id = randomUUID();
+  const id = randomId();
   const snapshot: Snapshot = {
     version: VERSION,
     name: row.name,
@@ -51,7 +51,7 @@ export function restoreCheckpoint(db: Database, sessionId: string, checkpointId:
   const { name, description, tags, custom_metadata, values } = parseJson(found.snapshot) as Snapshot;
   db.query(
     "UPDATE session SET name = ?, description = ?, tags = ?, custom_metadata = ?, updated_at = ? WHERE id = ?",
-  ).run(name, description, stringifyJson(tags), stringifyJson(custom_metadata), Date.now(), sessionId);
+  ).run(name, description, stringifyJson(tags), stringifyJson(custom_metadata), nowMs(), sessionId);
   db.query("DELETE FROM session_value WHERE session_id = ?").run(sessionId);
   for (const [key, value] of Object.entries(values)) writeValue(db, sessionId, key, value);
 }

@@ -1,8 +1,8 @@
 /** The sessions of one database, as one kernel works with them. */
 
 import type { Database } from "bun:sqlite";
-import { randomUUID } from "node:crypto";
 import { join } from "node:path";
+import { nowMs, randomId } from "../core/clock.ts";
 import { SpellError } from "../core/errors.ts";
 import { stringifyJson } from "../core/json.ts";
 import type { Log } from "../core/log.ts";
@@ -115,8 +115,8 @@ class Sessions implements SessionService {
   }
 
   async create(options: SessionOptions = {}): Promise<SessionInfo> {
-    const id = options.id === undefined ? randomUUID() : sessionId(options.id);
-    const now = Date.now();
+    const id = options.id === undefined ? randomId() : sessionId(options.id);
+    const now = nowMs();
     const row: SessionRow = {
       id,
       name: checkText("name", options.name),
@@ -124,7 +124,7 @@ class Sessions implements SessionService {
       status: "active",
       created_by: options.createdBy ?? null,
       parent_session_id: options.parentSessionId === undefined ? null : sessionId(options.parentSessionId),
-      correlation_id: randomUUID(),
+      correlation_id: randomId(),
       created_at: now,
       updated_at: now,
       started_at: now,
@@ -189,7 +189,7 @@ class Sessions implements SessionService {
 
   async save(id: string): Promise<void> {
     const row = this.row(id);
-    const now = Date.now();
+    const now = nowMs();
     await this.announcer.runHooks(
       "SessionSave",
       "save session",
@@ -209,7 +209,7 @@ class Sessions implements SessionService {
   async load(id: string): Promise<SessionInfo> {
     const row = this.row(id);
     await this.announcer.runHooks("SessionRestore", "load session", row, {
-      restore_timestamp: time(Date.now()),
+      restore_timestamp: time(nowMs()),
     });
     await this.announcer.publish("session.loaded", row);
     return infoOf(row);
@@ -238,7 +238,7 @@ class Sessions implements SessionService {
   private async move(id: string, to: SessionStatus, data: Record<string, unknown> = {}): Promise<void> {
     const row = this.row(id);
     checkMove(row.status, to);
-    const now = Date.now();
+    const now = nowMs();
     const ends = to === "completed" || to === "failed";
     if (ends) {
       await this.announcer.runHooks("SessionEnd", "end session", row, {
@@ -280,7 +280,7 @@ class Sessions implements SessionService {
     const text = stringifyJson(checkTags(tags));
     await this.storage.write((db) => {
       readSession(db, known);
-      db.query("UPDATE session SET tags = ?, updated_at = ? WHERE id = ?").run(text, Date.now(), known);
+      db.query("UPDATE session SET tags = ?, updated_at = ? WHERE id = ?").run(text, nowMs(), known);
     });
   }
 
@@ -322,7 +322,7 @@ class Sessions implements SessionService {
     change: (db: Database, known: string) => void,
   ): Promise<void> {
     const row = this.row(id);
-    const startedMs = Date.now();
+    const startedMs = nowMs();
     await this.storage.write((db) => {
       const { status } = readSession(db, row.id);
       if (status !== "active")
@@ -339,7 +339,7 @@ class Sessions implements SessionService {
       input: { key, value },
       output: null,
       startedMs,
-      durationMs: Date.now() - startedMs,
+      durationMs: nowMs() - startedMs,
       correlationId: row.correlation_id,
     });
     await this.announcer.publish("session.state.changed", row, { key });
@@ -347,7 +347,7 @@ class Sessions implements SessionService {
 
   async checkpoint(id: string, name?: string): Promise<string> {
     const row = this.row(id);
-    const now = Date.now();
+    const now = nowMs();
     const state = this.storage.read((db) => readValues(db, row.id));
     await this.announcer.runHooks("SessionCheckpoint", "checkpoint session", row, {
       checkpoint_state: state,
@@ -362,7 +362,7 @@ class Sessions implements SessionService {
   async restore(id: string, checkpointId: string): Promise<void> {
     const row = this.row(id);
     await this.announcer.runHooks("SessionRestore", "restore session", row, {
-      restore_timestamp: time(Date.now()),
+      restore_timestamp: time(nowMs()),
       checkpoint_id: checkpointId,
     });
     await this.storage.write((db) => {

@@ -5,7 +5,6 @@ import type { HookComponent, HookRunner } from "../hooks/service.ts";
 import type { Awaitable } from "./backend.ts";
 import type { StatePlace } from "./keys.ts";
 import { type StateRecords, VersionConflict } from "./records.ts";
-import { shownValue } from "./redact.ts";
 import type { StateCallOptions } from "./service.ts";
 
 export interface StateSurroundings {
@@ -13,6 +12,8 @@ export interface StateSurroundings {
   events: () => Promise<EventService>;
   /** As the configuration stands now. */
   emitsEvents: () => boolean;
+  /** A value without secrets. */
+  shown: (key: string, value: unknown) => unknown;
 }
 
 const COMPONENT: HookComponent = { type: "System", name: "state" };
@@ -34,9 +35,9 @@ export class StateAccess {
 
   /** Undefined where there is none. */
   async read(place: StatePlace, options: StateCallOptions): Promise<unknown> {
-    if (!isHooked(place)) return this.find(place);
+    if (!isHooked(place)) return this.find(place, options);
     const hooks = await this.around.hooks();
-    if (!hooks.has("BeforeStateRead") && !hooks.has("AfterStateRead")) return this.find(place);
+    if (!hooks.has("BeforeStateRead") && !hooks.has("AfterStateRead")) return this.find(place, options);
     return hooks.around(
       {
         before: "BeforeStateRead",
@@ -45,12 +46,12 @@ export class StateAccess {
         data: { operation: "state_get", scope: place.scope, key: place.key },
         ...options,
       },
-      () => this.find(place),
+      () => this.find(place, options),
     );
   }
 
-  private find(place: StatePlace): Awaitable<unknown> {
-    const found = this.records.find(place);
+  private find(place: StatePlace, { exact }: StateCallOptions): Awaitable<unknown> {
+    const found = this.records.find(place, exact);
     if (found instanceof Promise) return found.then((record) => record && this.records.decode(record));
     return found && this.records.decode(found);
   }
@@ -65,12 +66,12 @@ export class StateAccess {
     const hooks = isHooked(place) ? await this.around.hooks() : undefined;
     const hooked = hooks !== undefined && (hooks.has("BeforeStateWrite") || hooks.has("AfterStateWrite"));
     const emits = this.around.emitsEvents();
-    if (!hooked && !emits) return this.store(place, value, expected);
-    const before = await this.records.find(place);
+    if (!hooked && !emits) return this.store(place, value, options, expected);
+    const before = await this.records.find(place, options.exact);
     const oldValue = before === undefined ? null : this.records.decode(before);
     let written: Written = { value, removed: false };
     const work = async (changed: unknown) => {
-      written = await this.store(place, changed, expected);
+      written = await this.store(place, changed, options, expected);
       if (emits) await this.emit(place, oldValue, changed ?? null, options);
       return { success: true, final_value: changed ?? null };
     };
@@ -103,7 +104,7 @@ export class StateAccess {
   ): Promise<unknown> {
     for (let attempt = 1; ; attempt++) {
       const exact = await this.records.at(place.storageKey);
-      const record = exact ?? (await this.records.find(place));
+      const record = exact ?? (await this.records.find(place, options.exact));
       const next = await change(record && this.records.decode(record));
       options.signal?.throwIfAborted();
       try {
@@ -117,8 +118,13 @@ export class StateAccess {
     }
   }
 
-  private async store(place: StatePlace, value: unknown, expected: number | undefined): Promise<Written> {
-    if (value === undefined) return { value, removed: await this.records.remove(place, expected) };
+  private async store(
+    place: StatePlace,
+    value: unknown,
+    { exact }: StateCallOptions,
+    expected: number | undefined,
+  ): Promise<Written> {
+    if (value === undefined) return { value, removed: await this.records.remove(place, { expected, exact }) };
     await this.records.set(place, value, expected);
     return { value, removed: false };
   }
@@ -144,8 +150,8 @@ export class StateAccess {
       data: {
         scope: place.scope,
         key: place.key,
-        old_value: shownValue(place.key, oldValue),
-        new_value: shownValue(place.key, newValue),
+        old_value: this.around.shown(place.key, oldValue),
+        new_value: this.around.shown(place.key, newValue),
       },
       ...(correlationId === undefined ? {} : { correlationId }),
     });

@@ -12,6 +12,7 @@ import { StateCodec } from "./codec.ts";
 import { GuardedBackend } from "./guard.ts";
 import { stateCipher } from "./key-source.ts";
 import { StateRecords } from "./records.ts";
+import { type RedactionSettings, Redactor } from "./redact.ts";
 import type { StateService } from "./service.ts";
 import { State } from "./state.ts";
 
@@ -48,7 +49,19 @@ export async function createStateService(dependencies: StateDependencies): Promi
   if (note !== undefined) records.schemaVersion = String(codec.decode(note));
   log.debug("kernel", "state opened", { backend: backend.name, schema_version: records.schemaVersion });
   const emitsEvents = () => config.current.events.enabled && config.current.events.emit_state_events;
-  return new State(records, new StateAccess(records, { hooks, events, emitsEvents }));
+  const redactor = redactorOf(config);
+  const shown = (key: string, value: unknown) => redactor().shown(key, value);
+  return new State(records, new StateAccess(records, { hooks, events, emitsEvents, shown }), shown);
+}
+
+/** As the configuration stands now. */
+function redactorOf(config: ConfigService): () => Redactor {
+  let known: { settings: RedactionSettings; redactor: Redactor } | undefined;
+  return () => {
+    const settings = config.current.runtime.state_persistence.redaction;
+    if (known?.settings !== settings) known = { settings, redactor: new Redactor(settings) };
+    return known.redactor;
+  };
 }
 
 async function openBackend({ config, env, storage }: StateDependencies): Promise<StateBackend> {

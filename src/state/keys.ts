@@ -21,6 +21,12 @@ export interface StatePlace {
   class: StateClass;
 }
 
+/** Whether it is `KIND:ID`. */
+export function isScopeWithId(scope: string): boolean {
+  const colon = scope.indexOf(":");
+  return KINDS.has(scope.slice(0, Math.max(0, colon))) && colon < scope.length - 1;
+}
+
 /** @throws SpellError invalid_argument: `Invalid format: …` */
 export function placeOf(scope: string, key: string): StatePlace {
   const name = normalized(scope);

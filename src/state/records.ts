@@ -35,9 +35,10 @@ export class StateRecords implements RawState {
     return this.ephemeral.get(storageKey) ?? this.backend.get(storageKey);
   }
 
-  /** Under its own key, else under another by which it is known. */
-  find(place: StatePlace): Awaitable<StateRecord | undefined> {
+  /** Under its own key, else, unless only that counts, under another by which it is known. */
+  find(place: StatePlace, onlyExact = false): Awaitable<StateRecord | undefined> {
     const exact = this.at(place.storageKey);
+    if (onlyExact) return exact;
     if (exact instanceof Promise) return exact.then((found) => found ?? this.findOther(place));
     return exact ?? this.findOther(place);
   }
@@ -68,10 +69,13 @@ export class StateRecords implements RawState {
       await this.ephemeral.apply([{ type: "delete", key: storageKey }]);
   }
 
-  /** Under all the keys by which it is known. Whether there was one. @throws VersionConflict */
-  async remove(place: StatePlace, expected?: number): Promise<boolean> {
+  /** Under all the keys by which it is known, or its own only. Whether there was one. @throws VersionConflict */
+  async remove(
+    place: StatePlace,
+    { expected, exact = false }: { expected?: number | undefined; exact?: boolean | undefined },
+  ): Promise<boolean> {
     const { storageKey, class: kind } = place;
-    const deletions = [storageKey, ...otherSpellings(place)].map(
+    const deletions = [storageKey, ...(exact ? [] : otherSpellings(place))].map(
       (key): StateChange => ({ type: "delete", key }),
     );
     const conditional = [withExpected(deletions[0]!, expected), ...deletions.slice(1)];

@@ -2,9 +2,15 @@
  * Secrets out of state that is shown: listings, dumps, events (spec/agents-workflows-rag.md section 9.7). Never on the
  * way to a script. Names count as whole words: `author`, `token_count` and `max_tokens` are no secrets.
  */
+import { withTextForBytes } from "../core/bytes-as-text.ts";
+import { stringifyJson } from "../core/json.ts";
+import { linearRegex } from "../core/linear-regex.ts";
 import { isPlainObject } from "../core/values.ts";
 
 const REDACTED = "[REDACTED]";
+const HASH_CHARACTERS = 8;
+/** Of this process alone, so that nobody can try out what a short hash stands for. */
+const HASH_KEY = crypto.getRandomValues(new Uint8Array(32));
 
 const SECRET_NAMES = [
   "api_key",
@@ -38,25 +44,83 @@ const SECRET_TEXTS: readonly RegExp[] = [
   /\b(?:password|secret|private[_-]?key)["']?\s*[:=]{1,2}\s*["']?[^\s"',;]{8,}/gi,
 ];
 
-/** A copy with secrets replaced: members with the name of a secret, and texts that look like one. */
-export function redactState(value: unknown, name = ""): unknown {
-  if (value === null || value === undefined) return value;
-  if (isSecretName(name)) return REDACTED;
-  if (typeof value === "string") return redactText(value);
-  if (Array.isArray(value)) return value.map((item) => redactState(item));
-  if (!isPlainObject(value)) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, redactState(member, key)]));
+export interface RedactionSettings {
+  enabled: boolean;
+  /** Equal secrets get equal marks, within this process. */
+  hash_redacted: boolean;
+  /** Further names of secrets, and expressions (RE2) for texts that hold one. */
+  field_names: readonly string[];
+  patterns: readonly string[];
 }
 
-/** A value as listings and events show it. */
-export function shownValue(key: string, value: unknown): unknown {
-  return isSensitiveKey(key) && value !== null && value !== undefined ? REDACTED : redactState(value, key);
+interface Pattern {
+  replaceIn(text: string, mark: (secret: string) => string): string;
 }
 
-export function redactText(text: string): string {
-  let shown = text;
-  for (const pattern of SECRET_TEXTS) shown = shown.replaceAll(pattern, REDACTED);
-  return shown;
+export class Redactor {
+  private readonly names: ReadonlySet<string>;
+  private readonly patterns: readonly Pattern[];
+
+  /** @throws SpellError invalid_argument for a wrong expression */
+  constructor(private readonly settings: RedactionSettings) {
+    this.names = new Set(settings.field_names.map(words));
+    this.patterns = [...SECRET_TEXTS.map(builtin), ...settings.patterns.map(custom)];
+  }
+
+  /** A value as listings and events show it. */
+  shown(key: string, value: unknown): unknown {
+    if (!this.settings.enabled || value === null || value === undefined) return value;
+    return isSensitiveKey(key) ? this.mark(value) : this.redact(value, key);
+  }
+
+  /** A copy with secrets replaced: members with the name of a secret, and texts that look like one. */
+  redact(value: unknown, name = ""): unknown {
+    if (value === null || value === undefined) return value;
+    if (this.isSecretName(name)) return this.mark(value);
+    if (typeof value === "string") return this.redactText(value);
+    if (Array.isArray(value)) return value.map((item) => this.redact(item));
+    if (!isPlainObject(value)) return value;
+    return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, this.redact(member, key)]));
+  }
+
+  redactText(text: string): string {
+    let shown = text;
+    for (const pattern of this.patterns) shown = pattern.replaceIn(shown, (secret) => this.mark(secret));
+    return shown;
+  }
+
+  private isSecretName(name: string): boolean {
+    const own = words(name);
+    return SECRET_NAME.test(own) || this.names.has(own);
+  }
+
+  private mark(secret: unknown): string {
+    if (!this.settings.hash_redacted) return REDACTED;
+    const text = typeof secret === "string" ? secret : stringifyJson(withTextForBytes(secret));
+    const hash = new Bun.CryptoHasher("sha256", HASH_KEY).update(text).digest("hex");
+    return `${REDACTED}_${hash.slice(0, HASH_CHARACTERS)}`;
+  }
+}
+
+const builtin = (pattern: RegExp): Pattern => ({
+  replaceIn: (text, mark) => text.replaceAll(pattern, mark),
+});
+
+function custom(source: string): Pattern {
+  const pattern = linearRegex(source);
+  return {
+    replaceIn(text, mark) {
+      const found = pattern.matcher(text);
+      let shown = "";
+      let from = 0;
+      while (found.find()) {
+        if (found.start() === found.end()) continue;
+        shown += text.slice(from, found.start()) + mark(text.slice(found.start(), found.end()));
+        from = found.end();
+      }
+      return shown + text.slice(from);
+    },
+  };
 }
 
 /** Keys of state with `secret`, `credential` among their words, or `token` as a part's last word. */
@@ -66,8 +130,6 @@ export function isSensitiveKey(key: string): boolean {
     .split(/[:./]/)
     .some((part) => /(?:^|_)(?:secrets?|credentials?)(?:_|$)|(?:^|_)token$/.test(words(part)));
 }
-
-const isSecretName = (name: string): boolean => SECRET_NAME.test(words(name));
 
 /** `accessToken` and `access-token` as `access_token`. */
 const words = (name: string): string =>

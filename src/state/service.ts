@@ -3,6 +3,7 @@
  * user, session, agent, tool, workflow, hook and custom, or any other text; the storage key is `SCOPE:KEY`.
  */
 import type { StateBackend, StateRecord } from "./backend.ts";
+import type { ScopedState } from "./scoped.ts";
 
 export interface StateEntry {
   storageKey: string;
@@ -18,6 +19,8 @@ export interface StateEntry {
 export interface StateCallOptions {
   correlationId?: string;
   signal?: AbortSignal;
+  /** Only the record of this very scope and key, under no other spelling. */
+  exact?: boolean;
 }
 
 export interface StateService {
@@ -29,7 +32,7 @@ export interface StateService {
   delete(scope: string, key: string, options?: StateCallOptions): Promise<boolean>;
   /** Scope and key of a key that is written with its scope (`user:ID:x`, `global:x`); any other is of `global`. */
   split(key: string): { scope: string; key: string };
-  exists(scope: string, key: string): Promise<boolean>;
+  exists(scope: string, key: string, options?: StateCallOptions): Promise<boolean>;
   /** Keys of a scope without the scope, sorted. */
   keys(scope: string): Promise<string[]>;
   /** What is stored, by storage key; `key` begins with what is given. */
@@ -48,6 +51,10 @@ export interface StateService {
   ): Promise<unknown>;
   /** Many values at once, all or none; with `replace`, everything else goes. No hooks run. */
   import(entries: readonly { scope: string; key: string; value: unknown }[], replace: boolean): Promise<void>;
+  /** A value as listings, events and recordings show it: without secrets. */
+  shown(key: string, value: unknown): unknown;
+  /** State as a scope may use it. @throws SpellError invalid_argument for a scope that is not `global` or `KIND:ID` */
+  as(scope: string): ScopedState;
   readonly raw: RawState;
   figures(): StateFigures;
   dispose(): Promise<void>;

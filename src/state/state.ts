@@ -5,6 +5,7 @@ import type { StateRecord } from "./backend.ts";
 import { Meter, stateFigures } from "./figures.ts";
 import { parseStorageKey, placeOf, prefixesOf, splitKey } from "./keys.ts";
 import type { StateRecords } from "./records.ts";
+import { ScopedState } from "./scoped.ts";
 import type { StateCallOptions, StateEntry, StateFigures, StateService } from "./service.ts";
 
 export class State implements StateService {
@@ -14,6 +15,7 @@ export class State implements StateService {
   constructor(
     readonly raw: StateRecords,
     private readonly access: StateAccess,
+    readonly shown: StateService["shown"],
   ) {}
 
   load(scope: string, key: string, options: StateCallOptions = {}): Promise<unknown> {
@@ -33,8 +35,8 @@ export class State implements StateService {
     );
   }
 
-  exists(scope: string, key: string): Promise<boolean> {
-    return this.reads.time(async () => (await this.raw.find(placeOf(scope, key))) !== undefined);
+  exists(scope: string, key: string, { exact }: StateCallOptions = {}): Promise<boolean> {
+    return this.reads.time(async () => (await this.raw.find(placeOf(scope, key), exact)) !== undefined);
   }
 
   keys(scope: string): Promise<string[]> {
@@ -73,6 +75,10 @@ export class State implements StateService {
       }));
       await this.raw.import(values, replace);
     });
+  }
+
+  as(scope: string): ScopedState {
+    return new ScopedState(this, scope);
   }
 
   split(key: string): { scope: string; key: string } {

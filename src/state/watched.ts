@@ -1,7 +1,6 @@
 /** State whose reads and writes are traced, and whose changes are recorded for replays. */
 import { type RecorderSource, recorded } from "../core/recording.ts";
 import { type SpanInput, span } from "../core/span.ts";
-import { shownValue } from "./redact.ts";
 import type { StateCallOptions, StateService } from "./service.ts";
 
 const traced = (operation: string, scope: string): SpanInput => ({
@@ -43,7 +42,7 @@ export function watchedState<S extends StateService>(state: S, recorder: Recorde
       [scope, key, options],
       () => save(scope, key, value, options),
       () => null,
-      () => ({ value: shownValue(key, value) }),
+      () => ({ value: state.shown(key, value) }),
     );
   state.delete = (scope, key, options) =>
     watched(
@@ -57,7 +56,7 @@ export function watchedState<S extends StateService>(state: S, recorder: Recorde
       "update",
       [scope, key, options],
       () => update(scope, key, next, options),
-      (value) => shownValue(key, value),
+      (value) => state.shown(key, value),
     );
   return state;
 }

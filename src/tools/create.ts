@@ -1,7 +1,9 @@
 /** The tools service: looks a tool up, checks the call, runs it within its limits and shapes the result. */
+import { steadyMs } from "../core/clock.ts";
 import { SpellError } from "../core/errors.ts";
 import { stringifyJson } from "../core/json.ts";
 import type { Log } from "../core/log.ts";
+import { currentPlan } from "../core/plan.ts";
 import { type RecorderSource, recorded } from "../core/recording.ts";
 import { type Span, span } from "../core/span.ts";
 import type { HookService } from "../hooks/service.ts";
@@ -49,13 +51,15 @@ class Tools implements ToolService {
   private readonly catalogue: ToolCatalogue;
   private readonly rate: RateLimit;
   private readonly hooks: ToolHooks;
+  private readonly isBuiltin: (tool: ToolDefinition) => boolean;
   private readonly running = new Set<Promise<unknown>>();
 
   constructor(private readonly options: ToolServiceOptions) {
     const builtin = options.tools ?? builtinTools;
     this.catalogue = new ToolCatalogue(builtin);
-    const isBuiltin = new Set(builtin);
-    this.hooks = new ToolHooks(options.hooks ?? (() => undefined), (tool) => isBuiltin.has(tool));
+    const all = new Set(builtin);
+    this.isBuiltin = (tool) => all.has(tool);
+    this.hooks = new ToolHooks(options.hooks ?? (() => undefined), this.isBuiltin);
     this.rate = new RateLimit(options.now);
   }
 
@@ -125,9 +129,15 @@ class Tools implements ToolService {
             call.unrecorded ? undefined : this.options.recorder,
             { kind: "tool", name: tool.name, input: data, ...correlation(call) },
             async () => {
-              const startMs = performance.now();
+              const plan = currentPlan();
+              if (plan !== undefined) {
+                const ran = onlyComputes(tool, data, this.isBuiltin(tool));
+                plan.tool(tool.name, ran);
+                if (!ran) return makeResult(tool, NOT_CALLED, 0);
+              }
+              const startMs = steadyMs();
               const outcome = await this.run(tool, data, call, usage);
-              return makeResult(tool, outcome, performance.now() - startMs);
+              return makeResult(tool, outcome, steadyMs() - startMs);
             },
             toolOutput,
           ),
@@ -261,6 +271,19 @@ class Tools implements ToolService {
     const allowed = seconds(tool.name) ?? tool.timeoutMs ?? seconds("default") ?? DEFAULT_TIMEOUT_MS;
     return Math.min(allowed, call.timeoutMs ?? allowed);
   }
+}
+
+/** What a tool that is left out of a dry run answers. */
+const NOT_CALLED: ToolOutcome = {
+  operation: "dry_run",
+  message: "Dry run: the tool was not called",
+  result: null,
+};
+
+/** A built-in tool that touches nothing; what a script or an agent is behind is planned in its turn. */
+function onlyComputes(tool: ToolDefinition, params: Record<string, unknown>, isBuiltin: boolean): boolean {
+  if (!isBuiltin) return tool.needs.length === 0;
+  return tool.isPure?.(params) ?? (tool.level === "safe" && tool.needs.length === 0);
 }
 
 const correlation = ({ correlationId }: ToolCallOptions) =>

@@ -8,6 +8,7 @@ const PAGES = [
   "docs/getting-started.md",
   "docs/structured-output.md",
   "docs/models.md",
+  "docs/agents.md",
   "docs/providers.md",
   "docs/connected.md",
   "docs/sessions.md",

@@ -136,6 +136,41 @@ const EXPECTED: Record<string, { options?: string[]; args?: string[]; lines: (st
       "Hello! How can I help you?",
     ],
   },
+  "workflows/sequential.lua": {
+    lines: [
+      "Sequential workflow 'report' completed successfully",
+      "Apples: 42",
+      /42/,
+      /^false\tWorkflow execution error: step "bad" failed: ./,
+      "false\tpartially_completed\t42\t1",
+    ],
+  },
+  "workflows/parallel.lua": {
+    lines: ["all have answered", /^ann\t.*87/, /^bob\t.*42/, /^cas\t.*12\.5/, "3 of 3", "2"],
+  },
+  "workflows/conditional.lua": {
+    lines: ["1200: ask the boss", "120: ask a colleague", "12: just pay", "thoroughly", "quickly"],
+  },
+  "workflows/loop.lua": {
+    lines: ["1 4 9 16 25", "0: ADA, AUTHOR", "1: BOB, READER", "128\t7\tbreak_condition"],
+  },
+  "workflows/nested.lua": {
+    lines: [
+      "apples\t25",
+      "pears\t25",
+      "sum\t50",
+      "valid\ttrue",
+      'false\tCannot run workflow "b": it is a step of itself: b → a → b',
+    ],
+  },
+  "workflows/durable.lua": {
+    lines: [
+      /^first:\tfalse\tWorkflow execution error: step "mail" failed: .*the mail server is down/,
+      "then:\tsent: charged 42",
+      "charged:\t1\trestored:\t1",
+      "again:\tsent: charged 42\t1",
+    ],
+  },
   "local-models.lua": {
     lines: ["embedded backend ready:\ttrue\tmodels:\ttrue", /^spell-mini.*4\.9 MB/, "tools:\tyes"],
   },

@@ -18,6 +18,7 @@ import { fault } from "./storage/fault.ts";
 import { kill } from "./storage/kill.ts";
 import { processes } from "./storage/processes.ts";
 import { telemetry } from "./telemetry.ts";
+import { workflows } from "./workflows.ts";
 
 export const soaks: readonly Soak[] = [
   interrupt,
@@ -39,4 +40,5 @@ export const soaks: readonly Soak[] = [
   fault,
   telemetry,
   sessions,
+  workflows,
 ];

@@ -12,6 +12,7 @@ export function onlyServices(config: ConfigService, given: Partial<Services> = {
     tools: absent("tools"),
     models: absent("models"),
     agents: absent("agents"),
+    workflows: absent("workflows"),
     debug: absent("debug"),
     storage: absent("storage"),
     state: absent("state"),

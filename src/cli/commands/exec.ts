@@ -12,14 +12,18 @@ export const command: CommandDecl = {
     const language = checkEngine(options);
     const code = new TextEncoder().encode(args.code as string);
     const stream = options.stream === true;
-    const done = await execute(io, {
-      type: "execute",
-      code,
-      name: "exec",
-      args: scriptArguments("exec", []),
-      language,
-      stream,
-    });
+    const done = await execute(
+      io,
+      {
+        type: "execute",
+        code,
+        name: "exec",
+        args: scriptArguments("exec", []),
+        language,
+        stream,
+      },
+      options,
+    );
     if (io.mode === "json") io.json(executedDocument({ code_length: code.length, streaming: stream }, done));
     else if (done.reply.value !== null) io.out(JSON.stringify(done.reply.value));
     return exitCodeOfReply(done.reply);

@@ -1,7 +1,15 @@
 /** What `run` and `exec` share: running code in the kernel and showing what comes of it. */
 import { errorFromJson } from "../../core/errors.ts";
 import { documentValue } from "../../core/json.ts";
-import type { ExecuteReply, ExecuteRequest, KernelClient, KernelEvent } from "../../kernel/api.ts";
+import type {
+  ExecuteReply,
+  ExecuteRequest,
+  KernelClient,
+  KernelEvent,
+  PlannedCalls,
+  UsageReport,
+} from "../../kernel/api.ts";
+import { CALL_OPTIONS, refuseRemote, runCalls } from "../call-options.ts";
 import type { CommandIo, OptionDecl, OptionValues } from "../command.ts";
 import { CONNECT_OPTIONS } from "../connect-options.ts";
 import { EXIT } from "../exit-codes.ts";
@@ -18,10 +26,16 @@ export const ENGINE_OPTION: OptionDecl = {
   doc: "Script language",
 };
 
+export const STREAM_OPTION: OptionDecl = {
+  flag: "--stream",
+  doc: "Print the agents' answers token by token as they come",
+};
+
 export const EXECUTE_OPTIONS: readonly OptionDecl[] = [
   ...CONNECT_OPTIONS,
   ENGINE_OPTION,
-  { flag: "--stream", doc: "Print the agents' answers token by token as they come" },
+  STREAM_OPTION,
+  ...CALL_OPTIONS,
 ];
 
 export interface Executed {
@@ -29,6 +43,13 @@ export interface Executed {
   reply: ExecuteReply;
   /** Lines the script printed, kept only in JSON mode. */
   console: string[];
+  /** What the run has asked of models, and would have; where it was asked for. */
+  told: ToldCalls;
+}
+
+interface ToldCalls {
+  usage?: UsageReport;
+  planned?: PlannedCalls;
 }
 
 /** @throws SpellError usage */
@@ -48,16 +69,23 @@ export function checkEngine(options: OptionValues): "lua" {
  * Runs the code; its output goes to stdout as it comes, or is kept in JSON mode.
  * @throws SpellError the script's failure
  */
-export async function execute(io: CommandIo, request: ExecuteRequest): Promise<Executed> {
+export async function execute(io: CommandIo, bare: ExecuteRequest, options: OptionValues): Promise<Executed> {
+  const calls = runCalls(options, io.cwd);
+  const request = calls === undefined ? bare : { ...bare, calls };
   const kernel = await io.kernel();
+  if (kernel.mode === "connected") refuseRemote(calls);
+  const told: ToldCalls = {};
   const closed = new AbortController();
   const screen = new Screen(io, request.stream);
   let failure: unknown;
   const reply = await kernel.request(request, {
     signal: AbortSignal.any([io.signal, closed.signal]),
     onInput: (prompt) => io.inputLine(prompt),
+    isAttended: () => io.isTty.stdin,
     onEvent: (event) => {
       if (failure !== undefined) return;
+      if (event.type === "usage") told.usage = event.usage;
+      if (event.type === "planned") told.planned = event.planned;
       try {
         screen.show(event);
       } catch (error) {
@@ -69,10 +97,18 @@ export async function execute(io: CommandIo, request: ExecuteRequest): Promise<E
   if (failure !== undefined) throw failure;
   screen.end();
   const console = screen.lines();
+  if (io.mode !== "json") await showTold(io, told);
   if (reply.status === "ok")
-    return { mode: kernel.mode, reply: { ...reply, value: documentValue(reply.value) }, console };
+    return { mode: kernel.mode, reply: { ...reply, value: documentValue(reply.value) }, console, told };
   const { data, ...error } = reply.error;
-  throw errorFromJson({ ...error, data: { ...data, ...(io.mode === "json" ? { console } : {}) } });
+  throw errorFromJson({ ...error, data: { ...data, ...(io.mode === "json" ? { console, ...told } : {}) } });
+}
+
+async function showTold(io: CommandIo, { usage, planned }: ToldCalls): Promise<void> {
+  if (usage === undefined && planned === undefined) return;
+  const { plannedText, usageText } = await import("../calls-text.ts");
+  if (planned !== undefined) io.err(plannedText(planned));
+  if (usage !== undefined) io.err(usageText(usage));
 }
 
 /** Shows kernel events: output and tokens on stdout, progress on a terminal's stderr. */
@@ -131,7 +167,7 @@ class Screen {
 /** The JSON document of spec/cli.md sections 5 and 6; `head` holds the fields that differ. */
 export function executedDocument(
   head: Record<string, unknown>,
-  { mode, reply, console }: Executed,
+  { mode, reply, console, told }: Executed,
 ): Record<string, unknown> {
   const parts = [...console];
   if (reply.value !== null) parts.push(JSON.stringify(reply.value));
@@ -144,6 +180,7 @@ export function executedDocument(
     output: reply.value,
     ...(reply.exitCode === undefined ? {} : { exit_code: reply.exitCode }),
     duration_ms: Math.round(reply.durationMs * 1000) / 1000,
+    ...told,
   };
 }
 

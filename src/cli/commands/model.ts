@@ -7,7 +7,7 @@ import { EXIT } from "../exit-codes.ts";
 
 const model = {
   name: "model",
-  doc: "Id of the model, `name[:variant]`; `local/` and `@llamacpp` may be added",
+  doc: "Id of the model, `name[:variant]`; `local/`, `@llamacpp` and `@ollama` may be added",
 };
 
 export const command: CommandDecl = {
@@ -45,9 +45,9 @@ export const command: CommandDecl = {
     },
     {
       name: "pull",
-      summary: "Download a model into the store",
+      summary: "Download a model into the store, or with Ollama",
       details:
-        "`owner/repo[:QUANTIZATION]` comes from the Hugging Face Hub, `name[:tag]` from Ollama's registry, the names that `model available` lists from their repositories. What came before an interruption is kept: pull again to go on, `model remove` clears it. Tokens are read from HF_TOKEN.",
+        "With `@ollama`, and without a backend where Ollama is configured, Ollama downloads and keeps the model: `name[:tag]`, `hf.co/owner/repo[:QUANTIZATION]`. Into llmspell's own store: `owner/repo[:QUANTIZATION]` comes from the Hugging Face Hub, `name[:tag]` from Ollama's registry, the names that `model available` lists from their repositories. What came before an interruption is kept: pull again to go on, `model remove` clears it. Tokens are read from HF_TOKEN.",
       options: [
         {
           flag: "--quantization",
@@ -63,7 +63,7 @@ export const command: CommandDecl = {
       name: "available",
       summary: "Show models that can be pulled",
       details:
-        "Without a query: the recommended ones, asking no network. With words: repositories of the Hugging Face Hub that have GGUF files. With `owner/repo`: its quantizations and their sizes.",
+        "Without a query: the recommended ones, asking no network but a configured Ollama. With words: repositories of the Hugging Face Hub that have GGUF files. With `owner/repo`: its quantizations and their sizes.",
       options: [
         {
           flag: "--backend",
@@ -102,14 +102,15 @@ export const command: CommandDecl = {
     {
       name: "unload",
       summary: "Take a model out of memory",
-      details: "Models are in memory in the process that uses them; a command of its own starts with none.",
+      details:
+        "Models of llmspell's own store are in memory in the process that uses them; a command of its own starts with none. `@ollama` unloads one from Ollama's.",
       options: [],
       args: [model],
       run: unload,
     },
     {
       name: "remove",
-      summary: "Delete a model of the store, or what an interrupted pull left of it",
+      summary: "Delete a model of the store or of Ollama's, or what an interrupted pull left of it",
       options: [{ flag: "--yes", short: "-y", doc: "Do not ask" }],
       args: [model],
       run: remove,
@@ -119,6 +120,14 @@ export const command: CommandDecl = {
       summary: "Show the local backends",
       options: [],
       run: status,
+    },
+    {
+      name: "install-ollama",
+      summary: "Install Ollama by its own installer",
+      details:
+        "Fetches the script of https://ollama.com/install.sh (`installer_url` of the provider names another) and runs it, on Linux and macOS. Asks before; without a terminal, --yes is needed.",
+      options: [{ flag: "--yes", short: "-y", doc: "Do not ask" }],
+      run: installOllama,
     },
   ]),
 };
@@ -241,6 +250,26 @@ async function unload(io: CommandIo, args: ArgValues): Promise<number> {
   });
   if (io.mode === "json") io.json(reply);
   else io.out(reply.unloaded === true ? "Model unloaded" : "Model was not loaded");
+  return EXIT.ok;
+}
+
+async function installOllama(io: CommandIo, _args: ArgValues, options: OptionValues): Promise<number> {
+  if (options.yes !== true) {
+    if (!io.isTty.stdin) {
+      throw new SpellError("usage", "Cannot ask whether to install Ollama: standard input is no terminal", {
+        hint: "Add --yes to fetch and run its installer without asking",
+      });
+    }
+    const answer = await io.prompt("Fetch and run Ollama's installer from the network? [y/N]: ");
+    if (answer?.trim().toLowerCase() !== "y") {
+      if (io.mode === "json") io.json({ installed: false });
+      else io.out("Cancelled");
+      return EXIT.ok;
+    }
+  }
+  const installed = await ask(io, "Ollama installation error", { type: "model", command: "install-ollama" });
+  if (io.mode === "json") io.json(installed);
+  else io.out("Ollama installed successfully");
   return EXIT.ok;
 }
 

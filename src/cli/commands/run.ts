@@ -19,15 +19,19 @@ export const command: CommandDecl = {
     const bytes = await readScript(script);
     const named = scriptArguments(basename(script), io.scriptArgs);
     const stream = options.stream === true;
-    const done = await execute(io, {
-      type: "execute",
-      code: bytes,
-      name: script,
-      path: resolve(io.cwd, script),
-      args: named,
-      language,
-      stream,
-    });
+    const done = await execute(
+      io,
+      {
+        type: "execute",
+        code: bytes,
+        name: script,
+        path: resolve(io.cwd, script),
+        args: named,
+        language,
+        stream,
+      },
+      options,
+    );
     if (io.mode === "json") {
       const count = 1 + named.positional.length + Object.keys(named.named).length;
       io.json(executedDocument({ script_length: bytes.length, args_count: count, streaming: stream }, done));
@@ -36,7 +40,8 @@ export const command: CommandDecl = {
   },
 };
 
-async function readScript(path: string): Promise<Uint8Array> {
+/** @throws SpellError not_found, io */
+export async function readScript(path: string): Promise<Uint8Array> {
   try {
     return await Bun.file(path).bytes();
   } catch (error) {

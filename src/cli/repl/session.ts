@@ -133,6 +133,7 @@ export class ReplSession {
       const reply = await this.options.kernel.request(request, {
         signal: AbortSignal.any([this.io.signal, running.signal]),
         onInput: (prompt) => this.scriptInput(prompt, lines),
+        isAttended: () => lines.interactive,
         onEvent: (event) => {
           if (closed !== undefined) return;
           try {

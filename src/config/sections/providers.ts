@@ -12,6 +12,7 @@ import {
   TRUSTED,
   unset,
 } from "../fields.ts";
+import { Price } from "./models.ts";
 
 const BASE_URL = { ...TRUSTED, "x-expand": true } as const;
 const EXPANDED = { "x-expand": true } as const;
@@ -67,6 +68,7 @@ export const Provider = section(
       max_delay_ms: integer(30_000, "Longest wait, in milliseconds"),
       backoff_multiplier: number(2, "Factor from one wait to the next", { exclusiveMinimum: 0 }),
     }),
+    prices: unset.table(Price, "By model, or `*` for all others: what a million tokens cost"),
     temperature: unset.number("Sampling temperature when the script names none"),
     model_directory: unset.text(
       "llamacpp: directory of GGUF files; `models/llamacpp` of the data directory when absent",
@@ -79,7 +81,7 @@ export const Provider = section(
     registry_url: unset.text("llamacpp: address of Ollama's registry or a mirror", BASE_URL),
     hf_api_key: unset.text("llamacpp: token for the Hub; HF_TOKEN and HFHUB_API_KEY when absent", SECRET),
     download_idle_seconds: unset.integer(
-      "llamacpp: longest wait for the next bytes of a download, in seconds; 120 when absent",
+      "llamacpp, ollama: longest wait for the next bytes of a download, in seconds; 120 when absent",
       POSITIVE,
     ),
     device: unset.choice(
@@ -95,7 +97,10 @@ export const Provider = section(
     ),
     default_quantization: unset.text("llamacpp: file suffix taken when a model name gives none"),
     cpu_threads: unset.integer("llamacpp: threads; 0: one for each physical core"),
-    context_size: unset.integer("llamacpp: context length in tokens", POSITIVE),
+    context_size: unset.integer(
+      "llamacpp, ollama: context length in tokens; ollama: its own choice when absent",
+      POSITIVE,
+    ),
     batch_size: unset.integer("llamacpp: tokens of one prompt chunk", POSITIVE),
     use_flash_attention: unset.flag("llamacpp: use flash attention where the model allows it"),
     gpu_layers: unset.integer("llamacpp: layers put on the GPU, 0 for none; as many as fit when absent"),
@@ -111,10 +116,19 @@ export const Provider = section(
     port: unset.integer("llamacpp: port for `server_binary`", { minimum: 1, maximum: 65_535 }),
     auto_start: unset.flag("ollama: start `ollama serve` when it does not answer", NOT_RAISED),
     health_check_interval_seconds: unset.integer(
-      "ollama: how long a health answer is remembered, in seconds",
+      "ollama: how long it is remembered that the server answers, in seconds; 60 when absent",
+    ),
+    keep_alive: unset.anything(
+      "ollama: how long a model stays in memory after a call, as `5m` or in seconds; Ollama's own choice when absent",
+    ),
+    installer_url: unset.text(
+      "ollama: address of the script that `model install-ollama` runs; Ollama's own when absent",
+      BASE_URL,
     ),
     responses: unset.anything("test: the answers it gives, in order; never expanded"),
-    default_backend: unset.text("Backend for model names that do not say one"),
+    default_backend: unset.text(
+      "Backend of `local/MODEL`: llamacpp or ollama. When absent: the store's model, else Ollama's where it answers",
+    ),
   },
   anything("An option of the provider, kept as it is", { ...TRUSTED, "x-expand": true }),
 );

@@ -79,6 +79,15 @@ const StatePersistence = section("The State global.", {
       TRUSTED,
     ),
   }),
+  redaction: section("Secrets in what is shown of state: listings, events and recordings.", {
+    enabled: flag(true, "Hide them", NOT_LOWERED),
+    hash_redacted: flag(
+      true,
+      "Mark them `[REDACTED]_<hash>`, so that equal ones can be told within one process; otherwise `[REDACTED]`",
+    ),
+    field_names: list([], "Names of secrets besides the usual ones"),
+    patterns: list([], "Regular expressions (RE2) for texts that hold a secret"),
+  }),
   backup: section("Backups of state.", {
     backup_dir: text("./backups", "Directory of backups", PATH),
     compression_enabled: flag(true, "Compress backups"),

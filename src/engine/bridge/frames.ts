@@ -149,7 +149,9 @@ export class Frames {
   }
 
   /** Fails whatever is open. */
-  endAll(error: SpellError): void {
+  endAll(reason: () => SpellError): void {
+    if (this.calls.length + this.running.size + this.waiting.size === 0) return;
+    const error = reason();
     for (const { abort } of this.calls.splice(0)) abort.abort(error);
     for (const id of this.running.keys()) this.abandoned.ended(id);
     const open = [...this.running.values(), ...this.waiting.values()];

@@ -13,8 +13,9 @@ const CHUNK_BYTES = 64 * 1024;
 /** Bytes before each frame's payload: its length, little endian. */
 export const FRAME_PREFIX_BYTES = 4;
 
-/** Some 50 µs: longer than most answers take, and than both threads need to be put to sleep and woken. */
-export const LOOKS = 4000;
+/** Longer than most answers take, a write to the database included, and than both threads need to sleep and wake. */
+const LOOK_MS = 0.08;
+const LOOKS_BETWEEN_TIMES = 256;
 
 export function pipeBytes(capacity: number): number {
   return HEADER_BYTES + capacity;
@@ -35,6 +36,16 @@ export class Pipe {
 
   available(): number {
     return (Atomics.load(this.words, HEAD) - Atomics.load(this.words, TAIL)) | 0;
+  }
+
+  /** Looks for data for a while without putting the thread to sleep. */
+  look(): boolean {
+    const tail = this.words[TAIL]!;
+    const endMs = performance.now() + LOOK_MS;
+    do {
+      for (let i = 0; i < LOOKS_BETWEEN_TIMES; i++) if (Atomics.load(this.words, HEAD) !== tail) return true;
+    } while (performance.now() < endMs);
+    return false;
   }
 
   /** Writes as much of `bytes` from `from` on as there is room for, and wakes the reader. Returns the count. */
@@ -71,8 +82,8 @@ export class Pipe {
    * answer then saves a wake-up.
    */
   waitForData(timeoutMs = Number.POSITIVE_INFINITY): boolean {
+    if (this.look()) return true;
     const tail = this.words[TAIL]!;
-    for (let i = 0; i < LOOKS; i++) if (Atomics.load(this.words, HEAD) !== tail) return true;
     // Told before the last look: the writer either sees it or is seen.
     Atomics.store(this.words, READER_SLEEPS, 1);
     const head = Atomics.load(this.words, HEAD);

@@ -6,7 +6,7 @@ import { Reader, Writer } from "../bridge/codec.ts";
 import { Frames } from "../bridge/frames.ts";
 import { type Numbering, numberDeclarations } from "../bridge/numbering.ts";
 import { Outbox } from "../bridge/outbox.ts";
-import { FrameReader, LOOKS } from "../bridge/pipe.ts";
+import { FrameReader } from "../bridge/pipe.ts";
 import { FromScript, RING, SharedChannel, Stop, ToScript, type WorkerStart } from "../bridge/protocol.ts";
 import { References } from "../bridge/references.ts";
 import { RunClock } from "../clock.ts";
@@ -146,8 +146,8 @@ class ScriptThread {
         reason: Stop.none,
       };
       const code = typeof input.code === "string" ? new TextEncoder().encode(input.code) : input.code;
-      const { name, path, args } = input;
-      this.writer.start(ToScript.execute).value({ name, path: path ?? null, args, code });
+      const { name, path = null, args, interactive = false } = input;
+      this.writer.start(ToScript.execute).value({ name, path, args, code, interactive });
       this.send();
     });
   }
@@ -160,7 +160,7 @@ class ScriptThread {
     clearTimeout(run.grace);
     clearInterval(this.pressing);
     this.channel.stop = Stop.none;
-    this.calls.endAll(new SpellError("interrupted", "The script has ended"));
+    this.calls.endAll(() => new SpellError("interrupted", "The script has ended"));
     run.finish(outcome);
   }
 
@@ -207,7 +207,7 @@ class ScriptThread {
     this.onEnd();
     this.worker.terminate();
     this.references.clear();
-    this.calls.endAll(error);
+    this.calls.endAll(() => error);
     this.finish({ error: errorToJson(error) });
     // A thread ends at a call from compiled code, which a tight loop does not make.
     this.channel.stop = Stop.interrupted;
@@ -275,8 +275,7 @@ class ScriptThread {
   /** After a reply the script's next call often follows at once: a look for it saves both threads a wake-up. */
   private listen(): boolean {
     this.replied = false;
-    for (let i = 0; i < LOOKS; i++) if (this.channel.toKernel.available() > 0) return true;
-    return false;
+    return this.channel.toKernel.look();
   }
 
   /** Goes on reading after a reply that came later, while the turn lasts. */
@@ -313,14 +312,11 @@ class ScriptThread {
         break;
       }
       case FromScript.system: {
-        const id = reader.uint32();
+        const [id, callback] = [reader.uint32(), reader.uint32()];
         const [operation, argument] = [reader.value(), reader.value()];
         this.reply(id, () => {
-          const answer = systemCall(
-            this.options.host,
-            operation as string,
-            argument,
-            this.calls.signalOf(id),
+          const answer = this.calls.within(id, callback, () =>
+            systemCall(this.options.host, operation as string, argument, this.calls.signalOf(id)),
           );
           return operation === "input" ? this.run?.clock.without(answer as Promise<unknown>) : answer;
         });

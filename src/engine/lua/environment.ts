@@ -2,6 +2,7 @@
 import { closeSync, openSync, readFileSync, realpathSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, isAbsolute, join, relative, resolve, sep } from "node:path";
+import { cpuMs } from "../../core/clock.ts";
 import { SpellError } from "../../core/errors.ts";
 import type { EnginePolicy } from "../engine.ts";
 import { type LuaExports, LuaType, REGISTRY } from "./api.ts";
@@ -26,7 +27,7 @@ const LEVELS: Record<EnginePolicy["stdlib"], readonly (readonly [name: string, o
 })();
 
 /** Calls to the kernel's side of the engine (`../host.ts`). */
-export type SystemCall = (operation: "input" | "getenv" | "spawn", argument: unknown) => unknown;
+export type SystemCall = (operation: "input" | "getenv" | "spawn" | "reading", argument: unknown) => unknown;
 
 export interface SpawnResult {
   code: number | null;
@@ -42,6 +43,9 @@ export function fileAccessAllowed(policy: EnginePolicy): boolean {
 function spawnAllowed(policy: EnginePolicy): boolean {
   return policy.allowProcessSpawn && policy.stdlib === "All";
 }
+
+/** On the same line as what follows, so that line numbers stay. */
+const RETURN = new TextEncoder().encode("return ");
 
 const SPAWN_REFUSED = "Permission denied: starting processes is not allowed by the configuration";
 
@@ -102,6 +106,22 @@ export class Environment {
     lua.lua_settop(L, -2);
     const line = /:(\d+):/.exec(message);
     throw new SpellError("script_syntax", message, line === null ? {} : { data: { line: Number(line[1]) } });
+  }
+
+  /** Pushes the script. At a prompt an expression stands for its value. @throws SpellError script_syntax */
+  loadScript({ code, name, interactive }: ExecuteMessage): void {
+    if (interactive && this.loadsAs(Buffer.concat([RETURN, code]), name)) return;
+    this.loadChunk(skipShebang(code), `@${name}`);
+  }
+
+  private loadsAs(code: Uint8Array, name: string): boolean {
+    try {
+      this.loadChunk(code, `@${name}`);
+      return true;
+    } catch (error) {
+      if (error instanceof SpellError && error.code === "script_syntax") return false;
+      throw error;
+    }
   }
 
   /** Sets what belongs to one execution: `ARGS`, `arg`, and where modules are found. */
@@ -203,8 +223,7 @@ export class Environment {
         return 1;
       },
       clock: (L) => {
-        const { user, system } = process.cpuUsage();
-        lua.lua_pushnumber(L, (user + system) / 1e6);
+        lua.lua_pushnumber(L, cpuMs() / 1000);
         return 1;
       },
       exit: (L) => {

@@ -1,5 +1,7 @@
 /** Calendar functions of the C library, in the real local time zone and the C locale. */
+
 import { MONTHS, WEEKDAYS } from "../../core/calendar-names.ts";
+import { nowMs } from "../../core/clock.ts";
 
 const DAYS = [WEEKDAYS[6], ...WEEKDAYS.slice(0, 6)]; // from Sunday, as C counts
 const EOVERFLOW = 61;
@@ -76,7 +78,7 @@ export function calendarImports(
       return BigInt(date.getTime() / 1000);
     },
     _tzset_js(offset: number, daylight: number) {
-      const [january, july] = yearOffsets(new Date().getFullYear());
+      const [january, july] = yearOffsets(new Date(nowMs()).getFullYear());
       words().setInt32(offset, Math.max(january, july) * 60, true);
       words().setInt32(daylight, january === july ? 0 : 1, true);
     },

@@ -27,6 +27,7 @@ export interface ExecuteMessage {
   path: string | null;
   args: { script: string; positional: string[]; named: Record<string, string> };
   code: Uint8Array;
+  interactive: boolean;
 }
 
 type Reply = { ok: true; value: unknown } | { ok: false; error: SpellError };
@@ -78,7 +79,7 @@ export class KernelLink {
   /** A call to the engine's own services on the kernel's side. */
   system(operation: string, argument: unknown): unknown {
     const id = this.nextId++;
-    this.writer.start(FromScript.system).uint32(id).value(operation).value(argument);
+    this.writer.start(FromScript.system).uint32(id).uint32(this.callback).value(operation).value(argument);
     return this.exchange(id);
   }
 

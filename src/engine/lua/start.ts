@@ -1,9 +1,10 @@
 /** The script thread: one VM that serves the kernel until it is terminated. */
 import { errorToJson, SpellError } from "../../core/errors.ts";
+import { type Reading, type ReadingKind, type Tape, tapeWith } from "../../core/tape.ts";
 import type { GlobalDecl } from "../../globals/declare.ts";
 import { RING, SharedChannel, type WorkerStart } from "../bridge/protocol.ts";
 import { Bindings } from "./bind.ts";
-import { Environment, fileAccessAllowed, skipShebang } from "./environment.ts";
+import { Environment, fileAccessAllowed } from "./environment.ts";
 import { ScriptFiles } from "./files.ts";
 import { ThreadGarbage } from "./garbage.ts";
 import { type ExecuteMessage, KernelLink } from "./link.ts";
@@ -42,6 +43,8 @@ function serve(globals: readonly GlobalDecl[], { memory, policy }: WorkerStart):
     checkStop: () => vm.checkStop(),
     crossed: (ref) => vm.held.crossed(ref),
   });
+  const tape = policy.tapedStartMs === undefined ? undefined : new HostTape(link, policy.tapedStartMs);
+  if (tape !== undefined) tapeWith(tape);
   const files = new ScriptFiles(fileAccessAllowed(policy), {
     output: (stream, bytes) => link.output(stream, bytes),
     inputLine: () => link.system("input", null) as Uint8Array | null,
@@ -69,7 +72,7 @@ function serve(globals: readonly GlobalDecl[], { memory, policy }: WorkerStart):
     names.scriptName = message.args.script;
     try {
       environment.prepare(message);
-      environment.loadChunk(skipShebang(message.code), `@${message.name}`);
+      environment.loadScript(message);
       return { value: environment.runChunk() };
     } catch (error) {
       if (!(error instanceof SpellError)) return { broken: true, error: errorToJson(vmFailure(error)) };
@@ -82,8 +85,36 @@ function serve(globals: readonly GlobalDecl[], { memory, policy }: WorkerStart):
 
   environment.install();
   bindings.install();
+  tape?.listen();
   self.postMessage(vm.reachable);
   link.serve(garbage);
+}
+
+/** Time and chance as the kernel's thread records or replays them. */
+class HostTape implements Tape {
+  readonly isReplay = false;
+  private isListened = false;
+
+  constructor(
+    private readonly link: KernelLink,
+    private readonly startMs: number,
+  ) {}
+
+  /** Before this the VM is made, and nobody answers yet. */
+  listen(): void {
+    this.isListened = true;
+  }
+
+  reading<T extends Reading>(kind: ReadingKind): T {
+    if (this.isListened) return this.link.system("reading", kind) as T;
+    return (kind === "time" ? this.startMs : 0) as T;
+  }
+
+  hide(): void {}
+
+  call(): never {
+    throw new SpellError("internal", "Cannot call anything from the script thread");
+  }
 }
 
 /** What got past Lua's own error handling: the VM cannot be used any more. */

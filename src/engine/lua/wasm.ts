@@ -2,6 +2,7 @@
 
 import { readFileSync } from "node:fs";
 import gluePath from "wasmoon/dist/glue.wasm" with { type: "file" };
+import { nowMs } from "../../core/clock.ts";
 import { SpellError } from "../../core/errors.ts";
 import type { LuaExports } from "./api.ts";
 import { calendarImports } from "./libc.ts";
@@ -185,7 +186,7 @@ export function instantiateLua(
         throw new WebAssembly.RuntimeError("the script VM left");
       },
       system: () => -1,
-      emscripten_date_now: () => Date.now(),
+      emscripten_date_now: nowMs,
       _emscripten_get_now_is_monotonic: () => 0,
       __syscall_openat: (_dir: number, name: number, flags: number) => files.open(path(name), flags),
       __syscall_fcntl64: () => 0,

@@ -115,12 +115,22 @@ export const builderClass: ClassDecl = {
       "The tools the model may call, replacing those allowed before",
       ["tools"],
     ),
+    approval: stores(
+      "approval",
+      AnyValue,
+      "Which tool calls of the model run: `auto` (default), `ask` the person at the terminal, `deny`; a table of these by tool, `default` for the others; or `function({agent, tool, parameters})` that returns true, false, a reason why not, or changed parameters",
+    ),
     capability: appends(
       "capabilities",
       "capability",
       "Adds a word that `Agent.discover_by_capability` finds",
     ),
     memory_enabled: stores("memory_enabled", Type.Boolean(), "False: every turn starts a new conversation"),
+    budget: stores(
+      "budget",
+      AnyTable,
+      "`{tokens?, cost?, calls?, time?}`: what all its turns together may spend on models, cost in USD and time in seconds; a call that may exceed it is refused",
+    ),
     context_window: stores(
       "context_window",
       Type.Integer(),

@@ -30,7 +30,7 @@ export const composition: Record<string, FunctionDecl> = {
     },
   }),
   create_composite: wait({
-    doc: "Makes an agent of agents, found through `Agent.get`. `sequential`: each gets the answer of the one before; `parallel`: all get the input; `vote`: the most frequent answer; `custom`: the input's parameter `agent` names the member.",
+    doc: "Makes an agent of agents, found through `Agent.get`. `sequential`: each gets the answer of the one before; `parallel`: all get the input; `vote`: the most frequent answer; `delegate`: the first answers and may ask the others as tools; `custom`: the input's parameter `agent` names the member.",
     params: [
       param("name", AnyValue, "The composite's name; or one table `{name, agents, strategy}`"),
       optional("agents", Type.Array(Type.String()), "The members' names, in order"),

@@ -1,7 +1,9 @@
 /** From the tables of builders, `Agent.create` and `Agent.register` to an agent's configuration. */
 import type { AgentConfig } from "../../agents/service.ts";
 import { SpellError } from "../../core/errors.ts";
+import { budgetLimits, budgetTable } from "../budget.ts";
 import { answerForm } from "./answer-form.ts";
+import { approvalPolicy, approvalTable } from "./approval.ts";
 import { flag, integer, number, present, type Table, table, text, texts } from "./fields.ts";
 
 /** Keys of later tables win. */
@@ -24,6 +26,7 @@ export function agentConfig(given: Table): AgentConfig {
     baseUrl: text(given.base_url),
     apiKey: text(given.api_key),
     allowedTools: texts(given.allowed_tools) ?? texts(given.tools),
+    approval: approvalPolicy(given.approval),
     maxExecutionTimeSeconds:
       number(limits.max_execution_time_secs) ??
       number(given.max_execution_time) ??
@@ -39,6 +42,7 @@ export function agentConfig(given: Table): AgentConfig {
     contextShift: flag(given.context_shift),
     memoryEnabled: flag(given.memory_enabled),
     capabilities: texts(given.capabilities),
+    budget: budgetLimits("agent", given.budget),
   });
 }
 
@@ -79,6 +83,7 @@ export function configTable(config: AgentConfig): Table {
     max_conversation_length: config.maxConversationLength,
     base_url: config.baseUrl,
     allowed_tools: config.allowedTools,
+    approval: approvalTable(config.approval),
     max_retries: config.maxRetries,
     fallback_models: config.fallbackModels,
     max_schema_retries: config.maxSchemaRetries,
@@ -86,6 +91,7 @@ export function configTable(config: AgentConfig): Table {
     context_shift: config.contextShift,
     memory_enabled: config.memoryEnabled,
     capabilities: config.capabilities,
+    budget: config.budget === undefined ? undefined : budgetTable(config.budget),
     resource_limits: present<Table>({
       max_execution_time_secs: config.maxExecutionTimeSeconds,
       max_memory_mb: config.maxMemoryMb,

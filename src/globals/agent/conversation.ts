@@ -1,10 +1,13 @@
 /** Methods of an agent that make it answer. */
 import { Type } from "typebox";
+import type { CompactOptions } from "../../agents/compaction.ts";
+import { messageText } from "../../agents/conversation.ts";
 import type { Agent } from "../../agents/service.ts";
 import { SpellError } from "../../core/errors.ts";
 import { isScriptFunction, type ScriptFunction } from "../../core/values.ts";
-import { AnyValue, type FunctionDecl, methodsOf, optional, param } from "../declare.ts";
-import { type Table, table } from "./fields.ts";
+import { describeValue } from "../check.ts";
+import { AnyTable, AnyValue, type FunctionDecl, methodsOf, optional, param } from "../declare.ts";
+import { flag, integer, present, type Table, table, text } from "./fields.ts";
 import { agentInput } from "./input.ts";
 import { outputTable } from "./output.ts";
 import { streamTurn } from "./stream.ts";
@@ -47,6 +50,45 @@ export const conversationMethods: Record<string, FunctionDecl> = {
       return streamTurn(ctx.self, agentInput({ ...options, ...given }), ctx.run, callback(third ?? second));
     },
   }),
+  compact: wait({
+    doc: "Has the model sum up the older turns of the agent's conversation; the summary then takes their place in what is sent. The turns themselves stay: `get_conversation{original = true}` has them, `expand_conversation` puts them back. Raises when the summary is cut off or empty; nothing is changed then.",
+    params: [
+      optional(
+        "options",
+        AnyTable,
+        "`{keep = 2, prompt?, max_tokens?}`; `keep`: newest turns that stay as they are",
+      ),
+    ],
+    returns:
+      "{summary?, compacted_turns, messages_before, messages_after}; no summary where there is nothing to sum up",
+    handler: async (ctx, given = {}) => {
+      const done = await ctx.self.compact(compactOptions(given), ctx.run);
+      return present<Table>({
+        summary: done.summary,
+        compacted_turns: done.compactedTurns,
+        messages_before: done.messagesBefore,
+        messages_after: done.messagesAfter,
+      });
+    },
+  }),
+  expand_conversation: wait({
+    doc: "Puts the turns that a summary stands for back in its place.",
+    params: [],
+    returns: "boolean; false where nothing was compacted",
+    handler: (ctx) => ctx.self.expand(),
+  }),
+  get_conversation: wait({
+    doc: "The messages of the agent's conversation, oldest first: what is sent with the next turn, or with `original` what was said.",
+    params: [optional("options", AnyTable, "`{original = false}`")],
+    returns: "{{role, content}, ...}; `content` is the text",
+    handler: (ctx, given = {}) => {
+      const sent = () => (ctx.self.conversations()[""]?.turns ?? []).flat();
+      return (flag(given.original) ? ctx.self.history() : sent()).map((message) => ({
+        role: message.role,
+        content: messageText(message),
+      }));
+    },
+  }),
   execute_with_context: wait({
     doc: "One turn in an execution context: its data is given to the agent, and turns with one conversation id share a conversation of their own.",
     params: [Input, param("context_id", Type.String(), "What `Agent.create_context` returned")],
@@ -68,4 +110,18 @@ function callback(value: unknown): ScriptFunction {
       hint: "agent:invokeStream({text = ...}, function(chunk) io.write(chunk.text) end)",
     },
   );
+}
+
+function compactOptions(given: Table): CompactOptions {
+  const keepTurns = integer(given.keep);
+  if (given.keep !== undefined && (keepTurns === undefined || keepTurns < 0))
+    throw new SpellError(
+      "invalid_argument",
+      `Cannot compact the conversation: "keep" must be a whole number, at least 0: ${describeValue(given.keep)}`,
+    );
+  return present<CompactOptions>({
+    keepTurns,
+    prompt: text(given.prompt),
+    maxTokens: integer(given.max_tokens),
+  });
 }

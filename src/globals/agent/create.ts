@@ -37,7 +37,7 @@ export const creation: Record<string, FunctionDecl> = {
       param(
         "config",
         AnyTable,
-        "`{model, name?, description?, provider?, system_prompt?, temperature?, max_tokens?, schema?, grammar?, allowed_tools?, base_url?, api_key?, max_conversation_length?, resource_limits?, ...}`",
+        "`{model, name?, description?, provider?, system_prompt?, temperature?, max_tokens?, schema?, grammar?, allowed_tools?, base_url?, api_key?, max_conversation_length?, resource_limits?, budget?, ...}`",
       ),
     ],
     returns: "AgentObject",

@@ -1,7 +1,9 @@
 /** Methods of an agent that tell how it does: metrics, health, alerts, and what it is. */
+
 import { Type } from "typebox";
 import type { AlertCondition, AlertRule, Operator } from "../../agents/alerts.ts";
 import type { Agent } from "../../agents/service.ts";
+import { nowMs } from "../../core/clock.ts";
 import { SpellError } from "../../core/errors.ts";
 import { AnyTable, AnyValue, type FunctionDecl, methodsOf, optional, param } from "../declare.ts";
 import { configTable } from "./config.ts";
@@ -9,7 +11,7 @@ import { flag, number, present, type Table, table, text } from "./fields.ts";
 
 const { wait } = methodsOf<Agent>();
 
-const nowSeconds = (): number => Math.floor(Date.now() / 1000);
+const nowSeconds = (): number => Math.floor(nowMs() / 1000);
 
 export function metricsTable(agent: Agent): Table {
   const values = agent.metrics.values();
@@ -21,7 +23,21 @@ export function metricsTable(agent: Agent): Table {
     "memory_bytes",
     "cpu_percent",
   ];
-  return { agent_id: agent.id, ...Object.fromEntries(wanted.map((key) => [key, values[key]])) };
+  const { calls, cached, retries, prompt_tokens, completion_tokens, cached_tokens, total_tokens, cost_usd } =
+    agent.payer.usage.figures();
+  return present<Table>({
+    agent_id: agent.id,
+    ...Object.fromEntries(wanted.map((key) => [key, values[key]])),
+    model_calls: calls,
+    cached_calls: cached,
+    retries,
+    prompt_tokens,
+    completion_tokens,
+    cached_tokens,
+    total_tokens,
+    cost_usd,
+    budget: agent.payer.budget?.report() as Table | undefined,
+  });
 }
 
 export function capabilitiesOf(agent: Agent): Table {
@@ -69,8 +85,8 @@ export const monitoringMethods: Record<string, FunctionDecl> = {
     configTable(agent.config),
   ),
   get_metrics: reads(
-    "Counts of turns and tool calls; `memory_bytes` is the size of the conversation, `cpu_percent` the process's CPU time during the agent's turns against their duration.",
-    "{agent_id, requests_total, requests_failed, requests_active, tool_invocations, memory_bytes, cpu_percent}",
+    "Counts of turns, tool calls and calls of models (with those that its members and tools make), what the latter took and cost, and what is left of a budget; `memory_bytes` is the size of the conversation, `cpu_percent` the process's CPU time during the agent's turns against their duration.",
+    "{agent_id, requests_total, requests_failed, requests_active, tool_invocations, memory_bytes, cpu_percent, model_calls, cached_calls, retries, prompt_tokens, completion_tokens, cached_tokens, total_tokens, cost_usd?, budget?}",
     metricsTable,
   ),
   get_health: reads(

@@ -7,6 +7,7 @@ import { present, type Table } from "./fields.ts";
 
 export function outputTable(output: AgentOutput): ScriptTable {
   const { text } = output;
+  const { calls, retries = 0, costUsd } = output.usage;
   const metadata = present<Table>({
     model: output.model,
     provider: output.provider,
@@ -14,6 +15,10 @@ export function outputTable(output: AgentOutput): ScriptTable {
     execution_time_ms: output.durationMs,
     duration_ms: output.durationMs,
     finish_reason: output.finishReason,
+    estimated_cost_cents: costUsd === undefined ? undefined : costUsd * 100,
+    provider_total_requests: calls === undefined ? undefined : calls + retries,
+    retries,
+    cached_calls: output.usage.cachedCalls,
     agent_outputs: output.members,
   });
   // A table that is also text: examples print it, join it and read its `text` or `content`.
@@ -31,6 +36,7 @@ export function outputTable(output: AgentOutput): ScriptTable {
       completion_tokens: output.usage.completionTokens,
       total_tokens: output.usage.totalTokens,
       cached_tokens: output.usage.cachedTokens,
+      cost_usd: costUsd,
     }),
     execution_time_ms: output.durationMs,
     ...(output.parsed === undefined ? decoded(text) : held(output.parsed.value as ScriptValue)),

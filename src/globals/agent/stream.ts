@@ -1,5 +1,7 @@
 /** `agent:invokeStream`: a turn whose pieces go to a script function as they come. */
+
 import type { Agent, AgentEvent, AgentInput } from "../../agents/service.ts";
+import { nowMs, randomId } from "../../core/clock.ts";
 import { errorToJson, SpellError } from "../../core/errors.ts";
 import type { ScriptFunction, ScriptValue } from "../../core/values.ts";
 import type { RunContext } from "../../kernel/services.ts";
@@ -16,7 +18,7 @@ export async function streamTurn(
   run: RunContext,
   fn: ScriptFunction,
 ): Promise<Table> {
-  const streamId = crypto.randomUUID();
+  const streamId = randomId();
   let count = 0;
   let raised: { error: unknown } | undefined;
   const deliver = async (piece: Table, metadata: Table) => {
@@ -32,7 +34,7 @@ export async function streamTurn(
         ...(agent.model === undefined ? {} : { model: agent.model.modelId }),
         ...metadata,
       },
-      timestamp: Math.floor(Date.now() / 1000),
+      timestamp: Math.floor(nowMs() / 1000),
     };
     count++;
     try {

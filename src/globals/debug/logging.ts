@@ -1,4 +1,5 @@
 import { type Static, Type } from "typebox";
+import { nowMs } from "../../core/clock.ts";
 import type { LogLevel } from "../../core/log.ts";
 import type { ScriptValue } from "../../core/values.ts";
 import { PATTERN_TYPES } from "../../debug/filters.ts";
@@ -53,7 +54,7 @@ function log(
   const traced = stackTrace.on === "everything" || (stackTrace.on === "errors" && at === "error");
   const trace = traced ? `\n${traceText(ctx, stackTrace)}` : "";
   session.write({
-    timeMs: Date.now(),
+    timeMs: nowMs(),
     level: at,
     message: shown + trace,
     ...(module === undefined ? {} : { module }),

@@ -1,4 +1,5 @@
 import { Type } from "typebox";
+import { nowMs } from "../../core/clock.ts";
 import { loggable } from "../../debug/loggable.ts";
 import type { Timer } from "../../debug/profiler.ts";
 import { foldedStacks, jsonReport, memorySnapshot, textReport } from "../../debug/reports.ts";
@@ -100,8 +101,7 @@ export const timing: Record<string, FunctionDecl> = {
     params: [],
     returns:
       "{timestamp_secs, active_trackers, total_memory_delta_bytes?, tracker_memory_usage? = name → {start_bytes, end_bytes, delta_bytes}}",
-    handler: (ctx) =>
-      memorySnapshot(sessionOf(ctx).profiler.running(), ctx.vm.memory().usedBytes, Date.now()),
+    handler: (ctx) => memorySnapshot(sessionOf(ctx).profiler.running(), ctx.vm.memory().usedBytes, nowMs()),
   }),
 };
 

@@ -1,67 +1,21 @@
 /** Replays of sessions: spec/lua-api.md section 5, agents-workflows-rag.md section 10.2. */
 import { Type } from "typebox";
 import { SpellError } from "../../core/errors.ts";
-import type { ScriptValue } from "../../core/values.ts";
-import {
-  type Modification,
-  REPLAY_MODES,
-  type ReplayMode,
-  type ReplayOptions,
-  type ReplaySchedule,
-} from "../../sessions/replay/service.ts";
-import { flag, integer, number, present, type Table, table, text } from "../agent/fields.ts";
+import type { ReplaySchedule } from "../../sessions/replay/service.ts";
+import { number, present, type Table, text } from "../agent/fields.ts";
 import { AnyTable, type FunctionDecl, optional, param, wait } from "../declare.ts";
+import { replayAnalysis } from "./replay-analysis.ts";
+import { startReplay } from "./replay-control.ts";
+import { positive, replayOptions } from "./replay-options.ts";
 
 const ID = param("id", Type.String(), "Id of the session");
 const OPTIONS = optional(
   "options",
   AnyTable,
   "`mode` (`exact`, `modified`, `simulate`, `debug`), `compare_results` (true), `timeout_seconds` (300), " +
-    "`stop_on_error` (false), `metadata`, `from_step`, `to_step`, `modifications` (`{path, value, enabled, step}` each); " +
+    "`stop_on_error` (false), `metadata`, `from_step`, `to_step`, `target_timestamp` (the last moment that counts, RFC 3339), `modifications` (`{path, value, enabled, step}` each); " +
     "or a configuration of `Replay.create_config`",
 );
-
-function replayOptions(given: Table): ReplayOptions {
-  const mode = text(given.mode)?.toLowerCase();
-  if (mode !== undefined && !(REPLAY_MODES as readonly string[]).includes(mode))
-    throw new SpellError(
-      "invalid_argument",
-      `Invalid replay options: "mode" must be one of ${REPLAY_MODES.join(", ")}: ${mode}`,
-    );
-  const seconds = number(given.timeout_seconds);
-  return present<ReplayOptions>({
-    mode: mode as ReplayMode | undefined,
-    compareResults: flag(given.compare_results),
-    timeoutSeconds: seconds !== undefined && seconds > 0 ? seconds : undefined,
-    stopOnError: flag(given.stop_on_error),
-    metadata: table(given.metadata),
-    fromStep: positive(given.from_step),
-    toStep: positive(given.to_step),
-    modifications: modifications(given.modifications),
-  });
-}
-
-function positive(value: unknown): number | undefined {
-  const n = integer(value);
-  return n === undefined || n < 1 ? undefined : n;
-}
-
-function modifications(value: ScriptValue): Modification[] | undefined {
-  if (!Array.isArray(value)) return undefined;
-  return value.flatMap((item) => {
-    const given = table(item);
-    const path = text(given?.path);
-    if (given === undefined || path === undefined) return [];
-    return [
-      present<Modification>({
-        path,
-        value: given.value ?? null,
-        enabled: flag(given.enabled),
-        step: positive(given.step),
-      }),
-    ];
-  });
-}
 
 /** A schedule of `Replay.schedules`. @throws SpellError invalid_argument */
 function scheduleOf(given: Table): ReplaySchedule {
@@ -115,6 +69,7 @@ export const replays: Record<string, FunctionDecl> = {
         signal: ctx.run.signal,
       }),
   }),
+  start_replay: startReplay,
   get_replay_metadata: wait({
     doc: "What the session has recorded, in figures. Durations are seconds.",
     params: [ID],
@@ -153,4 +108,5 @@ export const replays: Record<string, FunctionDecl> = {
     returns: "boolean: false where there is none",
     handler: async (ctx, id) => (await ctx.services.sessions()).replay.cancel(id),
   }),
+  ...replayAnalysis,
 };

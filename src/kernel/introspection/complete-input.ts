@@ -20,12 +20,7 @@ export function completeness(code: string): Completeness {
   return { state: "invalid", indent: "" };
 }
 
-/** What an input is run as: an expression gives its value. */
-export function interactiveChunk(code: string): string {
-  return syntaxError(expression(code)) === undefined ? expression(code) : code;
-}
-
-/** On the same line, so that line numbers stay. */
+/** As the VM first tries it. */
 const expression = (code: string) => `return ${code}`;
 
 const isAtEnd = (message: string) => message.endsWith("<eof>");

@@ -35,6 +35,7 @@ const MODEL: Commands = {
   info: ({ model }) => ({ model }),
   remove: ({ model }) => ({ model }),
   unload: ({ model }) => ({ model }),
+  "install-ollama": () => ({}),
   available: ({ backend, recommended = false, query }) => ({ backend, recommended, query }),
 };
 

@@ -23,6 +23,20 @@ const EXECUTE = object({
   language: Type.Literal("lua"),
   stream: yesOrNo,
   interactive: Type.Optional(yesOrNo),
+  calls: Type.Optional(
+    object({
+      usage: Type.Optional(yesOrNo),
+      budget: Type.Optional(
+        object({
+          tokens: Type.Optional(Type.Integer({ minimum: 0 })),
+          costUsd: Type.Optional(Type.Number({ minimum: 0 })),
+          calls: Type.Optional(Type.Integer({ minimum: 0 })),
+          timeMs: Type.Optional(Type.Number({ minimum: 0 })),
+        }),
+      ),
+    }),
+  ),
+  resume: maybeText,
 });
 
 /** What else a message of the Debug Adapter Protocol holds is the debugger's affair. */
@@ -70,6 +84,7 @@ const SCHEMAS: Readonly<Record<string, TObject>> = {
     available: { backend: maybeText, recommended: yesOrNo, query: maybeText },
     remove: { model: text },
     unload: { model: text },
+    "install-ollama": {},
   }),
   ...commands("state", {
     get: { scope: maybeText, key: text },
@@ -114,6 +129,13 @@ const SCHEMAS: Readonly<Record<string, TObject>> = {
     create: { name: maybeText },
     export: { id: text, path: text },
     import: { path: text },
+  }),
+  ...commands("workflow", {
+    list: {},
+    show: { id: text },
+    cancel: { id: text },
+    delete: { id: text },
+    prepare: { id: text, retry: Type.Array(text), skip: Type.Array(text) },
   }),
   ...commands("providers", { list: {}, info: { name: text }, test: { name: text } }),
 };

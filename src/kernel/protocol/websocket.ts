@@ -22,13 +22,14 @@ const Id = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
 const closed = { additionalProperties: false } as const;
 
 const CLIENT_MESSAGES = {
-  /** `request`: see `requests.ts`. `input`: the client answers `input_request`; else scripts find no input. */
+  /** `request`: see `requests.ts`. `input`: the client answers `input_request`; else scripts find no input. `attended`: a person does. */
   request: Type.Object(
     {
       type: Type.Literal("request"),
       id: Id,
       request: Type.Record(Type.String(), Type.Unknown()),
       input: Type.Optional(Type.Boolean()),
+      attended: Type.Optional(Type.Boolean()),
     },
     closed,
   ),

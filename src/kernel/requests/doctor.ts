@@ -14,7 +14,9 @@ export async function answerDoctorRequest(
 ): Promise<DoctorReply> {
   const models = await services.models();
   const machine = await models.machine(signal);
-  const stored = await Promise.all((await models.list()).map(({ id }) => examineModel(models, id, machine)));
+  const stored = await Promise.all(
+    (await models.list("llamacpp")).map(({ id }) => examineModel(models, id, machine)),
+  );
   const { engine, store } = machine;
   return {
     status: "ok",

@@ -79,15 +79,20 @@ async function modelReply(
       return { ...fields, download_status: status };
     }
     case "available": {
-      const isOurs = request.backend === undefined || ["all", "llamacpp", "candle"].includes(request.backend);
-      const found = isOurs
-        ? await models.available(request.recommended ? undefined : request.query, signal)
-        : [];
+      const query = request.recommended ? undefined : request.query;
+      const found = await models.available(query, { backend: request.backend, signal });
       const list = found.map(availableFields);
       return { models: list, count: list.length };
     }
     case "unload":
       return { model: request.model, unloaded: await models.unload(request.model) };
+    case "install-ollama": {
+      const path = await models.installOllama({
+        ...(onEvent === undefined ? {} : { onEvent }),
+        ...(signal === undefined ? {} : { signal }),
+      });
+      return { installed: true, path: path ?? null };
+    }
     case "remove":
       await models.remove(request.model);
       return { model: request.model, removed: true };

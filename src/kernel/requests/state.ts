@@ -1,7 +1,6 @@
 /** State requests of front ends: spec/kernel.md section 3.3, spec/cli.md section 10. */
 import { messageOf, SpellError } from "../../core/errors.ts";
 import { parseStorageKey, splitKey } from "../../state/keys.ts";
-import { shownValue } from "../../state/redact.ts";
 import type { StateEntry, StateService } from "../../state/service.ts";
 import type { KernelReply, StateRequest } from "../api.ts";
 import type { Services } from "../services.ts";
@@ -46,14 +45,14 @@ async function fieldsOf(
       if (key !== undefined) {
         const place = await placeOf(state, { ...request, key });
         const { found, value } = await valueAt(state, place);
-        return { found, value: shownValue(place.key, value) };
+        return { found, value: state.shown(place.key, value) };
       }
       const entries = await entriesOf(state, scope);
       return {
         state: byName(
           entries,
           (e) => nameOf(e, scope),
-          (e) => shownValue(e.key, e.value),
+          (e) => state.shown(e.key, e.value),
         ),
       };
     }

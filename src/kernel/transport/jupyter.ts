@@ -45,7 +45,7 @@ export class JupyterTransport implements Transport {
       wire: {
         send: (channel, [identity, ...frames]) =>
           identity !== undefined && this.channels?.[channel].send(identity, frames) === true,
-        publish: (frames) => this.channels?.iopub.publish(frames),
+        publish: (frames, mayWait) => this.channels?.iopub.publish(frames, mayWait),
       },
     });
   }

@@ -92,21 +92,20 @@ export class WebSocketPeer {
     }
   }
 
-  private async answer({ id, request, input }: Extract<ClientMessage, { type: "request" }>): Promise<void> {
+  private async answer(message: Extract<ClientMessage, { type: "request" }>): Promise<void> {
+    const { id } = message;
     const running: Running = { abort: new AbortController(), input: undefined };
     this.running.set(id, running);
     running.abort.signal.addEventListener("abort", () => running.input?.(null));
-    const reply = await this.replyTo(id, request, running, input === true);
+    const reply = await this.replyTo(message, running);
     this.running.delete(id);
     running.input?.(null);
     this.sendReply(id, reply);
   }
 
   private async replyTo(
-    id: number,
-    request: unknown,
+    { id, request, input, attended = false }: Extract<ClientMessage, { type: "request" }>,
     running: Running,
-    hasInput: boolean,
   ): Promise<KernelReply> {
     try {
       if (this.running.size > MAX_RUNNING)
@@ -119,7 +118,8 @@ export class WebSocketPeer {
         signal: running.abort.signal,
         onEvent: (event) => this.sendEvent(id, event),
         room: () => this.untilRoom(),
-        ...(hasInput ? { onInput: (prompt: string) => this.askLine(id, prompt, running) } : {}),
+        isAttended: () => attended,
+        ...(input ? { onInput: (prompt: string) => this.askLine(id, prompt, running) } : {}),
       });
     } catch (error) {
       return { status: "error", error: errorToJson(error) };

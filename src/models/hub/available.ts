@@ -1,4 +1,5 @@
 /** What can be had: the catalogue, and what the Hub finds for a query. */
+import type { Backend } from "../service.ts";
 import type { StoredModel } from "../store/store.ts";
 import { CATALOGUE, catalogued } from "./catalogue.ts";
 import { fileSets, sizeOf } from "./choose.ts";
@@ -8,6 +9,8 @@ import type { Hubs } from "./settings.ts";
 export interface AvailableModel {
   /** What `model pull` takes. */
   id: string;
+  /** `llamacpp` when absent. */
+  backend?: Backend;
   repository: string;
   recommended: boolean;
   installed: boolean;

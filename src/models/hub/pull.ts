@@ -90,7 +90,7 @@ export async function pullModel(
 }
 
 /** Bytes come far more often than anybody looks: at most ten reports a second, and each change of the status. */
-function throttled(report: (progress: PullProgress) => void) {
+export function throttled(report: (progress: PullProgress) => void) {
   let status: string | undefined;
   let atMs = 0;
   return (progress: PullProgress) => {

@@ -1,4 +1,4 @@
-/** What `providerOptions.llamacpp`, and scripts, may say about a call for vectors or scores. */
+/** What `providerOptions` of a local backend, and scripts, may say about a call for vectors or scores. */
 import { Type } from "typebox";
 
 const truncate = Type.Optional(

@@ -5,14 +5,10 @@ import type {
   RerankingModelV4,
   RerankingModelV4CallOptions,
   RerankingModelV4Result,
-  SharedV4ProviderOptions,
   SharedV4Warning,
 } from "@ai-sdk/provider";
-import type { Static } from "typebox";
-import { Value } from "typebox/value";
 import { SpellError } from "../../core/errors.ts";
-import { didYouMean } from "../../core/nearest.ts";
-import { EMBED_OPTIONS, RANK_OPTIONS } from "./embed-options.ts";
+import { embedOptions, rankOptions } from "./embed-check.ts";
 import { LlamaFile, type LlamaModelOptions } from "./model-file.ts";
 import { EMBED_POOLINGS, type EmbedRequest } from "./protocol.ts";
 
@@ -26,7 +22,7 @@ export function createLlamaEmbeddingModel(options: LlamaModelOptions): Embedding
     maxEmbeddingsPerCall: Number.POSITIVE_INFINITY,
     supportsParallelCalls: true,
     async doEmbed(call: EmbeddingModelV4CallOptions): Promise<EmbeddingModelV4Result> {
-      const { normalize = true, pooling, truncate = false } = optionsOf(EMBED_OPTIONS, call.providerOptions);
+      const { normalize = true, pooling, truncate = false } = embedOptions(call.providerOptions?.llamacpp);
       const warnings: SharedV4Warning[] =
         call.dimensions === undefined ? [] : [{ type: "unsupported", feature: "dimensions" }];
       await file.probe(call.abortSignal);
@@ -53,7 +49,7 @@ export function createLlamaRerankingModel(options: LlamaModelOptions): Reranking
     modelId: options.id,
     async doRerank(call: RerankingModelV4CallOptions): Promise<RerankingModelV4Result> {
       const { documents, query, topN } = call;
-      const more = optionsOf(RANK_OPTIONS, call.providerOptions);
+      const more = rankOptions(call.providerOptions?.llamacpp);
       const texts =
         documents.type === "text" ? documents.values : documents.values.map((value) => JSON.stringify(value));
       await file.probe(call.abortSignal);
@@ -66,26 +62,6 @@ export function createLlamaRerankingModel(options: LlamaModelOptions): Reranking
       return { ranking, providerMetadata: { llamacpp: { tokens } }, warnings: [] };
     },
   };
-}
-
-function optionsOf<S extends typeof EMBED_OPTIONS | typeof RANK_OPTIONS>(
-  schema: S,
-  options: SharedV4ProviderOptions | undefined,
-): Static<S> {
-  const given = options?.llamacpp ?? {};
-  const names = Object.keys(schema.properties);
-  const unknown = Object.keys(given).find((name) => !names.includes(name));
-  if (unknown !== undefined)
-    throw new SpellError("invalid_argument", `Cannot call the model: it has no option "${unknown}"`, {
-      hint: didYouMean(unknown, names) ?? `The options are ${names.join(", ")}`,
-    });
-  const [error] = Value.Errors(schema, given);
-  if (error === undefined) return given as Static<S>;
-  const name = error.instancePath.slice(1);
-  throw new SpellError(
-    "invalid_argument",
-    `Cannot call the model: "${name}" ${error.message}: ${JSON.stringify(given[name])}`,
-  );
 }
 
 function poolingOf(name: string | undefined): Pick<EmbedRequest, "pooling"> {

@@ -1,14 +1,15 @@
 /** Requests under the network rules: the address that was checked is the one connected to, at every redirect. */
 import { messageOf, SpellError } from "../../core/errors.ts";
 import { errnoOf } from "../../core/io-error.ts";
+import { currentTape } from "../../core/tape.ts";
 import { proxyFor } from "./proxy.ts";
 import { checkedAddresses, checkHost, type NetworkRules } from "./rules.ts";
 
 export interface FetchOptions {
   rules: NetworkRules;
   env: Readonly<Record<string, string | undefined>>;
-  /** Default: GET. A POST must not follow redirects: it would be sent again. */
-  method?: "GET" | "POST";
+  /** Default: GET. The others must not follow redirects: they would be sent again. */
+  method?: "GET" | "POST" | "DELETE";
   body?: string;
   headers?: Readonly<Record<string, string>>;
   /** Headers for one origin only, never sent elsewhere after a redirect. */
@@ -17,6 +18,11 @@ export interface FetchOptions {
   /** Certificates in PEM that are trusted instead of the runtime's own (`trustedAuthorities`). */
   authorities?: readonly string[] | undefined;
   signal: AbortSignal;
+  /**
+   * The request is the script's own: recorded, and in a replay answered from the recording. Default: false, and in a
+   * replay it is refused: calls of models are recorded as such, downloads are none of the run's.
+   */
+  isTaped?: boolean;
 }
 
 export interface Fetched {
@@ -32,6 +38,20 @@ const REDIRECTS = new Set([301, 302, 303, 307, 308]);
  * @throws permission_denied, network, or the reason of `signal`
  */
 export async function fetchChecked(start: URL, options: FetchOptions): Promise<Fetched> {
+  const tape = currentTape();
+  if (tape === undefined) return follow(start, options);
+  if (options.isTaped) {
+    const { fetchTaped } = await import("./taped.ts");
+    return fetchTaped(tape, start, options, () => follow(start, options));
+  }
+  if (!tape.isReplay) return follow(start, options);
+  throw new SpellError("network", `Cannot fetch: a replay sends nothing: ${start.origin}`, {
+    data: { origin: start.origin },
+    hint: "Run it without --replay",
+  });
+}
+
+async function follow(start: URL, options: FetchOptions): Promise<Fetched> {
   let url = start;
   for (let hops = 0; ; hops++) {
     const response = await request(url, options);

@@ -1,7 +1,9 @@
 /** The artifacts of sessions: who may use them, their versions, their limits. */
+
 import type { Database } from "bun:sqlite";
 import { basename } from "node:path";
 import type { Config } from "../../config/schema.ts";
+import { nowMs } from "../../core/clock.ts";
 import { SpellError } from "../../core/errors.ts";
 import { stringifyJson } from "../../core/json.ts";
 import type { Storage } from "../../storage/storage.ts";
@@ -70,7 +72,7 @@ export class Artifacts implements ArtifactService {
       session_id: owner.id,
       name,
       artifact_type: typeWord(input.type),
-      created_at: Date.now(),
+      created_at: nowMs(),
       ...fieldsOf(metadata),
     };
     const version = await this.put(content, (db, prepared) => {

@@ -1,24 +1,25 @@
 /** Replays of recorded sessions: now, or at times to come. */
-import { randomUUID } from "node:crypto";
 import { SpellError } from "../../core/errors.ts";
 import type { Log } from "../../core/log.ts";
 import type { Storage } from "../../storage/storage.ts";
 import type { ToolService } from "../../tools/service.ts";
 import { sessionId } from "../ids.ts";
 import { readSession, time } from "../rows.ts";
+import { ReplayRun } from "./controlled.ts";
 import type { Recording } from "./recorder.ts";
-import { replayStep } from "./run.ts";
 import { Schedules } from "./schedules.ts";
 import type {
   RecordedStep,
-  ReplayedStep,
+  ReplayControl,
   ReplayMetadata,
   ReplayOptions,
+  ReplayProgress,
   ReplayResult,
   ReplaySchedule,
   ReplayService,
   ReplayStatus,
   ScheduledReplay,
+  StartOptions,
 } from "./service.ts";
 import { readSteps, type StepSpan, spanOf } from "./steps.ts";
 
@@ -29,13 +30,13 @@ export interface ReplayDependencies {
   log: Log;
 }
 
-const DEFAULT_TIMEOUT_SECONDS = 300;
 const MOST_AT_ONCE = 10;
 
 export class Replays implements ReplayService {
-  private readonly statuses = new Map<string, ReplayStatus>();
+  /** By session. */
+  private readonly last = new Map<string, ReplayProgress>();
+  private readonly going = new Set<ReplayRun>();
   private readonly schedules: Schedules;
-  private running = 0;
 
   constructor(private readonly to: ReplayDependencies) {
     this.schedules = new Schedules(to.log, (id, options) => this.replay(id, options));
@@ -87,115 +88,69 @@ export class Replays implements ReplayService {
   }
 
   async replay(session: string, options: ReplayOptions = {}): Promise<ReplayResult> {
+    return (await this.begin(session, options)).ended;
+  }
+
+  start(session: string, options: StartOptions = {}): Promise<ReplayControl> {
+    return this.begin(session, options);
+  }
+
+  private async begin(session: string, options: StartOptions): Promise<ReplayRun> {
     const { row, span } = await this.look(session);
-    if (span.count === 0)
-      throw new SpellError("not_found", `No hook executions found for session: ${row.id}`, {
-        data: { session_id: row.id },
-        hint: "Sessions record while they are the current one (Session.set_current) and runtime.sessions.enable_replay is on",
-      });
+    if (span.count === 0) throw nothingRecorded(row.id);
     if (row.saved_at === null)
       throw new SpellError("invalid_argument", `Cannot replay session: it was never saved: ${row.id}`, {
         hint: "Session.save(id) first",
       });
-    if (this.running >= MOST_AT_ONCE)
-      throw new SpellError(
-        "limit",
-        `Resource limit exceeded: replays - Maximum replays at once (${MOST_AT_ONCE}) reached`,
-      );
-    const { fromStep = 1, toStep = Number.POSITIVE_INFINITY } = options;
+    const { fromStep = 1, toStep = Number.POSITIVE_INFINITY, untilMs = Number.POSITIVE_INFINITY } = options;
     if (toStep < fromStep)
       throw new SpellError(
         "invalid_argument",
         `Cannot replay session: the last step must not come before the first: ${fromStep} to ${toStep}`,
       );
+    if (this.going.size >= MOST_AT_ONCE)
+      throw new SpellError(
+        "limit",
+        `Resource limit exceeded: replays - Maximum replays at once (${MOST_AT_ONCE}) reached`,
+        { data: { limit: "replays", most: MOST_AT_ONCE }, hint: "Stop one, or wait for the end of one" },
+      );
     const steps = this.to.storage
       .read((db) => readSteps(db, row.id))
-      .filter(({ step }) => step >= fromStep && step <= toStep);
-    this.running++;
-    try {
-      return await this.run(row.id, row.correlation_id, steps, options);
-    } finally {
-      this.running--;
-    }
-  }
-
-  private async run(
-    id: string,
-    correlationId: string,
-    steps: readonly RecordedStep[],
-    options: ReplayOptions,
-  ): Promise<ReplayResult> {
-    const { mode = "exact", timeoutSeconds = DEFAULT_TIMEOUT_SECONDS, metadata = {} } = options;
-    const startedMs = Date.now();
-    const status: ReplayStatus = {
-      session_id: id,
-      state: "running",
-      start_time: time(startedMs),
-      hooks_processed: 0,
-      total_hooks: steps.length,
-      current_hook: null,
-      error: null,
+      .filter(({ step, startedMs }) => step >= fromStep && step <= toStep && startedMs <= untilMs);
+    const { recorder, tools } = this.to;
+    const run = new ReplayRun({
+      sessionId: row.id,
+      correlationId: row.correlation_id,
+      steps,
+      options,
+      recorder,
+      tools,
+    });
+    this.going.add(run);
+    const gone = () => {
+      this.going.delete(run);
+      this.last.set(row.id, run.progress());
     };
-    this.statuses.set(id, status);
-    const expired = new AbortController();
-    const timer = setTimeout(
-      () =>
-        expired.abort(
-          new SpellError("timeout", `Cannot finish the replay: it took longer than ${timeoutSeconds} s`, {
-            hint: "Raise timeout_seconds",
-          }),
-        ),
-      timeoutSeconds * 1000,
-    );
-    const signal = options.signal ? AbortSignal.any([expired.signal, options.signal]) : expired.signal;
-    const done: ReplayedStep[] = [];
-    const replayId = randomUUID();
-    using _ = this.to.recorder.ignore(replayId);
-    try {
-      for (const step of steps) {
-        signal.throwIfAborted();
-        status.current_hook = step.name;
-        const replayed = await replayStep(step, {
-          mode,
-          compare: options.compareResults ?? true,
-          modifications: options.modifications ?? [],
-          tools: this.to.tools,
-          correlationId: replayId,
-          signal,
-        });
-        done.push(replayed);
-        status.hooks_processed++;
-        if (!replayed.success && options.stopOnError === true) break;
-      }
-      status.state = done.every((step) => step.success) ? "completed" : "failed";
-    } catch (error) {
-      status.state = options.signal?.aborted ? "cancelled" : "failed";
-      status.error = String((error as Error).message);
-      throw error;
-    } finally {
-      clearTimeout(timer);
-      status.current_hook = null;
-    }
-    const failed = done.filter((step) => !step.success).length;
-    return {
-      session_id: id,
-      correlation_id: correlationId,
-      start_time: time(startedMs),
-      total_duration: (Date.now() - startedMs) / 1000,
-      hooks_replayed: done.length,
-      successful_replays: done.length - failed,
-      failed_replays: failed,
-      metadata,
-      mode,
-      mismatches: done.filter(({ comparison }) => comparison?.identical === false).length,
-      steps: done,
-    };
+    run.ended.then(gone, gone);
+    return run;
   }
 
   status(session: string): ReplayStatus | undefined {
     const id = sessionId(session);
     this.to.storage.read((db) => readSession(db, id));
-    return this.statuses.get(id);
+    const going = [...this.going].findLast(({ sessionId }) => sessionId === id);
+    const progress = going?.progress() ?? this.last.get(id);
+    if (progress === undefined) return undefined;
+    const { session_id, state, start_time, hooks_completed, total_hooks, current_hook, error } = progress;
+    return {
+      session_id,
+      state,
+      start_time,
+      hooks_processed: hooks_completed,
+      total_hooks,
+      current_hook,
+      error,
+    };
   }
 
   async schedule(session: string, schedule: ReplaySchedule, options: ReplayOptions = {}): Promise<string> {
@@ -213,5 +168,13 @@ export class Replays implements ReplayService {
 
   stop(): void {
     this.schedules.stop();
+    for (const run of this.going) run.stop();
   }
+}
+
+function nothingRecorded(id: string): SpellError {
+  return new SpellError("not_found", `No hook executions found for session: ${id}`, {
+    data: { session_id: id },
+    hint: "Sessions record while they are the current one (Session.set_current) and runtime.sessions.enable_replay is on",
+  });
 }

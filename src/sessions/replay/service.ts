@@ -30,8 +30,42 @@ export interface ReplayOptions {
   /** First and last step, counted from 1, both included. */
   fromStep?: number;
   toStep?: number;
+  /** Only steps that began until then; milliseconds since the epoch. */
+  untilMs?: number;
   modifications?: readonly Modification[];
   signal?: AbortSignal;
+}
+
+/** Multiples of the recorded time, and by how much `changeSpeed` moves. */
+export const REPLAY_SPEEDS = { least: 0.1, most: 10, step: 0.5 } as const;
+
+/** Where a replay pauses by itself. */
+export type ReplayBreakpoint =
+  /** Before each step of this tool, hook, agent, model or key. */
+  | { type: "hook_execution"; hook: string }
+  /** Before the first step that began then or later; milliseconds since the epoch. */
+  | { type: "timestamp"; atMs: number }
+  /** After a step that failed, or that is told to have failed then. */
+  | { type: "on_error" }
+  /** After a step that left this value under a key: one of the session, or `SCOPE:KEY`. */
+  | { type: "session_state"; key: string; value: unknown }
+  /** After so many steps. */
+  | { type: "hook_count"; count: number };
+
+export const BREAKPOINT_TYPES = [
+  "hook_execution",
+  "timestamp",
+  "on_error",
+  "session_state",
+  "hook_count",
+] as const satisfies readonly ReplayBreakpoint["type"][];
+
+export interface StartOptions extends ReplayOptions {
+  /** Waits between steps as long as the recording did, divided by this; absent: not at all. */
+  speed?: number;
+  /** Begins paused. */
+  paused?: boolean;
+  breakpoints?: readonly ReplayBreakpoint[];
 }
 
 export interface RecordedStep {
@@ -46,6 +80,32 @@ export interface RecordedStep {
   startedMs: number;
   durationMs: number;
   correlationId: string;
+}
+
+/** A recorded step as timelines show it. Times: RFC 3339 and milliseconds, `offset_ms` since the first step. */
+export interface TimelineEntry {
+  step: number;
+  timestamp: string;
+  offset_ms: number;
+  kind: RecordedKind;
+  hook_name: string;
+  duration_ms: number;
+  success: boolean;
+  error: string | null;
+  correlation_id: string;
+}
+
+/** Counts are by what is counted, the most frequent first. */
+export interface ErrorAnalysis {
+  total_steps: number;
+  total_errors: number;
+  /** 0 to 1. */
+  error_rate: number;
+  by_hook: Record<string, number>;
+  by_kind: Record<string, number>;
+  by_error: Record<string, number>;
+  first: TimelineEntry | null;
+  last: TimelineEntry | null;
 }
 
 export interface ReplayedStep {
@@ -95,7 +155,7 @@ export interface ReplayMetadata {
   can_replay: boolean;
 }
 
-export type ReplayState = "scheduled" | "running" | "completed" | "failed" | "cancelled";
+export type ReplayState = "scheduled" | "running" | "paused" | "completed" | "failed" | "cancelled";
 
 export interface ReplayStatus {
   session_id: string;
@@ -105,6 +165,49 @@ export interface ReplayStatus {
   total_hooks: number;
   current_hook: string | null;
   error: string | null;
+}
+
+export interface ReplayProgress {
+  replay_id: string;
+  session_id: string;
+  state: ReplayState;
+  total_hooks: number;
+  hooks_completed: number;
+  current_hook: string | null;
+  start_time: string;
+  /** Seconds; null while nothing is known. */
+  estimated_time_remaining: number | null;
+  /** Null: as fast as it goes. */
+  speed_multiplier: number | null;
+  active_breakpoints: number;
+  progress_percentage: number;
+  /** The breakpoint at which it is paused, and the step before or after which. */
+  stopped_at: { breakpoint_id: string; type: ReplayBreakpoint["type"]; step: number } | null;
+  error: string | null;
+}
+
+/** A replay while it goes on. Methods that change it: @throws SpellError invalid_argument once it has ended. */
+export interface ReplayControl {
+  readonly id: string;
+  /** Before the next step. */
+  pause(): void;
+  resume(): void;
+  /** Runs one step of a paused replay. @returns undefined where none is left */
+  step(): Promise<ReplayedStep | undefined>;
+  /** Its result then holds the steps so far. */
+  stop(): void;
+  /** @param speed of `REPLAY_SPEEDS`; undefined: as fast as it goes */
+  setSpeed(speed: number | undefined): void;
+  /** @returns the new speed; a replay without one counts as having the highest */
+  changeSpeed(by: 1 | -1): number;
+  /** @returns its id */
+  addBreakpoint(at: ReplayBreakpoint): string;
+  removeBreakpoint(id: string): boolean;
+  progress(): ReplayProgress;
+  /** Resolves once it is paused or has ended, or the time is over. */
+  settled(timeoutMs?: number): Promise<void>;
+  /** At its end. @throws SpellError deadlock while it is paused, what made it fail */
+  result(): Promise<ReplayResult>;
 }
 
 export type ReplaySchedule =
@@ -130,6 +233,8 @@ export interface ReplayService {
   steps(sessionId: string): Promise<RecordedStep[]>;
   /** @throws SpellError not_found (nothing recorded), timeout, interrupted, limit (too many at once) */
   replay(sessionId: string, options?: ReplayOptions): Promise<ReplayResult>;
+  /** As `replay`, and gives the replay while it goes on. At most ten go on at once, paused ones included. */
+  start(sessionId: string, options?: StartOptions): Promise<ReplayControl>;
   /** Of the last replay of this process; undefined where there was none. */
   status(sessionId: string): ReplayStatus | undefined;
   /** Replays while this process lives. @returns its id */

@@ -1,4 +1,5 @@
 import { Type } from "typebox";
+import { steadyMs } from "../../core/clock.ts";
 import { messageOf, SpellError } from "../../core/errors.ts";
 import { missingParameter } from "../parameters.ts";
 import { defineTool, type ToolOutcome } from "../tool.ts";
@@ -116,7 +117,7 @@ function calculate(
   variables: Record<string, unknown>,
   shown = expression,
 ): ToolOutcome {
-  const startMs = performance.now();
+  const startMs = steadyMs();
   const program = compile(expression);
   const value = evaluate(program, numbersOf(variables));
   const finite = Number.isFinite(value);
@@ -127,7 +128,7 @@ function calculate(
     extra: {
       resource_usage: {
         memory_bytes: Buffer.byteLength(expression) + 8 * program.steps.length,
-        cpu_time_ms: Math.round(performance.now() - startMs),
+        cpu_time_ms: Math.round(steadyMs() - startMs),
         operations_count: program.operations,
       },
     },

@@ -1,5 +1,6 @@
 import { Type } from "typebox";
 import { WEEKDAYS } from "../../core/calendar-names.ts";
+import { nowMs } from "../../core/clock.ts";
 import { missingParameter } from "../parameters.ts";
 import { defineTool, type ToolOutcome } from "../tool.ts";
 import { difference, shift, unitOf } from "./datetime-handler/arithmetic.ts";
@@ -135,7 +136,9 @@ chrono's additions: \`%.f\`, \`%3f\`, \`%:z\`.`,
     };
     switch (operation) {
       case "now": {
-        const time = Temporal.Now.zonedDateTimeISO(zoneId(timezone ?? "local"));
+        const time = Temporal.Instant.fromEpochMilliseconds(nowMs()).toZonedDateTimeISO(
+          zoneId(timezone ?? "local"),
+        );
         const shownFormat = format ?? SHOWN;
         const timestamp = Math.floor(time.epochMilliseconds / 1000);
         const datetime = strftime(time, shownFormat);

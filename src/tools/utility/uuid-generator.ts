@@ -1,4 +1,5 @@
 import { Type } from "typebox";
+import { nowMs, randomId } from "../../core/clock.ts";
 import { SpellError } from "../../core/errors.ts";
 import { missingParameter } from "../parameters.ts";
 import { defineTool, type ToolOutcome } from "../tool.ts";
@@ -74,7 +75,7 @@ A namespace that is neither a known name nor a UUID is turned into one: version 
   ],
   execute(params): ToolOutcome {
     const { operation = "generate", prefix, suffix, short = false, timestamp = false } = params;
-    const random = crypto.randomUUID();
+    const random = randomId();
     const id = short ? random.slice(0, 8) : random;
     switch (operation) {
       case "generate": {
@@ -100,7 +101,7 @@ A namespace that is neither a known name nor a UUID is turned into one: version 
         };
       }
       case "custom": {
-        const time = timestamp ? String(Math.floor(Date.now() / 1000)) : undefined;
+        const time = timestamp ? String(Math.floor(nowMs() / 1000)) : undefined;
         const parts = [prefix, time, id, suffix].filter((part) => part !== undefined && part !== "");
         return { operation, result: { id: parts.join("_"), timestamp, short } };
       }

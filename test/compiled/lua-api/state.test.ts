@@ -137,6 +137,14 @@ luaTable("State's other functions", {
       "1 2 nil false",
     ],
     [
+      "act as one scope",
+      `local mine = State.as("agent:writer") mine:save("agent:writer", "n", 1)
+      mine:update("agent:writer", "n", function(n) return n + 1 end)
+      local ok, err = pcall(mine.load, mine, "user:bob", "theme")
+      return mine:scope(), mine:load("agent:writer", "n"), mine:list_keys("agent:writer"), State.load("agent:writer", "n"), ok, tostring(err)`,
+      `"agent:writer" 2 {"n"} 2 false "Access to state denied: agent:writer may not reach user:bob"`,
+    ],
+    [
       "leave the value where the function raises",
       `State.save("global", "k", 1) local ok, err = pcall(State.update, "global", "k", function() error("on purpose", 0) end) return ok, tostring(err), State.load("global", "k")`,
       /^false ".*on purpose.*" 1$/,

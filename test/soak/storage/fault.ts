@@ -7,10 +7,10 @@ import { join } from "node:path";
 import { Sandbox } from "../../support/cli.ts";
 import { uniform } from "../../support/random.ts";
 import { check, checkSound, type Ended, ended, type Figures, type Soak, type SoakOptions } from "../soak.ts";
+import { buildFaultyFiles, noFaultsHere } from "./faulty-files.ts";
 import { checkDatabase } from "./kill.ts";
 
 const GUARD_MS = 120_000;
-const SOURCE = join(import.meta.dir, "../../support/native/faulty_files.c");
 const DATA = ".llmspell";
 
 /** What is written under faults. Others who write to the data directory stand beside it. */
@@ -95,19 +95,14 @@ class FaultBench {
 }
 
 async function run({ seed, full }: SoakOptions): Promise<Figures> {
-  if (process.platform !== "linux" || Bun.which("gcc") === null) {
-    const reason = "faults are put under a program on Linux with gcc only";
+  const reason = noFaultsHere();
+  if (reason !== undefined) {
     console.error(`fault: skipped: ${reason}`);
     return { skipped: reason };
   }
   const random = uniform(seed);
   using box = new Sandbox();
-  const library = join(box.root, "faulty_files.so");
-  const built = Bun.spawnSync(["gcc", "-shared", "-fPIC", "-O1", "-o", library, SOURCE, "-ldl"], {
-    stderr: "pipe",
-  });
-  check(built.exitCode === 0, "the library of faults does not compile", built.stderr.toString());
-  const bench = new FaultBench(box, library);
+  const bench = new FaultBench(box, buildFaultyFiles(box.root));
   const totals = { faults: 0, acknowledged: 0, refused: 0, old: 0, new: 0 };
   for (const writer of writers) {
     box.write("before.lua", PREAMBLE + writer.before);

@@ -1,11 +1,13 @@
 // Files that fail, for tests: preloaded into a program, it makes the FAULT_AT-th call that changes a file whose path contains
 // FAULT_PATH fail with FAULT_ERRNO, and all that follow it where FAULT_LASTING is set. Calls: pwrite64, write, fsync,
 // fdatasync, ftruncate, ftruncate64, rename, unlink, and mmap of a shared file (memory that the system refuses). With
-// FAULT_SHORT a write that fails writes half of its bytes first. At the end the number of calls is in the file FAULT_COUNT.
+// FAULT_SHORT a write that fails writes half of its bytes first. With FAULT_KILL the program is killed at that call instead, as
+// by kill -9. At the end the number of calls is in the file FAULT_COUNT.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,8 +32,12 @@ static int of_file(int fd) {
   return of_path(path);
 }
 
-// Whether this call fails; errno is then set.
-static int fails(void) {
+static void die(void) {
+  if (getenv("FAULT_KILL") != NULL) kill(getpid(), SIGKILL);
+}
+
+// Whether this call fails; errno is then set. What a call does before it fails is up to `write_first`.
+static int fails_after(int write_first) {
   long number = ++calls;
   const char *count = getenv("FAULT_COUNT");
   if (count != NULL) {
@@ -50,8 +56,11 @@ static int fails(void) {
   if (wanted <= 0 || (getenv("FAULT_LASTING") != NULL ? number < wanted : number != wanted)) return 0;
   const char *code = getenv("FAULT_ERRNO");
   errno = code == NULL ? EIO : atoi(code);
+  if (!write_first || getenv("FAULT_SHORT") == NULL) die();
   return 1;
 }
+
+static int fails(void) { return fails_after(0); }
 
 #define NEXT(result, name, ...)                  \
   static result (*next)(__VA_ARGS__);            \
@@ -59,9 +68,10 @@ static int fails(void) {
 
 ssize_t pwrite64(int fd, const void *bytes, size_t count, off64_t at) {
   NEXT(ssize_t, pwrite64, int, const void *, size_t, off64_t)
-  if (of_file(fd) && fails()) {
+  if (of_file(fd) && fails_after(1)) {
     int code = errno;
     if (getenv("FAULT_SHORT") != NULL && count > 1) next(fd, bytes, count / 2, at);
+    die();
     errno = code;
     return -1;
   }
@@ -70,9 +80,10 @@ ssize_t pwrite64(int fd, const void *bytes, size_t count, off64_t at) {
 
 ssize_t write(int fd, const void *bytes, size_t count) {
   NEXT(ssize_t, write, int, const void *, size_t)
-  if (of_file(fd) && fails()) {
+  if (of_file(fd) && fails_after(1)) {
     int code = errno;
     if (getenv("FAULT_SHORT") != NULL && count > 1) next(fd, bytes, count / 2);
+    die();
     errno = code;
     return -1;
   }

@@ -21,7 +21,7 @@ describe("A sequential composite", () => {
     expect(output.text).toBe("three");
     expect(models.b!.prompt(0)).toEqual(["user: two"]);
     expect(output.members).toEqual({ a: "two", b: "three" });
-    expect(output.usage).toEqual({ promptTokens: 20, completionTokens: 4, totalTokens: 24 });
+    expect(output.usage).toEqual({ promptTokens: 20, completionTokens: 4, totalTokens: 24, calls: 2 });
   });
 
   test("is found by its name and told apart by its kind", async () => {

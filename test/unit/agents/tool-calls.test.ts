@@ -18,7 +18,7 @@ describe("Tool calls", () => {
       'assistant: upper-case({"input":"abc"})',
       'tool: {"operation":"run","success":true,"result":"ABC"}',
     ]);
-    expect(output.usage).toEqual({ promptTokens: 20, completionTokens: 4, totalTokens: 24 });
+    expect(output.usage).toEqual({ promptTokens: 20, completionTokens: 4, totalTokens: 24, calls: 2 });
     expect(output.toolCalls).toMatchObject([
       { toolName: "upper-case", toolId: "call-0", parameters: { input: "abc" }, success: true },
     ]);

@@ -17,7 +17,7 @@ describe("A turn", () => {
       "assistant: Hello you",
       "user: And now?",
     ]);
-    expect(second.usage).toEqual({ promptTokens: 10, completionTokens: 2, totalTokens: 12 });
+    expect(second.usage).toEqual({ promptTokens: 10, completionTokens: 2, totalTokens: 12, calls: 1 });
   });
 
   test("loads a local model before it counts tokens, and tells the run how far that is", async () => {

@@ -4,6 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Harness, harness } from "./harness.ts";
 
+const NO_ARGS = { script: "cell", positional: [], named: {} };
+
 let directory: string;
 let open: Harness;
 let closed: Harness;
@@ -196,5 +198,29 @@ describe("the standard library", () => {
         "local n = 0 for k, v in pairs(_G) do if k == 'Host' or k == 'Names' then n = n + 1 end end return n",
       ),
     ).toBe(2);
+  });
+});
+
+describe("what is typed at a prompt", () => {
+  test.each([
+    ["1 + 1", 2],
+    ["#'abc', 5", 3],
+    ["math.max(2, 7)", 7],
+    ["x = 1", null],
+    ["local a = 1", null],
+    ["return 9", 9],
+    ["-- a comment", null],
+    ["if true then return 'in a block' end", "in a block"],
+  ])("%j has the value %j", async (code, expected) => {
+    const { engine } = open;
+    const outcome = await engine.execute({ code, name: "cell", args: NO_ARGS, interactive: true });
+    expect(outcome).toMatchObject({ value: expected });
+  });
+
+  test("keeps its line numbers and Lua's own message for what does not compile", async () => {
+    const run = (code: string) =>
+      open.engine.execute({ code, name: "cell", args: NO_ARGS, interactive: true });
+    expect((await run("\n\nerror('here')")).error?.message).toBe("cell:3: here");
+    expect((await run("for for")).error?.message).toStartWith("cell:1: <name> expected near 'for'");
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { completeness, interactiveChunk } from "../../../src/kernel/introspection/complete-input.ts";
+import { completeness } from "../../../src/kernel/introspection/complete-input.ts";
 
 /** Whether Lua's own prompt asks for more after these lines. */
 function luaAsksForMore(input: string): boolean {
@@ -59,17 +59,5 @@ describe("whether an input is whole", () => {
     expect(completeness("for i = 1, 2 do").indent).toBe("  ");
     expect(completeness("if a then\n  for i = 1, 2 do").indent).toBe("    ");
     expect(completeness("if a then\n  b()").indent).toBe("  ");
-  });
-});
-
-describe("what an input is run as", () => {
-  test.each([
-    ["1 + 1", "return 1 + 1"],
-    ["f()", "return f()"],
-    ["x = 1", "x = 1"],
-    ["return 1", "return 1"],
-    ["local a = 1", "local a = 1"],
-  ])("%j is run as %j", (input, chunk) => {
-    expect(interactiveChunk(input)).toBe(chunk);
   });
 });

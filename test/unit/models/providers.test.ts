@@ -129,11 +129,10 @@ default_model = "m"`,
     });
   });
 
-  test("refuses a backend of a provider that has none, and Ollama for now absent", async () => {
+  test("refuses a backend of a provider that has none", async () => {
     using home = temporaryHome();
     const { models } = await modelService(home, SCRIPTED);
     expect((await failure(() => models.resolve("ci/x@ollama"))).code).toBe("invalid_argument");
-    expect((await failure(() => models.resolve("local/spell-mini@ollama"))).code).toBe("config");
   });
 
   test("names a default provider that does not exist", async () => {

@@ -1,8 +1,11 @@
 import { describe, expect, test } from "bun:test";
 import { classOf } from "../../../src/state/keys.ts";
-import { redactState, redactText, shownValue } from "../../../src/state/redact.ts";
+import { type RedactionSettings, Redactor } from "../../../src/state/redact.ts";
 
 const secret = "[REDACTED]";
+const redactorWith = (settings: Partial<RedactionSettings> = {}) =>
+  new Redactor({ enabled: true, hash_redacted: false, field_names: [], patterns: [], ...settings });
+const plain = redactorWith();
 const long = (n: number) => "aB3dE6gH9j".repeat(20).slice(0, n);
 
 describe("Members with the name of a secret", () => {
@@ -11,7 +14,7 @@ describe("Members with the name of a secret", () => {
       " ",
     ),
   )("%s are hidden", (name) => {
-    expect(redactState({ [name]: "v", in: [{ [name]: { deep: 1 } }] })).toEqual({
+    expect(plain.redact({ [name]: "v", in: [{ [name]: { deep: 1 } }] })).toEqual({
       [name]: secret,
       in: [{ [name]: secret }],
     });
@@ -20,7 +23,7 @@ describe("Members with the name of a secret", () => {
   test.each("author token_count max_tokens tokens authority secretary passwords_changed keys".split(" "))(
     "%s are no secrets",
     (name) => {
-      expect(redactState({ [name]: 12 })).toEqual({ [name]: 12 });
+      expect(plain.redact({ [name]: 12 })).toEqual({ [name]: 12 });
     },
   );
 });
@@ -39,13 +42,13 @@ describe("Texts that look like a secret", () => {
     "password=correcthorse",
     "private key: abcdefgh".replace(" ", "_"),
   ])("%s", (text) => {
-    expect(redactText(`before ${text} after`)).toBe(`before ${secret} after`);
+    expect(plain.redactText(`before ${text} after`)).toBe(`before ${secret} after`);
   });
 
   test.each(["sk-short", "a token of thanks", "password: short", "AKIA123", "the secret of her success"])(
     "%s stays",
     (text) => {
-      expect(redactText(text)).toBe(text);
+      expect(plain.redactText(text)).toBe(text);
     },
   );
 });
@@ -76,9 +79,60 @@ test("The class of a key follows its own words", () => {
 });
 
 test("A sensitive key hides its whole value, nil aside", () => {
-  expect([shownValue("api_token", 42), shownValue("api_token", null), shownValue("n", 42)]).toEqual([
+  expect([plain.shown("api_token", 42), plain.shown("api_token", null), plain.shown("n", 42)]).toEqual([
     secret,
     null,
     42,
   ]);
+});
+
+describe("Marks with a hash", () => {
+  const hashed = redactorWith({ hash_redacted: true });
+
+  test("tell equal secrets from others, and nothing of the secret", () => {
+    const shown = hashed.redact({ a: { token: "one" }, b: { token: "one" }, c: { token: "two" }, pwd: 7 });
+    const { a, b, c, pwd } = shown as { a: object; b: object; c: object; pwd: string };
+    expect(a).toEqual(b);
+    expect(a).not.toEqual(c);
+    expect(JSON.stringify(a)).toMatch(/^\{"token":"\[REDACTED\]_[0-9a-f]{8}"\}$/);
+    expect(pwd).toMatch(/^\[REDACTED\]_[0-9a-f]{8}$/);
+    const plainHash = new Bun.CryptoHasher("sha256").update("one").digest("hex").slice(0, 8);
+    expect(JSON.stringify(a)).not.toContain(plainHash);
+  });
+
+  test("stand for a whole value, bytes and tables included", () => {
+    for (const value of [{ deep: [1n] }, new Uint8Array([255]), "text", 0])
+      expect(hashed.shown("api_token", value)).toMatch(/^\[REDACTED\]_[0-9a-f]{8}$/);
+  });
+
+  test("stand within a text for the secret alone", () => {
+    expect(hashed.redactText(`before ghp_${long(36)} after`)).toMatch(
+      /^before \[REDACTED\]_[0-9a-f]{8} after$/,
+    );
+  });
+});
+
+describe("Settings", () => {
+  test("add names of secrets, in every spelling, as whole names", () => {
+    const redactor = redactorWith({ field_names: ["iban", "mother-name"] });
+    expect(redactor.redact({ IBAN: 1, motherName: 2, iban_count: 3 })).toEqual({
+      IBAN: secret,
+      motherName: secret,
+      iban_count: 3,
+    });
+  });
+
+  test("add expressions, which cannot hang", () => {
+    const redactor = redactorWith({ patterns: ["CARD-[0-9]{4}", "(a+)+b", "x*"] });
+    expect(redactor.redactText("CARD-1234, CARD-12, é CARD-9999 xx")).toBe(
+      `${secret}, CARD-12, é ${secret} ${secret}`,
+    );
+    const text = "a".repeat(100_000);
+    expect(redactor.redactText(text)).toBe(text);
+  });
+
+  test("switch it off", () => {
+    const off = redactorWith({ enabled: false });
+    expect(off.shown("api_token", { password: 1 })).toEqual({ password: 1 });
+  });
 });

@@ -61,7 +61,7 @@ async function runCell(exchange: Exchange, client: JupyterClient, content: Conte
       if (!silent) output.started(code, executionCount);
     },
     onEvent: (event) => output.event(event),
-    ...(content.allow_stdin ? { onInput } : {}),
+    ...(content.allow_stdin ? { onInput, isAttended: () => true } : {}),
   });
   client.waiting.delete(givenUp);
   const line = count ?? exchange.hub.status().executionCount;

@@ -7,7 +7,7 @@ import { Clients } from "./clients.ts";
 import { errorFields } from "./display.ts";
 import { ExecutionOutput, type Publish } from "./execution.ts";
 import { Inputs } from "./inputs.ts";
-import { jsonBytes, type Message, readMessage, writeMessage } from "./message.ts";
+import { type Fields, jsonBytes, type Message, readMessage, writeMessage } from "./message.ts";
 import { CONTROL, customHandler, type Exchange, SHELL } from "./requests.ts";
 import type { Signer } from "./signing.ts";
 
@@ -18,7 +18,8 @@ export interface Wire {
   /** The first frame is the peer's identity. False where it has gone. */
   send(channel: Channel, frames: readonly Uint8Array[]): boolean;
   /** To everybody who listens. */
-  publish(frames: readonly Uint8Array[]): void;
+  /** @param mayWait it may leave a little later, with what follows */
+  publish(frames: readonly Uint8Array[], mayWait: boolean): void;
 }
 
 export interface JupyterOptions {
@@ -134,7 +135,7 @@ export class JupyterKernel {
         ...(parent === undefined ? {} : { parent }),
         ...(metadata === undefined ? {} : { metadata }),
       };
-      this.options.wire.publish(writeMessage(out, this.options.signer));
+      this.options.wire.publish(writeMessage(out, this.options.signer), isBeginning(type, content));
     };
   }
 
@@ -196,6 +197,10 @@ export class JupyterKernel {
     this.clients.close();
   }
 }
+
+/** What tells that a cell begins: its end often follows at once. */
+const isBeginning = (type: string, { execution_state: state }: Fields): boolean =>
+  type === "execute_input" || state === "busy";
 
 interface ForeignExecution {
   publish: Publish;

@@ -1,6 +1,7 @@
 /** Jupyter messages as frames: `[identity…, "<IDS|MSG>", signature, header, parent, metadata, content, buffers…]`. */
 import { randomUUID } from "node:crypto";
 import { type Static, type TSchema, Type } from "typebox";
+import { Compile, type Validator } from "typebox/compile";
 import { Value } from "typebox/value";
 import { messageOf, SpellError } from "../../../core/errors.ts";
 import { isPlainObject } from "../../../core/values.ts";
@@ -58,7 +59,7 @@ export function readMessage(frames: readonly Uint8Array[], signer: Signer): Mess
   const [headerBytes, parent, metadata, content] = parts as [Uint8Array, Uint8Array, Uint8Array, Uint8Array];
   if (headerBytes.length > MAX_HEADER_BYTES) throw bad("the header is too long");
   const header = readObject("header", headerBytes);
-  if (!Value.Check(HeaderSchema, header)) throw bad(firstProblem(HeaderSchema, header));
+  if (!validator(HeaderSchema).Check(header)) throw bad(firstProblem(HeaderSchema, header));
   return {
     identities: frames.slice(0, at) as Uint8Array[],
     header,
@@ -80,6 +81,18 @@ function readObject(part: string, bytes: Uint8Array): Fields {
   return value;
 }
 
+const validators = new WeakMap<TSchema, Validator>();
+
+/** Checks as compiled code: a kernel reads the same few kinds of messages all day. */
+function validator<T extends TSchema>(schema: T): Validator<Record<string, never>, T> {
+  let found = validators.get(schema) as Validator<Record<string, never>, T> | undefined;
+  if (found === undefined) {
+    found = Compile(schema);
+    validators.set(schema, found as unknown as Validator);
+  }
+  return found;
+}
+
 function firstProblem(schema: TSchema, value: unknown): string {
   const [error] = Value.Errors(schema, value);
   return error === undefined ? "a field is wrong" : `${error.instancePath || "the object"} ${error.message}`;
@@ -87,8 +100,9 @@ function firstProblem(schema: TSchema, value: unknown): string {
 
 /** The content of a request, its defaults filled in. @throws SpellError invalid_argument naming the field */
 export function readContent<T extends TSchema>(schema: T, content: Fields): Static<T> {
-  const filled = Value.Default(schema, { ...content });
-  if (!Value.Check(schema, filled))
+  const check = validator(schema);
+  const filled = check.Default({ ...content });
+  if (!check.Check(filled))
     throw new SpellError(
       "invalid_argument",
       `Cannot take the request: its content: ${firstProblem(schema, filled)}`,

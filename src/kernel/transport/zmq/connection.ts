@@ -164,17 +164,34 @@ export class Connection {
    * wakes the peer once, and what is sent at once goes before them.
    */
   sendSoon(bytes: Uint8Array): boolean {
-    if (!this.open || this.queuedBytes + bytes.length > this.limits.maxQueuedBytes) return false;
-    this.queue.push(bytes);
-    this.queuedBytes += bytes.length;
-    this.soon ??= setImmediate(() => {
-      this.soon = undefined;
-      this.drain();
-    });
+    if (!this.enqueue(bytes)) return false;
+    this.soon ??= setImmediate(() => this.drain());
+    return true;
+  }
+
+  /** Like `sendSoon`, but a millisecond may pass, so that it leaves with what follows at once. */
+  sendLater(bytes: Uint8Array): boolean {
+    if (!this.enqueue(bytes)) return false;
+    this.later ??= setTimeout(() => this.drain(), 1);
     return true;
   }
 
   private soon: NodeJS.Immediate | undefined;
+  private later: Timer | undefined;
+
+  private enqueue(bytes: Uint8Array): boolean {
+    if (!this.open || this.queuedBytes + bytes.length > this.limits.maxQueuedBytes) return false;
+    this.queue.push(bytes);
+    this.queuedBytes += bytes.length;
+    return true;
+  }
+
+  private clearTimers(): void {
+    clearImmediate(this.soon);
+    clearTimeout(this.later);
+    this.soon = undefined;
+    this.later = undefined;
+  }
 
   sendCommand(name: string, data: Uint8Array): void {
     this.write(encodeCommand(name, data));
@@ -189,6 +206,7 @@ export class Connection {
 
   /** The socket takes bytes again. */
   drain(): void {
+    this.clearTimers();
     while (this.queue.length > 0) {
       const bytes = this.joined();
       const written = Math.max(0, this.socket.write(bytes));
@@ -248,7 +266,7 @@ export class Connection {
     if (this.state === "closed") return;
     this.state = "closed";
     clearTimeout(this.handshakeTimer);
-    clearImmediate(this.soon);
+    this.clearTimers();
     this.queue.length = 0;
     this.drained?.();
     this.events.closed(this, this.reason);

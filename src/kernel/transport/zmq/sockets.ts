@@ -112,12 +112,13 @@ export class PubSocket {
     if (at !== -1) prefixes.splice(at, 1);
   }
 
-  publish(frames: readonly Uint8Array[]): void {
+  /** @param mayWait it may leave a millisecond later, with what follows */
+  publish(frames: readonly Uint8Array[], mayWait = false): void {
     let bytes: Uint8Array | undefined;
     for (const [peer, prefixes] of this.subscriptions) {
       if (!prefixes.some((prefix) => startsWith(frames[0]!, prefix))) continue;
       bytes ??= encodeMessage(frames);
-      if (!peer.sendSoon(bytes)) this.dropped++;
+      if (!(mayWait ? peer.sendLater(bytes) : peer.sendSoon(bytes))) this.dropped++;
     }
   }
 
@@ -127,7 +128,7 @@ export class PubSocket {
 }
 
 function startsWith(bytes: Uint8Array, prefix: Uint8Array): boolean {
-  return prefix.every((byte, i) => bytes[i] === byte);
+  return prefix.length === 0 || Buffer.compare(bytes.subarray(0, prefix.length), prefix) === 0;
 }
 
 /** Sends every message back to where it came from: Jupyter's heartbeat. */

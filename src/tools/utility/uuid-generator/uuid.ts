@@ -1,5 +1,7 @@
 /** UUIDs of RFC 9562. Here a UUID is lower-case text with hyphens. */
 
+import { nowMs, randomHex } from "../../../core/clock.ts";
+
 const NAMESPACES: Readonly<Record<string, string>> = {
   dns: "6ba7b810-9dad-11d1-80b4-00c04fd430c8",
   url: "6ba7b811-9dad-11d1-80b4-00c04fd430c8",
@@ -25,21 +27,25 @@ export function uuidV5(name: string, namespace: string): string {
   return Bun.randomUUIDv5(name, Buffer.from(namespace.replaceAll("-", ""), "hex"));
 }
 
-let node: string | undefined;
+/** Chosen once for the process. */
+let source: { node: string; clockSequence: string } | undefined;
 let lastTicks = 0n;
-const clockSequence = (crypto.getRandomValues(new Uint16Array(1))[0]! & 0x3fff) | 0x8000;
 
 /** Time and a random node id (multicast bit set, RFC 9562 section 6.10); never the same twice in this process. */
 export function uuidV1(): string {
-  if (node === undefined) {
-    const bytes = crypto.getRandomValues(new Uint8Array(6));
-    bytes[0]! |= 1;
-    node = bytes.toHex();
-  }
-  const now = BigInt(Date.now()) * 10_000n + GREGORIAN_OFFSET;
+  source ??= chooseSource();
+  const now = BigInt(nowMs()) * 10_000n + GREGORIAN_OFFSET;
   lastTicks = now > lastTicks ? now : lastTicks + 1n;
   const hex = lastTicks.toString(16).padStart(15, "0");
-  return `${hex.slice(7)}-${hex.slice(3, 7)}-1${hex.slice(0, 3)}-${clockSequence.toString(16)}-${node}`;
+  return `${hex.slice(7)}-${hex.slice(3, 7)}-1${hex.slice(0, 3)}-${source.clockSequence}-${source.node}`;
+}
+
+function chooseSource() {
+  const bytes = Uint8Array.fromHex(randomHex(8));
+  bytes[0] = (bytes[0]! & 0x3f) | 0x80;
+  bytes[2]! |= 1;
+  const hex = bytes.toHex();
+  return { clockSequence: hex.slice(0, 4), node: hex.slice(4) };
 }
 
 export function formatUuid(

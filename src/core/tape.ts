@@ -1,0 +1,45 @@
+/**
+ * The seam of recording and replaying a run: answers of models and servers, the time and chance pass through here. Where
+ * no tape is installed they come from outside as they are. Importing this loads nothing.
+ */
+
+/** `time`: milliseconds since 1970; `steady` and `cpu`: milliseconds; `uuid`: text; `bytes`: hexadecimal. */
+export type ReadingKind = "time" | "steady" | "cpu" | "uuid" | "bytes";
+export type Reading = number | string;
+
+export interface TapedCall {
+  kind: "resolve" | "count" | "model" | "embedding" | "reranking" | "http";
+  /** Who is asked: `provider/model`, or method and URL. */
+  name: string;
+  /** What the answer depends on, as JSON can say it. */
+  request: unknown;
+}
+
+/** What a run takes from outside: kept for later, or given back. */
+export interface Tape {
+  readonly isReplay: boolean;
+  /** From now on this text is never written. */
+  hide(secret: string): void;
+  /** @param isScript the script asks for it itself: a replay that has no more of them fails */
+  reading<T extends Reading>(kind: ReadingKind, take: () => T, isScript?: boolean): T;
+  /**
+   * @param ask not called in a replay; its result, or the failure, is what JSON can say
+   * @param used resolves when the answer has been taken in, where that takes a while: the next one waits for it
+   * @throws what `ask` throws; in a replay the recorded failure, or not_found where nothing like it was recorded
+   */
+  call<T>(call: TapedCall, ask: () => Promise<T>, used?: Promise<void>): Promise<T>;
+}
+
+let installed: Tape | undefined;
+
+/** From now on the run is recorded or replayed, until disposal. */
+export function tapeWith(tape: Tape): Disposable {
+  installed = tape;
+  return {
+    [Symbol.dispose]() {
+      if (installed === tape) installed = undefined;
+    },
+  };
+}
+
+export const currentTape = (): Tape | undefined => installed;

@@ -1,0 +1,130 @@
+/** Writes down what a run takes from outside. */
+import { closeSync, openSync, writeSync } from "node:fs";
+import { errorToJson, SpellError } from "../core/errors.ts";
+import { errnoOf, ioError } from "../core/io-error.ts";
+import { requestKey } from "../core/request-key.ts";
+import type { Reading, ReadingKind, Tape, TapedCall } from "../core/tape.ts";
+import { toWire } from "../core/wire-values.ts";
+import type { ReadingLine, RecordedError, TapeHeader, TapeLine } from "./format.ts";
+import { currentLane } from "./lane.ts";
+import type { Secrets } from "./secrets.ts";
+
+export interface RecorderOptions {
+  path: string;
+  overwrite: boolean;
+  header: TapeHeader;
+  secrets: Secrets;
+  /** Told once, where something that looked like a secret was taken out of an answer. */
+  onRedacted: (name: string) => void;
+}
+
+/** Milliseconds to the microsecond: finer ones only lengthen the file. */
+const rounded = <T extends Reading>(value: T): T =>
+  typeof value === "number" ? ((Math.round(value * 1000) / 1000) as T) : value;
+
+export class Recorder implements Tape, Disposable {
+  readonly isReplay = false;
+  private readonly fd: number;
+  /** The newest reading of each kind and lane: written when another comes, as often as it came. */
+  private readonly open = new Map<string, ReadingLine>();
+  private isClosed = false;
+  private hasRedacted = false;
+
+  /** @throws SpellError already_exists, io */
+  constructor(private readonly options: RecorderOptions) {
+    const { path, overwrite, header } = options;
+    try {
+      this.fd = openSync(path, overwrite ? "w" : "wx", 0o600);
+    } catch (error) {
+      if (errnoOf(error) === "EEXIST")
+        throw new SpellError("already_exists", `Cannot record: the file exists: ${path}`, {
+          data: { path },
+          hint: "Name another file, or add --force to write over it",
+        });
+      throw ioError("Cannot record", path, error, "Name a file that can be written");
+    }
+    this.write(header);
+  }
+
+  hide(secret: string): void {
+    this.options.secrets.add(secret);
+  }
+
+  reading<T extends Reading>(kind: ReadingKind, take: () => T): T {
+    const value = rounded(take());
+    if (this.isClosed) return value;
+    const lane = currentLane();
+    const key = `${kind} ${lane}`;
+    const last = this.open.get(key);
+    if (last?.value === value) {
+      last.times = (last.times ?? 1) + 1;
+      return value;
+    }
+    if (last !== undefined) this.write(last);
+    this.open.set(key, { kind, lane, value });
+    return value;
+  }
+
+  async call<T>({ kind, name, request }: TapedCall, ask: () => Promise<T>): Promise<T> {
+    const lane = currentLane();
+    const asked = this.options.secrets.outOfRequest(toWire(request));
+    const of = kind === "count" ? { key: requestKey(kind, name, asked) } : { request: asked };
+    const head = { kind, lane, name, ...of };
+    try {
+      const result = await ask();
+      this.writeCall({ ...head, answer: this.withoutSecrets(name, toWire(result)) });
+      return result;
+    } catch (error) {
+      this.writeCall({
+        ...head,
+        error: this.options.secrets.outOfAnswer(recordedError(error)) as RecordedError,
+      });
+      throw error;
+    }
+  }
+
+  private withoutSecrets(name: string, answer: unknown): unknown {
+    const clean = this.options.secrets.outOfAnswer(answer);
+    if (!this.hasRedacted && !Bun.deepEquals(clean, answer)) {
+      this.hasRedacted = true;
+      this.options.onRedacted(name);
+    }
+    return clean;
+  }
+
+  private writeCall(line: TapeLine): void {
+    if (this.isClosed) return;
+    this.flush();
+    this.write(line);
+  }
+
+  private flush(): void {
+    for (const line of this.open.values()) this.write(line);
+    this.open.clear();
+  }
+
+  /** At once and whole, so that a process that is killed leaves every line but the last one. */
+  private write(line: TapeLine | TapeHeader): void {
+    try {
+      writeSync(this.fd, `${JSON.stringify(line)}\n`);
+    } catch (error) {
+      throw ioError("Cannot record", this.options.path, error, "Make room, or record elsewhere");
+    }
+  }
+
+  [Symbol.dispose](): void {
+    if (this.isClosed) return;
+    this.flush();
+    this.isClosed = true;
+    closeSync(this.fd);
+  }
+}
+
+export function recordedError(error: unknown): RecordedError {
+  if (error instanceof SpellError) return toWire(errorToJson(error)) as RecordedError;
+  const { message, statusCode } = (error ?? {}) as { message?: unknown; statusCode?: unknown };
+  return {
+    message: typeof message === "string" ? message : String(error),
+    ...(typeof statusCode === "number" ? { status: statusCode } : {}),
+  };
+}

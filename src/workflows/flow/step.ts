@@ -1,0 +1,273 @@
+/** One step: from its condition to what is kept of it. */
+import { abortError } from "../../agents/deadline.ts";
+import { errorToJson, SpellError } from "../../core/errors.ts";
+import { span } from "../../core/span.ts";
+import { isPlainObject } from "../../core/values.ts";
+import type { HookedOperation } from "../../hooks/service.ts";
+import { partOf } from "../journal/journal.ts";
+import type { JournalledStep } from "../journal/run-journal.ts";
+import type { Step } from "../model.ts";
+import type { StepOutcome } from "../outcome.ts";
+import { substitute } from "../placeholders.ts";
+import type { StepPosition } from "../state-keys.ts";
+import type { Frame } from "./frame.ts";
+import { isRepeatable, type Performed, perform, type RunNested } from "./perform.ts";
+
+/** Among its neighbours. */
+export interface StepPlace extends StepPosition {
+  /** From 0. */
+  index: number;
+  /** The step before it. */
+  from: string | undefined;
+  /** A failure is noted and does not stop the run. */
+  tolerates: boolean;
+}
+
+/** Its failure is part of the outcome. @throws what stops the run whatever its error strategy */
+export async function runStep(
+  frame: Frame,
+  step: Step,
+  at: StepPlace,
+  runNested: RunNested,
+): Promise<StepOutcome> {
+  const path = frame.path + partOf(step.name);
+  const known = frame.journal?.outcomeOf(path);
+  if (known !== undefined) return restored(frame, known, at, path);
+  if (frame.signal.aborted) throw abortError(frame.signal);
+  if (step.condition !== undefined && !(await frame.choose(`${partOf(step.name)}?`, step.condition)))
+    return kept(frame, passedOver(step), at, {
+      path,
+      kind: step.type,
+      target: targetOf(step),
+      repeatable: true,
+    });
+  await frame.tell.ask("WorkflowStageTransition", { from: at.from ?? null, to: step.name }, frame.signal);
+  const input = substitute(step.input, frame.scope);
+  const row: JournalledStep = {
+    path,
+    kind: step.type,
+    target: targetOf(step),
+    repeatable: await isRepeatable(frame, step, input),
+  };
+  refuseUncertain(frame, step, path);
+  await frame.journal?.start(row);
+  const outcome = await span(
+    {
+      category: "workflow",
+      operation: "workflow_step",
+      name: `workflow_step ${step.name}`,
+      attributes: {
+        "llmspell.workflow.name": frame.definition.name,
+        "llmspell.workflow.step": step.name,
+        "llmspell.workflow.step_type": step.type,
+      },
+    },
+    async (watched) => {
+      const result = await attempted(frame, step, input, at, path, runNested);
+      if (result.error !== undefined) watched.fail(result.error.code, result.error.message);
+      return result;
+    },
+  );
+  return kept(frame, outcome, at, row);
+}
+
+/** A failure that is an end of the whole run passes; any other becomes an outcome. */
+async function attempted(
+  frame: Frame,
+  step: Step,
+  input: unknown,
+  at: StepPlace,
+  path: string,
+  runNested: RunNested,
+): Promise<StepOutcome> {
+  const startMs = performance.now();
+  const count = { retries: 0 };
+  const base = { name: step.name, type: step.type, target: targetOf(step) };
+  try {
+    const performed = await hooked(frame, step, input, at, (asked) =>
+      repeated(frame, step, at, path, count, () => perform(frame, step, asked, path, runNested)),
+    );
+    const { isSkipped = false, ...fields } = performed;
+    return {
+      ...base,
+      ...fields,
+      status: isSkipped ? "skipped" : "completed",
+      durationMs: performance.now() - startMs,
+      retryCount: count.retries,
+    };
+  } catch (error) {
+    if (frame.signal.aborted) throw abortError(frame.signal);
+    if (isFinal(error)) throw error;
+    return {
+      ...base,
+      status: "failed",
+      value: null,
+      fields: null,
+      agents: [],
+      error: errorToJson(error),
+      durationMs: performance.now() - startMs,
+      retryCount: count.retries,
+    };
+  }
+}
+
+/** A step that waits for a decision, and a journal that cannot be written, end the run. */
+export const isFinal = (error: unknown): boolean =>
+  error instanceof SpellError && (error.data.variant === "Interrupted" || error.data.journal === true);
+
+async function repeated<T>(
+  frame: Frame,
+  step: Step,
+  at: StepPlace,
+  path: string,
+  count: { retries: number },
+  work: () => Promise<T>,
+): Promise<T> {
+  const { retry } = step;
+  for (let attempt = 0; ; attempt++) {
+    count.retries = attempt;
+    await frame.tell.stepStarted(step, at.index, path, attempt);
+    try {
+      return await work();
+    } catch (error) {
+      if (frame.signal.aborted || isFinal(error) || attempt >= retry.count) throw error;
+      frame.dependencies.log.debug("workflow", "a step failed and is repeated", {
+        workflow: frame.definition.name,
+        step: step.name,
+        attempt: attempt + 1,
+        reason: String(error),
+      });
+    }
+    await pause(retry.delayMs * (retry.exponential ? 2 ** attempt : 1), frame.signal);
+  }
+}
+
+type Given = Performed & { isSkipped?: boolean };
+
+function hooked(
+  frame: Frame,
+  step: Step,
+  input: unknown,
+  at: StepPlace,
+  work: (input: unknown) => Promise<Performed>,
+): Promise<Given> {
+  const hooks = frame.dependencies.hooks();
+  const isWatched =
+    hooks?.has("BeforeWorkflowStage") || hooks?.has("AfterWorkflowStage") || hooks?.has("WorkflowError");
+  if (hooks === undefined || !isWatched) return work(input);
+  const { tell } = frame;
+  const operation: HookedOperation<Given> = {
+    before: "BeforeWorkflowStage",
+    after: "AfterWorkflowStage",
+    error: "WorkflowError",
+    component: tell.component,
+    metadata: tell.metadata,
+    correlationId: frame.run.id,
+    signal: frame.signal,
+    data: { ...tell.facts, step_name: step.name, step_type: step.type, step_index: at.index, input },
+    describe: ({ value }) => ({ result: value, success: true }),
+    adopt: (value, before) => ({ ...(before ?? nothing(step)), ...adopted(value) }),
+    skipped: () => ({ ...nothing(step), isSkipped: true }),
+  };
+  return hooks.around(operation, (data) => work(data.input));
+}
+
+const nothing = (step: Step): Performed => ({
+  target: targetOf(step),
+  value: null,
+  fields: null,
+  agents: [],
+});
+
+/** A hook gives a value, or a table with `output` or `result`. */
+function adopted(value: unknown): Pick<Performed, "value" | "fields"> {
+  const main = isPlainObject(value) ? (value.output ?? value.result ?? value.text ?? value) : value;
+  return { value: main, fields: value };
+}
+
+function restored(frame: Frame, outcome: StepOutcome, at: StepPlace, path: string): Promise<StepOutcome> {
+  for (const [key, value] of Object.entries(frame.journal!.sharedOf(path)))
+    frame.workflow.setShared(key, value);
+  frame.tally.restored++;
+  return noted(frame, outcome).then(async () => {
+    await frame.tell.stepRestored(outcome, at.index, path);
+    return outcome;
+  });
+}
+
+/** Keeps the outcome: in the journal before anybody sees it. */
+async function kept(
+  frame: Frame,
+  outcome: StepOutcome,
+  at: StepPlace,
+  row: JournalledStep,
+): Promise<StepOutcome> {
+  const { journal } = frame;
+  if (journal !== undefined) {
+    if (outcome.status !== "failed" || at.tolerates) await journal.finish(row, outcome);
+    else if (row.repeatable || outcome.error?.code !== "timeout")
+      await journal.forget(row.path, outcome.error!);
+    await frame.tell.ask("WorkflowCheckpoint", { checkpoint_id: `${journal.id}:${row.path}` }, frame.signal);
+  }
+  await noted(frame, outcome);
+  if (outcome.status !== "skipped") await frame.keys.step(outcome, row.path, at);
+  await frame.tell.stepEnded(outcome, at.index, row.path);
+  return outcome;
+}
+
+async function noted(frame: Frame, outcome: StepOutcome): Promise<void> {
+  frame.scope.finish(outcome);
+  frame.noteAgents(outcome);
+}
+
+const passedOver = (step: Step): StepOutcome => ({
+  name: step.name,
+  type: step.type,
+  target: targetOf(step),
+  status: "skipped",
+  value: null,
+  fields: null,
+  durationMs: 0,
+  retryCount: 0,
+  agents: [],
+});
+
+/** @throws SpellError where the step was begun by a process that ended, and must not be done twice */
+function refuseUncertain({ journal, definition }: Frame, step: Step, path: string): void {
+  const row = journal?.find(path);
+  if (journal === undefined || row?.status !== "started" || row.is_repeatable === 1) return;
+  throw new SpellError(
+    "tool_failed",
+    `workflow "${definition.name}" was interrupted within step "${step.name}" (${step.type} ${row.target}), which is not repeatable: nobody knows whether it was done`,
+    {
+      data: { variant: "Interrupted", status: "interrupted", run_id: journal.id, step: path },
+      hint: `See what it did, then decide: llmspell workflow resume ${quoted(journal.id)} --retry ${quoted(path)}, or --skip ${quoted(path)}`,
+    },
+  );
+}
+
+/** A word as a shell takes it. */
+const quoted = (word: string): string =>
+  /^[\w./:@%+-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+
+export function targetOf(step: Step): string {
+  if (step.type === "tool") return step.tool;
+  if (step.type === "agent") return typeof step.agent === "string" ? step.agent : step.agent.name;
+  return typeof step.workflow === "string" ? step.workflow : step.workflow.definition.name;
+}
+
+/** @throws the signal's reason */
+export async function pause(delayMs: number, signal: AbortSignal): Promise<void> {
+  if (signal.aborted) throw abortError(signal);
+  if (delayMs <= 0) return;
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, Math.min(delayMs, 2 ** 31 - 1));
+  const stop = () => reject(abortError(signal));
+  signal.addEventListener("abort", stop, { once: true });
+  try {
+    await promise;
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener("abort", stop);
+  }
+}

@@ -1,0 +1,210 @@
+/** A workflow that a script has made: its shared data, callbacks and what its last run left. */
+import { messageOf, SpellError } from "../core/errors.ts";
+import type { Log } from "../core/log.ts";
+import { didYouMean } from "../core/nearest.ts";
+import type { RunContext } from "../kernel/services.ts";
+import { allSteps } from "./canonical.ts";
+import type { Definition } from "./model.ts";
+import { executeWorkflow, type Surroundings } from "./run.ts";
+import type {
+  Callbacks,
+  ExecuteOptions,
+  ProgressListener,
+  RunEnd,
+  Workflow,
+  WorkflowMetrics,
+  WorkflowResult,
+} from "./service.ts";
+
+export class WorkflowInstance implements Workflow {
+  readonly id = `workflow_${crypto.randomUUID()}`;
+  readonly createdAtMs = Date.now();
+  private readonly sharedNow = new Map<string, unknown>();
+  private readonly callbacks: { [K in keyof Callbacks]: Callbacks[K][] } = {
+    before: [],
+    after: [],
+    error: [],
+    progress: [],
+  };
+  private readonly watchers = new Set<(key: string, value: unknown) => void>();
+  private statusNow: RunEnd | "pending" | "running" = "pending";
+  private lastExecution: string | undefined;
+  private lastOutputs = new Map<string, unknown>();
+  private totalMs = 0;
+  private counts = { total: 0, successful: 0, failed: 0 };
+  private lastExecutionMs: number | undefined;
+
+  constructor(
+    readonly definition: Definition,
+    private readonly surroundings: Surroundings,
+    /** From which it was made. */
+    readonly table: Readonly<Record<string, unknown>>,
+  ) {}
+
+  get shared(): ReadonlyMap<string, unknown> {
+    return this.sharedNow;
+  }
+
+  get status(): RunEnd | "pending" | "running" {
+    return this.statusNow;
+  }
+
+  get metrics(): WorkflowMetrics {
+    const { total, successful, failed } = this.counts;
+    const averageDurationMs = total === 0 ? 0 : this.totalMs / total;
+    return { total, successful, failed, averageDurationMs, lastExecutionMs: this.lastExecutionMs };
+  }
+
+  get executionId(): string {
+    if (this.lastExecution !== undefined) return this.lastExecution;
+    throw new SpellError("not_found", "No workflow execution found. Run execute() first.");
+  }
+
+  setShared(key: string, value: unknown): void {
+    this.sharedNow.set(key, value);
+    for (const watch of this.watchers) watch(key, value);
+  }
+
+  /** @returns what ends it */
+  noteShared(watch: (key: string, value: unknown) => void): () => void {
+    this.watchers.add(watch);
+    return () => this.watchers.delete(watch);
+  }
+
+  on<K extends keyof Callbacks>(kind: K, fn: Callbacks[K]): void {
+    this.callbacks[kind].push(fn);
+  }
+
+  async callBefore(input: Record<string, unknown>): Promise<void> {
+    for (const fn of this.callbacks.before) await fn(input);
+  }
+
+  async callAfter(result: WorkflowResult): Promise<void> {
+    for (const fn of this.callbacks.after) await this.quietly("after", () => fn(result));
+  }
+
+  async callError(message: string): Promise<void> {
+    for (const fn of this.callbacks.error) await this.quietly("error", () => fn(message));
+  }
+
+  /** @param own of one run */
+  listenerWith(own: ProgressListener | undefined): ProgressListener | undefined {
+    const fns: ProgressListener[] = [...(own === undefined ? [] : [own]), ...this.callbacks.progress];
+    if (fns.length === 0) return undefined;
+    return async (progress) => {
+      for (const fn of fns) await this.quietly("progress", () => fn(progress));
+    };
+  }
+
+  private async quietly(kind: keyof Callbacks, call: () => Promise<unknown>): Promise<void> {
+    try {
+      await call();
+    } catch (error) {
+      this.log.warn("workflow", "a function of a workflow failed", {
+        workflow: this.definition.name,
+        callback: kind,
+        reason: messageOf(error),
+      });
+    }
+  }
+
+  private get log(): Log {
+    return this.surroundings.dependencies.log;
+  }
+
+  execute(
+    input: Record<string, unknown>,
+    run: RunContext,
+    options: ExecuteOptions = {},
+  ): Promise<WorkflowResult> {
+    return executeWorkflow(this, input, run, options, this.surroundings);
+  }
+
+  begin(executionId: string): void {
+    this.lastExecution = executionId;
+    this.lastOutputs = new Map();
+    this.statusNow = "running";
+    this.lastExecutionMs = Date.now();
+    this.counts.total++;
+  }
+
+  end(result: WorkflowResult): void {
+    this.statusNow = result.status;
+    this.totalMs += result.durationMs;
+    if (result.success) this.counts.successful++;
+    else this.counts.failed++;
+    for (const { name, value, status } of result.steps)
+      if (status === "completed") this.lastOutputs.set(name, value);
+  }
+
+  endWith(status: RunEnd): void {
+    this.statusNow = status;
+    this.counts.failed++;
+  }
+
+  outputs(): Map<string, unknown> {
+    void this.executionId;
+    return this.lastOutputs;
+  }
+
+  clearOutputs(): number {
+    const { size } = this.lastOutputs;
+    this.lastOutputs = new Map();
+    return size;
+  }
+
+  /** Workflows that are steps of it. */
+  nested(find: (name: string) => WorkflowInstance | undefined): WorkflowInstance[] {
+    const found: WorkflowInstance[] = [];
+    for (const step of allSteps(this.definition)) {
+      if (step.type !== "workflow") continue;
+      const inner =
+        typeof step.workflow === "string"
+          ? find(step.workflow)
+          : (step.workflow as unknown as WorkflowInstance);
+      if (inner !== undefined) found.push(inner);
+    }
+    return found;
+  }
+
+  async problems(): Promise<{ errors: string[]; warnings: string[] }> {
+    const { dependencies, service } = this.surroundings;
+    const tools = await dependencies.tools();
+    const agents = await dependencies.agents();
+    const errors: string[] = [];
+    const warnings: string[] = [];
+    for (const step of allSteps(this.definition)) {
+      const near = (name: string, known: Iterable<string>) => {
+        const hint = didYouMean(name, known);
+        return hint === undefined ? "" : ` (${hint})`;
+      };
+      const where = `step "${step.name}"`;
+      if (step.type === "tool" && tools.find(step.tool) === undefined)
+        errors.push(
+          `${where}: no such tool: ${step.tool}${near(
+            step.tool,
+            tools.list().map(({ name }) => name),
+          )}`,
+        );
+      if (step.type === "agent" && typeof step.agent === "string" && agents.get(step.agent) === undefined)
+        errors.push(
+          `${where}: no such agent: ${step.agent}${near(
+            step.agent,
+            agents.list().map(({ name }) => name),
+          )}`,
+        );
+      if (step.type === "agent" && step.input === "") errors.push(`${where}: the agent is asked nothing`);
+      if (
+        step.type === "workflow" &&
+        typeof step.workflow === "string" &&
+        service.find(step.workflow) === undefined
+      )
+        errors.push(`${where}: no such workflow: ${step.workflow}`);
+      if (step.continueOnError && step.retry.count > 0)
+        warnings.push(`${where}: its failure is passed over only after ${step.retry.count + 1} attempts`);
+    }
+    if (this.definition.type === "conditional" && this.definition.defaultBranch === undefined)
+      warnings.push("where no condition holds, no branch is run");
+    return { errors, warnings };
+  }
+}
