@@ -160,8 +160,7 @@ class AnswerBuilder {
       throw callFailure(this.model, `it ended with an error: ${raw ?? "no reason given"}`);
     const parts = this.parts.filter((part) => part.text !== "" || part.providerOptions !== undefined);
     const { promptTokens, completionTokens, cachedTokens } = tokensOf(this.end.usage);
-    const { retries = 0, cached = false, costUsd } = callFacts(this.end.providerMetadata);
-    const answeredBy = answererOf(this.end.providerMetadata);
+    const { retries = 0, cached = false, costUsd, answeredBy } = callFacts(this.end.providerMetadata);
     return {
       text: parts.reduce((text, part) => (part.type === "text" ? text + part.text : text), ""),
       toolCalls: this.toolCalls,
@@ -180,11 +179,6 @@ class AnswerBuilder {
       ...(answeredBy === undefined ? {} : { answeredBy }),
     };
   }
-}
-
-function answererOf(metadata: SharedV4ProviderMetadata | undefined): ModelAnswer["answeredBy"] {
-  const { provider, model } = metadata?.llmspell ?? {};
-  return typeof provider === "string" && typeof model === "string" ? { provider, model } : undefined;
 }
 
 /** The assistant's message that stands for an answer in later prompts; undefined for an empty answer. */

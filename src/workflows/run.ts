@@ -1,12 +1,15 @@
 /** A whole run: its limits, hooks, events, callbacks and journal around what the workflow's type does. */
+
 import { abortError, withDeadline } from "../agents/deadline.ts";
 import { runWithSignal } from "../agents/run-scope.ts";
 import { blake3Hex } from "../core/blake3.ts";
+import { randomId, steadyMs } from "../core/clock.ts";
 import { errorToJson, messageOf, SpellError } from "../core/errors.ts";
 import { span } from "../core/span.ts";
 import { runAsTask } from "../core/task.ts";
 import { isPlainObject } from "../core/values.ts";
 import type { RunContext } from "../kernel/services.ts";
+import { Payer, payFor } from "../models/calls/payer.ts";
 import type { StateService } from "../state/service.ts";
 import { canonicalOf } from "./canonical.ts";
 import { Frame, type Tally } from "./flow/frame.ts";
@@ -82,9 +85,12 @@ export async function executeWorkflow(
     outer,
   );
   instance.begin(frame.executionId);
-  const startMs = performance.now();
+  const startMs = steadyMs();
   try {
-    const result = await within(frame, (inner) => watched(inner, surroundings, startMs));
+    const result = await within(frame, async (inner, payer) => ({
+      ...(await watched(inner, surroundings, startMs)),
+      usage: payer.usage.figures(),
+    }));
     await opened?.journal.end("completed");
     instance.end(result);
     frame.tell.event("completed", {
@@ -103,7 +109,7 @@ export async function executeWorkflow(
     throw await failed(
       frame,
       error,
-      performance.now() - startMs,
+      steadyMs() - startMs,
       opened?.journal,
       surroundings,
       outer !== undefined,
@@ -124,7 +130,7 @@ function frameOf(
   chain: readonly string[],
   outer: Outer | undefined,
 ): Frame {
-  const executionId = crypto.randomUUID();
+  const executionId = randomId();
   const { definition } = instance;
   const tell = new Teller({
     workflow: instance,
@@ -154,9 +160,19 @@ function frameOf(
 }
 
 /** As a task of its own, so that a wait that cannot end is found, and within the workflow's time. */
-function within<T>(frame: Frame, work: (frame: Frame) => Promise<T>): Promise<T> {
+function within<T>(frame: Frame, work: (frame: Frame, payer: Payer) => Promise<T>): Promise<T> {
   const { name, type, timeoutMs } = frame.definition;
-  const body = () => runAsTask(`workflow "${name}"`, () => work(frame), frame.signal);
+  const payer = new Payer("workflow", name, frame.definition.budget);
+  const asTask = (of: Frame, signal: AbortSignal) =>
+    runAsTask(
+      `workflow "${name}"`,
+      async (task) => {
+        payFor(task, payer);
+        return work(of, payer);
+      },
+      signal,
+    );
+  const body = () => asTask(frame, frame.signal);
   const limited = () => {
     if (timeoutMs === undefined) return body();
     const expired = () =>
@@ -165,7 +181,7 @@ function within<T>(frame: Frame, work: (frame: Frame) => Promise<T>): Promise<T>
         hint: "Raise timeout_ms of the workflow",
       });
     return withDeadline(timeoutMs, expired, [frame.signal], (signal) =>
-      runAsTask(`workflow "${name}"`, () => work(frame.withSignal(signal)), signal),
+      asTask(frame.withSignal(signal), signal),
     );
   };
   return span(
@@ -203,7 +219,7 @@ async function watched(frame: Frame, surroundings: Surroundings, startMs: number
   const isHooked = ["BeforeWorkflowStart", "AfterWorkflowComplete", "WorkflowError"].some((point) =>
     hooks?.has(point),
   );
-  if (hooks === undefined || !isHooked) return resultOf(frame, await work(), performance.now() - startMs);
+  if (hooks === undefined || !isHooked) return resultOf(frame, await work(), steadyMs() - startMs);
   const ran = await hooks.around<Ran>(
     {
       before: "BeforeWorkflowStart",
@@ -228,7 +244,7 @@ async function watched(frame: Frame, surroundings: Surroundings, startMs: number
     },
     work,
   );
-  return resultOf(frame, ran, performance.now() - startMs);
+  return resultOf(frame, ran, steadyMs() - startMs);
 }
 
 const nothing = (summary: string): Ran => ({

@@ -49,7 +49,7 @@ const constructorOf = (type: WorkflowType, fields: string): FunctionDecl =>
         : ctx.wait("Workflow", "create", { ...config, type }),
   });
 
-const COMMON = "error_strategy?, timeout_ms?, durable?, run_id?";
+const COMMON = "error_strategy?, timeout_ms?, budget?, durable?, run_id?";
 
 async function create({ services }: CallContext, config: Table): Promise<Handle<Workflow>> {
   return workflowHandle((await services.workflows()).create(config));

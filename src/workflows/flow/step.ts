@@ -1,5 +1,7 @@
 /** One step: from its condition to what is kept of it. */
+
 import { abortError } from "../../agents/deadline.ts";
+import { steadyMs } from "../../core/clock.ts";
 import { errorToJson, SpellError } from "../../core/errors.ts";
 import { span } from "../../core/span.ts";
 import { isPlainObject } from "../../core/values.ts";
@@ -80,7 +82,7 @@ async function attempted(
   path: string,
   runNested: RunNested,
 ): Promise<StepOutcome> {
-  const startMs = performance.now();
+  const startMs = steadyMs();
   const count = { retries: 0 };
   const base = { name: step.name, type: step.type, target: targetOf(step) };
   try {
@@ -92,7 +94,7 @@ async function attempted(
       ...base,
       ...fields,
       status: isSkipped ? "skipped" : "completed",
-      durationMs: performance.now() - startMs,
+      durationMs: steadyMs() - startMs,
       retryCount: count.retries,
     };
   } catch (error) {
@@ -105,7 +107,7 @@ async function attempted(
       fields: null,
       agents: [],
       error: errorToJson(error),
-      durationMs: performance.now() - startMs,
+      durationMs: steadyMs() - startMs,
       retryCount: count.retries,
     };
   }

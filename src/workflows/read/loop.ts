@@ -35,7 +35,7 @@ export const LOOP_FIELDS = [
 
 type Loop = Omit<
   LoopDefinition,
-  "name" | "description" | "errorStrategy" | "timeoutMs" | "durable" | "runId"
+  "name" | "description" | "errorStrategy" | "timeoutMs" | "budget" | "durable" | "runId"
 >;
 
 export function readLoop(given: Table, place: Place, defaults: StepDefaults): Loop {

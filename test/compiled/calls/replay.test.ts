@@ -222,3 +222,51 @@ describe("Recording", () => {
     expect([wrong.code, wrong.stderr]).toEqual([1, expect.stringContaining("it is no recording")]);
   });
 });
+
+describe("Workflows", () => {
+  const FLOW = `
+local count = 0
+Tool.register{name = "stamp", description = "x", parameters = {}, execute = function()
+  count = count + 1
+  print("stamped", count)
+  return {success = true, result = count .. ":" .. os.clock()}
+end}
+for _, name in ipairs{"slow", "quick", "other"} do
+  Agent.create{name = name, model = "ci/scripted", system_prompt = name, allowed_tools = {"stamp"}}
+end
+local function ask(name) return {name = "ask", type = "agent", agent = name, input = "What time is it?"} end
+local branches = {}
+for i, name in ipairs{"slow", "quick", "other"} do
+  local id = {name = "id", type = "tool", tool = "uuid-generator", input = {}}
+  branches[i] = {name = name, steps = {ask(name), id}}
+end
+local result = Workflow.parallel{name = "flow", branches = branches}:execute({})
+print(result.text, result.execution_id, result.workflow_id, result.duration_ms, JSON.stringify(result.usage))
+for _, name in ipairs{"slow", "quick", "other"} do print(JSON.stringify(result.output[name])) end
+print(JSON.stringify(result.steps))
+`;
+
+  test("of parallel branches are replayed byte for byte", async () => {
+    using box = new CallsSandbox(`
+[providers.ci]
+provider_type = "test"
+default_model = "scripted"
+[[providers.ci.responses]]
+after_tool = "stamp"
+text = "It is {{tool_result}}"
+delay_ms = 5
+[[providers.ci.responses]]
+system = "slow"
+tool_calls = [{ name = "stamp" }, { name = "stamp" }]
+delay_ms = 40
+[[providers.ci.responses]]
+tool_calls = [{ name = "stamp" }]
+`);
+    const recorded = await box.script(FLOW, "--usage", "--record", "run.jsonl");
+    expect([recorded.code, recorded.stdout.match(/stamped/g)?.length]).toEqual([0, 4]);
+    for (let i = 0; i < 3; i++) {
+      const replayed = await box.run(["run", "script.lua", "--usage", "--replay", "run.jsonl"]);
+      expect([replayed.stdout, replayed.stderr]).toEqual([recorded.stdout, recorded.stderr]);
+    }
+  });
+});
