@@ -47,7 +47,7 @@ export async function runStep(
     path,
     kind: step.type,
     target: targetOf(step),
-    repeatable: await isRepeatable(frame, step, input),
+    repeatable: frame.journal === undefined || (await isRepeatable(frame, step, input)),
   };
   refuseUncertain(frame, step, path);
   await frame.journal?.start(row);
