@@ -10,6 +10,7 @@ const PAGES = [
   "docs/models.md",
   "docs/connected.md",
   "docs/sessions.md",
+  "docs/workflows.md",
   "docs/jupyter.md",
   "docs/test-provider.md",
   "docs/backup.md",

@@ -34,7 +34,7 @@ export async function runStep(
   const known = frame.journal?.outcomeOf(path);
   if (known !== undefined) return restored(frame, known, at, path);
   if (frame.signal.aborted) throw abortError(frame.signal);
-  if (step.condition !== undefined && !(await frame.choose(`${partOf(step.name)}?`, step.condition)))
+  if (step.condition !== undefined && !(await frame.choose(`if:${partOf(step.name)}`, step.condition)))
     return kept(frame, passedOver(step), at, {
       path,
       kind: step.type,
