@@ -129,11 +129,7 @@ class WorkflowBench {
   }
 
   /** @param kill at which call that changes the database; 0: it only counts */
-  async run(
-    args: string[],
-    what: string,
-    kill?: Kill,
-  ): Promise<Ended & { calls: number }> {
+  async run(args: string[], what: string, kill?: Kill): Promise<Ended & { calls: number }> {
     const count = join(this.box.root, "calls");
     rmSync(count, { force: true });
     const env: Record<string, string> =
