@@ -84,8 +84,8 @@ async function attempted(
   const count = { retries: 0 };
   const base = { name: step.name, type: step.type, target: targetOf(step) };
   try {
-    const performed = await hooked(frame, step, input, at, (asked) =>
-      repeated(frame, step, at, path, count, () => perform(frame, step, asked, path, runNested)),
+    const performed = await hooked(frame, step, input, at, (one, asked) =>
+      repeated(frame, one, at, path, count, () => perform(frame, one, asked, path, runNested)),
     );
     const { isSkipped = false, ...fields } = performed;
     return {
@@ -149,12 +149,12 @@ function hooked(
   step: Step,
   input: unknown,
   at: StepPlace,
-  work: (input: unknown) => Promise<Performed>,
+  work: (step: Step, input: unknown) => Promise<Performed>,
 ): Promise<Given> {
   const hooks = frame.dependencies.hooks();
   const isWatched =
     hooks?.has("BeforeWorkflowStage") || hooks?.has("AfterWorkflowStage") || hooks?.has("WorkflowError");
-  if (hooks === undefined || !isWatched) return work(input);
+  if (hooks === undefined || !isWatched) return work(step, input);
   const { tell } = frame;
   const operation: HookedOperation<Given> = {
     before: "BeforeWorkflowStage",
@@ -168,8 +168,19 @@ function hooked(
     describe: ({ value }) => ({ result: value, success: true }),
     adopt: (value, before) => ({ ...(before ?? nothing(step)), ...adopted(value) }),
     skipped: () => ({ ...nothing(step), isSkipped: true }),
+    redirect: (target, data) => work(towards(step, target), data.input),
   };
-  return hooks.around(operation, (data) => work(data.input));
+  return hooks.around(operation, (data) => work(step, data.input));
+}
+
+/** The step with another target: `tool:NAME`, `agent:NAME`, `workflow:NAME`, or a name of its own kind. */
+function towards(step: Step, target: string): Step {
+  const [, kind = step.type, name = target] = /^(tool|agent|workflow):(.+)$/s.exec(target) ?? [];
+  const { name: own, input, timeoutMs, retry, continueOnError, condition, repeatable } = step;
+  const fields = { name: own, input, timeoutMs, retry, continueOnError, condition, repeatable };
+  if (kind === "agent") return { ...fields, type: "agent", agent: name };
+  if (kind === "workflow") return { ...fields, type: "workflow", workflow: name };
+  return { ...fields, type: "tool", tool: name };
 }
 
 const nothing = (step: Step): Performed => ({
