@@ -49,7 +49,6 @@ export async function runStep(
     target: targetOf(step),
     repeatable: frame.journal === undefined || (await isRepeatable(frame, step, input)),
   };
-  refuseUncertain(frame, step, path);
   await frame.journal?.start(row);
   const outcome = await span(
     {
@@ -242,24 +241,6 @@ const passedOver = (step: Step): StepOutcome => ({
   retryCount: 0,
   agents: [],
 });
-
-/** @throws SpellError where the step was begun by a process that ended, and must not be done twice */
-function refuseUncertain({ journal, definition }: Frame, step: Step, path: string): void {
-  const row = journal?.find(path);
-  if (journal === undefined || row?.status !== "started" || row.is_repeatable === 1) return;
-  throw new SpellError(
-    "tool_failed",
-    `workflow "${definition.name}" was interrupted within step "${step.name}" (${step.type} ${row.target}), which is not repeatable: nobody knows whether it was done`,
-    {
-      data: { variant: "Interrupted", status: "interrupted", run_id: journal.id, step: path },
-      hint: `See what it did, then decide: llmspell workflow resume ${quoted(journal.id)} --retry ${quoted(path)}, or --skip ${quoted(path)}`,
-    },
-  );
-}
-
-/** A word as a shell takes it. */
-const quoted = (word: string): string =>
-  /^[\w./:@%+-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 
 export function targetOf(step: Step): string {
   if (step.type === "tool") return step.tool;
