@@ -49,7 +49,7 @@ const OPTIONS = optional(
 const builtinName = param(
   "name",
   Type.String(),
-  "logging, metrics, debugging, security, caching, rate_limit, retry or cost_tracking",
+  "logging, metrics, debugging, security, caching, rate_limit, retry, cost_tracking, artifact_collector or session_policy",
 );
 
 async function register(
