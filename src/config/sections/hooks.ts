@@ -112,6 +112,30 @@ const BuiltinSections = {
     min_bytes: integer(1, "Smallest content that is kept"),
     max_bytes: integer(1_048_576, "Largest content that is kept", POSITIVE),
   }),
+  state_validation: unset.section(
+    "Refuses values of state that are too large, and keys that are not wanted.",
+    {
+      enabled,
+      max_value_bytes: integer(1_000_000, "Largest value, in bytes of its JSON", POSITIVE),
+      refused_keys: list([], "Keys that are not stored, with `*`"),
+    },
+  ),
+  state_audit: unset.section("Keeps what was done to state, without values.", {
+    enabled,
+    max_entries: integer(10_000, "Entries kept; the oldest leave first", POSITIVE),
+    points: points(
+      ["AfterStateWrite", "StateError"],
+      "Points at which it stands; `AfterStateRead` adds reads",
+    ),
+  }),
+  state_cache: unset.section(
+    "Answers reads of state from the reads before, until this process changes something.",
+    {
+      enabled,
+      ttl_secs: number(5, "Seconds for which a value is kept; what other processes write is seen then"),
+      max_entries: integer(1000, "Values kept, together with the results of `caching`", POSITIVE),
+    },
+  ),
   session_policy: unset.section("Limits what the current session may use, and how fast; 0: no limit.", {
     enabled,
     max_tokens: integer(1_000_000, "Tokens of all model calls"),

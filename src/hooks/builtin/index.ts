@@ -16,6 +16,9 @@ import { rateLimitHook } from "./rate-limit.ts";
 import { retryHook } from "./retry.ts";
 import { securityHook } from "./security.ts";
 import { sessionPolicyHook } from "./session-policy.ts";
+import { stateAuditHook } from "./state-audit.ts";
+import { stateCacheHook } from "./state-cache.ts";
+import { stateValidationHook } from "./state-validation.ts";
 
 export interface Builtin {
   description: string;
@@ -66,6 +69,9 @@ const MAKERS = {
   cost_tracking: costTrackingHook,
   artifact_collector: artifactCollectorHook,
   session_policy: sessionPolicyHook,
+  state_validation: stateValidationHook,
+  state_audit: stateAuditHook,
+  state_cache: stateCacheHook,
 } satisfies { [N in keyof Sections]-?: (options: BuiltinOptions<N>, parts: BuiltinParts) => Builtin };
 
 export const BUILTINS: Readonly<Record<string, Make>> = MAKERS;
