@@ -28,6 +28,14 @@ export async function createKernelHooks(
     log,
     events,
     recorder,
+    session: {
+      current: async () =>
+        config.current.runtime.sessions.enabled ? (await services.sessions()).current() : null,
+      store: async (id, artifact) => {
+        await (await services.sessions()).artifacts.store(id, artifact);
+      },
+      announce: async (id, name, data) => (await services.sessions()).announce(id, name, data),
+    },
     targets: {
       tool: async (name, { params }, signal) => {
         const result = await (await services.tools()).execute(
