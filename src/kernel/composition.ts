@@ -229,6 +229,19 @@ export class KernelServices implements Services {
 
   stateFigures = (): StateFigures => NO_STATE_FIGURES;
 
+  kernelState(): { execution: "idle" | "busy"; debug: boolean } {
+    const { config } = this;
+    return {
+      execution: this.isExecuting() ? "busy" : "idle",
+      debug: config.current.debug.enabled && config.isExplicit("debug.enabled"),
+    };
+  }
+
+  /** What runs scripts says so. */
+  protected isExecuting(): boolean {
+    return false;
+  }
+
   activeEvents(): EventService | undefined {
     return this.bus;
   }

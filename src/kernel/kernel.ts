@@ -65,6 +65,10 @@ class Kernel extends KernelServices implements LocalKernel {
     }
   }
 
+  protected override isExecuting(): boolean {
+    return this.executions.areRunning;
+  }
+
   private async hooked(request: KernelRequest, answer: () => Promise<KernelReply>): Promise<KernelReply> {
     const hooks = this.activeHooks();
     if (hooks === undefined) return answer();

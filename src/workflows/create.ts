@@ -118,6 +118,7 @@ class Workflows implements WorkflowService {
     if (scriptRun === undefined) {
       scriptRun = { id: run.resume ?? `run_${randomId().slice(0, 13)}`, begun: 0 };
       this.scriptRuns.set(run.id, scriptRun);
+      run.vm.ended.addEventListener("abort", () => this.scriptRuns.delete(run.id), { once: true });
     }
     return { runId: `${scriptRun.id}.${++scriptRun.begun}`, scriptRun: scriptRun.id };
   }

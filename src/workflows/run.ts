@@ -25,6 +25,7 @@ import { Scope } from "./scope.ts";
 import type { ExecuteOptions, WorkflowDependencies, WorkflowResult, WorkflowService } from "./service.ts";
 import { StateKeys } from "./state-keys.ts";
 import { Teller } from "./tell.ts";
+import { refuseUncertain } from "./uncertain.ts";
 
 export interface Surroundings {
   dependencies: WorkflowDependencies;
@@ -203,6 +204,7 @@ function within<T>(frame: Frame, work: (frame: Frame, payer: Payer) => Promise<T
 async function watched(frame: Frame, surroundings: Surroundings, startMs: number): Promise<WorkflowResult> {
   const { tell, scope, definition } = frame;
   const instance = frame.workflow as WorkflowInstance;
+  if (frame.path === "") refuseUncertain(frame);
   await instance.callBefore(scope.input);
   tell.event("started", { name: definition.name, input: scope.input });
   await tell.progress({ type: "workflow_started" });

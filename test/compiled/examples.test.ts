@@ -37,6 +37,14 @@ const EXPECTED: Record<string, { options?: string[]; args?: string[]; lines: (st
   },
   "conversation.lua": { lines: [/./, /Ada/] },
   "streaming.lua": { lines: ["chunks received:\ttrue", /^answer:\t.*87/, "squares:\t1 4 9 16"] },
+  "ollama.lua": { lines: ["Ollama:\tfalse\tNot configured", /^local\/spell-mini\t.*87/] },
+  "providers.lua": {
+    lines: [
+      "answered by\tllamacpp/spell-mini",
+      "Hello! How can I help you?",
+      /^false\t.*MISTRAL_API_KEY is not set/,
+    ],
+  },
   "own-tool.lua": { lines: ["sunny", /42/] },
   "modules/main.lua": { lines: ["hello, world"] },
   "errors.lua": {

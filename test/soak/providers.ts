@@ -5,6 +5,7 @@ import { Sandbox } from "../support/cli.ts";
 import { SPELL_MINI } from "../support/gguf-models.ts";
 import { LlamaServer } from "../support/llama-server.ts";
 import { modelService, temporaryHome } from "../support/model-service.ts";
+import { faultRounds } from "../support/providers/faults.ts";
 import { type LiveTarget, liveCases } from "../support/providers/live-cases.ts";
 import { serve } from "../support/serve.ts";
 import { check, type Soak } from "./soak.ts";
@@ -47,21 +48,23 @@ max_retries = 0`,
 export const providers: Soak = {
   name: "providers",
   description: "our clients of providers against llmspell serve and llama-server",
-  async run({ full }) {
+  async run({ full, seed }) {
+    const faults = await faultRounds(full ? 20_000 : 400, seed);
+    const told = { "calls with faults": faults.calls, whole: faults.whole, failed: faults.failed };
     using box = new Sandbox();
     const rounds = full ? 10 : 1;
     const openai = ["openai", "custom"];
     await using server = await serve(box, [], { env: { LLMSPELL_SERVE_TOKEN: TOKEN } });
     await judge("llmspell serve", new URL(server.url).origin, openai, rounds);
     // built at the first full run, which takes minutes
-    if (!full) return { cases: liveCases.length };
+    if (!full) return { ...told, cases: liveCases.length };
     const program = await llamaProgram("llama-server");
-    if (typeof program !== "string") return { cases: liveCases.length, "llama-server": program.why };
+    if (typeof program !== "string") return { ...told, cases: liveCases.length, "llama-server": program.why };
     await using peer = await LlamaServer.start(program, resolve(SPELL_MINI), TOKEN, [
       ...["--alias", MODEL, "--jinja", "-np", "8", "-c", String(8 * 1024)],
     ]);
     const types = [...openai, "anthropic"];
     await judge("llama-server", peer.origin, types, rounds);
-    return { cases: liveCases.length, rounds, "formats of llama-server": types.length };
+    return { ...told, cases: liveCases.length, rounds, "formats of llama-server": types.length };
   },
 };

@@ -114,6 +114,16 @@ const Sessions = section("Sessions, artifacts and replay.", {
     "Directory of large artifacts; in the data directory unless it is set",
     PATH,
   ),
+  max_duration_seconds: integer(86_400, "Longest life of an active session, in seconds; 0: no end"),
+  timeout_grace_seconds: integer(
+    0,
+    "How much later a session ends that was idle or active for too long, in seconds",
+  ),
+  retention_seconds: integer(
+    2_592_000,
+    "Age at which a completed or failed session is removed, in seconds; 0: never",
+  ),
+  archive_expired: flag(false, "Archive such a session, and keep it, in place of removing it"),
   persist_interval_seconds: integer(300, "Time between automatic saves, in seconds"),
   max_storage_bytes: integer(10_000_000_000, "Space for all sessions, in bytes", POSITIVE),
   enable_replay: flag(true, "Record what sessions do, so that it can be replayed"),

@@ -158,7 +158,7 @@ async function testProvider(
   const startedMs = performance.now();
   const result: Fields = { name: provider.key, model: provider.defaultModel ?? null };
   try {
-    const model = await models.resolve("", { provider: provider.key });
+    const model = await models.resolve("", { provider: provider.key, fallback: [] });
     const { content, usage } = await model.doGenerate({
       prompt: [{ role: "user", content: [{ type: "text", text: "Hello" }] }],
       maxOutputTokens: 16,

@@ -92,7 +92,8 @@ function matchesHost(entry: string, url: URL, address = bareHost(url)): boolean 
   return pattern === "*" || pattern === bareHost(url) || pattern === hostAndPort(url);
 }
 
-function bareHost(url: URL): string {
+/** Without the brackets of an IPv6 address and the dot at the end of a name. */
+export function bareHost(url: URL): string {
   return url.hostname.replace(/^\[|\]$/g, "").replace(/\.$/, "");
 }
 

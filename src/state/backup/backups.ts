@@ -168,13 +168,15 @@ class Backups implements BackupService {
       const { id } = backup.metadata;
       await this.publish("restore.started", { backup_id: id, dry_run: options.dryRun === true });
       try {
+        const state = await this.dependencies.state();
         const restored = await restoreState(backup, options, {
           cipher: (await this.ciphers()).read,
-          raw: (await this.dependencies.state()).raw,
+          raw: state.raw,
           migrations: this.dependencies.migrations,
           saveCurrent: (description) => this.write(directory, { description }),
           publish: (type, data) => this.publish(type, { backup_id: id, ...data }),
         });
+        if (!restored.dryRun) await state.changed("state_restore");
         await this.publish("restore.completed", {
           backup_id: id,
           entries_restored: restored.entriesRestored,

@@ -369,9 +369,25 @@ describe("The registry", () => {
 
   test("hands provider, key and base URL on with the model's name", async () => {
     const { agents, resolved } = world({ "x/y": new ScriptedModel([]) });
-    await agents.create({ model: "x/y", provider: "openai", baseUrl: "http://localhost:1", apiKey: "k" });
+    await agents.create({
+      model: "x/y",
+      provider: "openai",
+      baseUrl: "http://localhost:1",
+      apiKey: "k",
+      maxRetries: 0,
+      fallbackModels: ["m"],
+    });
     expect(resolved).toEqual([
-      { specifier: "x/y", overrides: { provider: "openai", baseUrl: "http://localhost:1", apiKey: "k" } },
+      {
+        specifier: "x/y",
+        overrides: {
+          provider: "openai",
+          baseUrl: "http://localhost:1",
+          apiKey: "k",
+          maxRetries: 0,
+          fallback: ["m"],
+        },
+      },
     ]);
   });
 

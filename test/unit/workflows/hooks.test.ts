@@ -143,6 +143,24 @@ describe("hooks", () => {
     ]);
   });
 
+  test("send a step to another tool, agent or workflow, with its input", async () => {
+    const { run, calls, agents, workflows } = await hooked([
+      "BeforeWorkflowStage",
+      ({ data }) => {
+        const targets: Record<string, string> = { a: "calculator", b: "agent:ada", c: "workflow:other" };
+        const target = targets[String(data.step_name)];
+        return target === undefined ? undefined : { type: "redirect", target };
+      },
+    ]);
+    await agents.create({ name: "ada", type: "basic" });
+    workflows.create(sequential([step("x", { give: "{{input.input}}?" })], { name: "other" }));
+    const result = await run(
+      sequential([step("a", { input: "6*7" }), step("b", { input: "hello" }), step("c", { input: "me" })]),
+    );
+    expect(result.steps.map(({ value }) => value)).toEqual([42, "hello", "me?"]);
+    expect(calls).toEqual([["note", { give: "me?" }]]);
+  });
+
   test("refuse a step", async () => {
     const { run, calls } = await hooked([
       "BeforeWorkflowStage",

@@ -1,6 +1,6 @@
 /** Durable runs: what is done again, what is not, and who may go on with a run. Two services stand for two processes. */
 import { afterAll, beforeEach, describe, expect, test } from "bun:test";
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openStorage, type Storage } from "../../../src/storage/storage.ts";
@@ -239,9 +239,42 @@ describe("a step that was begun when the process died", () => {
       /interrupted within step "pay\/now" \(tool note\), which is not repeatable/,
     );
     expect(error.hint).toMatch(/llmspell workflow resume r --retry pay%2Fnow, or --skip pay%2Fnow/);
-    expect(error.data).toMatchObject({ status: "interrupted", run_id: "r", step: "pay%2Fnow" });
+    expect(error.data).toMatchObject({ status: "interrupted", run_id: "r", steps: ["pay%2Fnow"] });
     expect(names(calls)).toEqual(["a", "pay"]);
     expect((await workflows.journal()).show("r").run.status).toBe("interrupted");
+  });
+
+  test("is reported with all others, before anything more is done", async () => {
+    const calls: Calls = [];
+    const both = {
+      name: "p",
+      type: "parallel",
+      steps: [
+        step("x", { n: "x", wait: 60_000 }),
+        step("y", { n: "y", wait: 60_000 }),
+        step("z", { n: "z" }),
+      ],
+      max_concurrency: 2,
+    };
+    const one = await processOf([noting(calls)]);
+    const dead = testRun();
+    void one.workflows
+      .create(both)
+      .execute({}, dead, { runId: "r" })
+      .catch(() => undefined);
+    while (calls.length < 2) await Bun.sleep(1);
+    one.workflows.dispose();
+    await Bun.sleep(1);
+    const other = await processOf([noting(calls)]);
+    const error = await failure(() => other.run(both, {}, { runId: "r" }));
+    expect(error.message).toMatch(
+      /2 steps that are not repeatable: .*: branch:x\/x \(tool note\), branch:y\/y \(tool note\)/,
+    );
+    expect(error.hint).toMatch(
+      /resume r --retry branch:x\/x --retry branch:y\/y, with --skip for those that were done/,
+    );
+    expect(names(calls)).toEqual(["x", "y"]);
+    dead.abort();
   });
 
   for (const [way, after] of [
@@ -377,6 +410,19 @@ describe("two processes", () => {
     expect((await failure(() => other.run(table, {}, { runId: "r" }))).message).toMatch(/it was cancelled/);
     await journal.remove("r");
     expect((await failure(() => journal.show("r"))).code).toBe("not_found");
+  });
+
+  test("remove the locks of those that were killed long ago", async () => {
+    const directory = join(place, "workflow-owners");
+    mkdirSync(directory);
+    const [old, young] = [crypto.randomUUID(), crypto.randomUUID()];
+    for (const id of [old, young]) writeFileSync(join(directory, `${id}.lock`), "");
+    utimesSync(join(directory, `${old}.lock`), new Date(0), new Date(0));
+    const one = await processOf([noting([])]);
+    await one.run(sequential([step("a")]), {}, { runId: "r" });
+    one.workflows.dispose();
+    await Bun.sleep(1);
+    expect(readdirSync(directory)).toEqual([`${young}.lock`]);
   });
 
   test("leave nothing behind", async () => {

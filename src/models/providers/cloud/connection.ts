@@ -3,7 +3,7 @@ import type { Config, ProviderConfig } from "../../../config/schema.ts";
 import { SpellError } from "../../../core/errors.ts";
 import type { Log } from "../../../core/log.ts";
 import { trustedAuthorities } from "../../../security/network/authorities.ts";
-import { networkRules } from "../../../security/network/rules.ts";
+import { bareHost, type NetworkRules, networkRules } from "../../../security/network/rules.ts";
 import type { ApiKey } from "../../api-key.ts";
 import type { ModelOverrides } from "../../service.ts";
 import { RateLimiters } from "./rate-limit.ts";
@@ -59,7 +59,7 @@ export class Connection {
     const hide = hider([key, ...Object.values(settings.headers ?? {})]);
     const transport: TransportSettings = {
       model: this.model,
-      rules: networkRules(this.request.config(), this.address.isOwn ? [this.address.url] : []),
+      rules: this.rules(),
       env,
       log: this.request.log,
       limits: timeLimits(settings),
@@ -92,6 +92,13 @@ export class Connection {
       `Cannot use the API key of provider '${provider.key}': it must be one line of ASCII characters without spaces`,
       { data: { provider: provider.key }, hint: `Correct it; it comes from: ${source}` },
     );
+  }
+
+  private rules(): NetworkRules {
+    const { url, isOwn, isNear } = this.address;
+    const rules = networkRules(this.request.config(), isOwn ? [url] : []);
+    // servers of models on this machine, not what else listens here on its blocked ports
+    return isNear ? { ...rules, allowed: [...rules.allowed, bareHost(new URL(url))] } : rules;
   }
 
   private keyHint(key: string | undefined): string | undefined {

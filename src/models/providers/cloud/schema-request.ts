@@ -59,15 +59,14 @@ const STRICT_KEYWORDS = new Set([
 function fits(schema: unknown): boolean {
   if (!isPlainObject(schema)) return false;
   if (Object.keys(schema).some((key) => !STRICT_KEYWORDS.has(key))) return false;
-  const { properties = {}, required = [], additionalProperties, items, anyOf = [], $defs = {} } = schema;
+  const { properties, required = [], additionalProperties, items, anyOf = [] } = schema;
   const members = isPlainObject(properties) ? properties : {};
-  const definitions = isPlainObject($defs) ? $defs : {};
   const isObject = [schema.type].flat().includes("object");
   if (isObject && additionalProperties !== false) return false;
   if (isObject && !Object.keys(members).every((name) => (required as unknown[]).includes(name))) return false;
   const parts = [
     ...Object.values(members),
-    ...Object.values(definitions),
+    ...[schema.$defs, schema.definitions].filter(isPlainObject).flatMap(Object.values),
     ...(Array.isArray(anyOf) ? anyOf : []),
     ...(items === undefined ? [] : [items]),
   ];

@@ -1,8 +1,10 @@
 /** How a cloud provider is reached, from its configuration table and what a call overrides. */
+import { isIP } from "node:net";
 import type { ProviderConfig } from "../../../config/schema.ts";
 import { SpellError } from "../../../core/errors.ts";
 import type { RetrySettings } from "../../../core/retry.ts";
 import { isLoopback } from "../../../security/network/addresses.ts";
+import { bareHost } from "../../../security/network/rules.ts";
 import type { ModelOverrides } from "../../service.ts";
 import type { Vendor } from "./vendors.ts";
 
@@ -43,8 +45,10 @@ export function retrySettings(settings: ProviderConfig, overrides: ModelOverride
 export interface Address {
   /** Without a slash at the end. */
   url: string;
-  /** The configuration or the vendor names it, or it is on this machine: network rules let it pass. */
+  /** The configuration or the vendor names it: network rules let it pass. */
   isOwn: boolean;
+  /** A script names it, and it is on this machine. */
+  isNear: boolean;
   /** It lies where the configured key belongs. */
   takesKey: boolean;
 }
@@ -66,14 +70,14 @@ export function addressOf(
     const given = parse(baseUrl, vendor, 'Correct "base_url" of the agent');
     const isSame = configured !== undefined && URL.parse(configured)?.origin === given.origin;
     const isNear = isThisMachine(given);
-    return { url: textOf(given), isOwn: isSame || isNear, takesKey: isSame || isNear };
+    return { url: textOf(given), isOwn: isSame, isNear, takesKey: isSame || isNear };
   }
   if (configured === undefined)
     throw new SpellError("config", `Provider '${provider}' is not configured: it has no base_url`, {
       data: { provider },
     });
   const url = parse(configured, vendor, `Correct base_url in [providers.${provider}]`);
-  return { url: textOf(url), isOwn: true, takesKey: true };
+  return { url: textOf(url), isOwn: true, isNear: false, takesKey: true };
 }
 
 /** Where only a host is named, the path is the vendor's. */
@@ -87,7 +91,7 @@ function parse(text: string, vendor: Vendor, hint: string): URL {
 
 const textOf = (url: URL): string => url.href.replace(/\/+$/, "");
 
-function isThisMachine({ hostname }: URL): boolean {
-  const host = hostname.replace(/^\[|\]$/g, "");
-  return host === "localhost" || (/^[\d.]+$|:/.test(host) && isLoopback(host));
+function isThisMachine(url: URL): boolean {
+  const host = bareHost(url);
+  return host === "localhost" || (isIP(host) !== 0 && isLoopback(host));
 }

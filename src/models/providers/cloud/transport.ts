@@ -186,7 +186,7 @@ class Attempt {
     const text = await textBody(this.chunks(response), LONGEST_REFUSAL_BYTES);
     const said = refusalIn(parse(text));
     const reason: VendorError = said ?? { message: bareReason(text, response) };
-    const waitMs = retryAfterMs(response.headers.get("retry-after"), Date.now()) ?? reason.retryAfterMs;
+    const waitMs = askedWaitMs(response.headers) ?? reason.retryAfterMs;
     this.call.taken?.settle(0);
     return this.vendorFailure(reason, status, waitMs);
   }
@@ -257,6 +257,12 @@ class Attempt {
   private hide(text: string): string {
     return this.settings.hide(text);
   }
+}
+
+/** `retry-after-ms` is OpenAI's more exact form. */
+function askedWaitMs(headers: Headers): number | undefined {
+  const exact = Number(headers.get("retry-after-ms") ?? "none");
+  return exact >= 0 ? exact : retryAfterMs(headers.get("retry-after"), Date.now());
 }
 
 function bareReason(text: string, response: Response): string {

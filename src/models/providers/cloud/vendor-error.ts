@@ -45,7 +45,7 @@ export function vendorError(value: unknown): VendorError | undefined {
   if (!isPlainObject(body)) return undefined;
   const { error } = body;
   if (typeof error === "string" && error !== "") return described({ message: error });
-  if (isPlainObject(error)) return described(error);
+  if (isPlainObject(error) && Object.keys(error).length > 0) return described(error);
   // the last event of a Cohere stream that failed
   const late = isPlainObject(body.delta) ? text(body.delta.error) : undefined;
   return late === undefined ? undefined : described({ message: late });

@@ -101,10 +101,7 @@ export const VENDORS: Readonly<Record<string, Vendor>> = {
     baseUrl: "https://generativelanguage.googleapis.com/v1beta",
     path: "/v1beta",
     schemas: "native",
-    async load({ baseURL, apiKey, fetch }) {
-      const client = (await import("@ai-sdk/google")).createGoogle({ baseURL, apiKey, fetch });
-      return { chat: (id) => client.chat(id), embedding: (id) => client.embeddingModel(id) };
-    },
+    load: async (settings) => (await import("./clients/gemini.ts")).geminiClient(settings),
   },
   mistral: {
     baseUrl: "https://api.mistral.ai/v1",

@@ -154,9 +154,11 @@ describe("An address", () => {
     expect(address("http://api.openai.com/v1")).toMatchObject({ takesKey: false });
     expect(address("http://localhost:8080")).toEqual({
       url: "http://localhost:8080/v1",
-      isOwn: true,
+      isOwn: false,
+      isNear: true,
       takesKey: true,
     });
+    expect(address("http://[::1]:8080/v1")).toMatchObject({ isNear: true });
     expect(address("http://10.1.2.3:8000/x", "http://10.1.2.3:8000/v1")).toMatchObject({ takesKey: true });
   });
 
@@ -186,13 +188,45 @@ describe("The network rules", () => {
     ]);
   });
 
-  test("hold for what a script names", async () => {
-    const error = await fails({}, { baseUrl: "http://169.254.169.254/latest" });
-    expect(error.code).toBe("permission_denied");
+  test.each([
+    "http://169.254.169.254/latest",
+    "http://10.0.0.1/v1",
+    "http://127.0.0.1:6379",
+    "http://localhost:22",
+  ])("hold for what a script names: %s", async (baseUrl) => {
+    expect((await fails({}, { baseUrl })).code).toBe("permission_denied");
+  });
+
+  test("let a script reach a server of models on this machine, by name and number", async () => {
+    server.script({ answer: { text: "near" } });
+    const { port } = new URL(server.origin);
+    const restricted = '[tools.network]\nallowed_domains = ["example.com"]';
+    for (const host of ["127.0.0.1", "localhost"])
+      for (const rules of ["", top, restricted])
+        expect(await answers({ top: rules }, { baseUrl: `http://${host}:${port}/v1` })).toBe("near");
   });
 });
 
 describe("A key", () => {
+  test("that is not there is not sent", async () => {
+    const seen: Record<string, unknown>[] = [];
+    const open = createServer((request, response) => {
+      seen.push(request.headers);
+      response.writeHead(418, { "content-type": "application/json" }).end('{"error":"a teapot"}');
+    }).listen(0, "127.0.0.1");
+    using home = temporaryHome();
+    const base = `http://127.0.0.1:${(open.address() as AddressInfo).port}/v1`;
+    const { models } = await modelService(
+      home,
+      `[providers.box]\nprovider_type = "custom"\nbase_url = "${base}"\ndefault_model = "m"`,
+    );
+    const model = await models.resolve("box/");
+    expect((await failure(() => model.doGenerate({ prompt: PROMPT }))).message).toContain("a teapot");
+    open.close();
+    expect(Object.keys(seen[0]!)).not.toContain("authorization");
+    expect(Object.keys(seen[0]!)).not.toContain("x-api-key");
+  });
+
   test("goes where auth_header and auth_prefix say, with the configured headers", async () => {
     server.script({ answer: { text: "ok" } });
     const settings = `auth_header = "api-key"\nheaders = { "X-Team" = "blue", "Authorization" = "Bearer ${KEY}" }`;
