@@ -19,8 +19,10 @@ export interface TapedCall {
 export interface Turn {
   /** In a replay: resolves when it has come. */
   readonly ready: Promise<void> | undefined;
-  /** The function runs now. */
-  begins(): void;
+  /** In a replay: it ran while another one waited. */
+  readonly isWithin: boolean;
+  /** The function runs now. @param isWithin while another one waits */
+  begins(isWithin: boolean): void;
 }
 
 /** An answer that comes in pieces, as a replay gives it: at the time at which its first piece came. */

@@ -44,6 +44,8 @@ export interface CallbackLine {
   kind: "callback";
   lane: string;
   times?: number;
+  /** They ran while another one waited. */
+  within?: true;
 }
 
 /** The first piece of an answer came, whose line is further down. Only where something happened in between. */

@@ -39,6 +39,7 @@ interface Stream {
 interface Callbacks {
   index: number;
   left: number;
+  isWithin: boolean;
 }
 
 /** Entries that are compared for the nearest one. */
@@ -66,7 +67,11 @@ export class Player implements Tape, Disposable {
     for (const { number, line } of options.tape.lines) {
       if (isReading(line)) this.readings(line.kind, line.lane).lines.push(line);
       else if (line.kind === "callback")
-        this.callbacksOf(line.lane).push({ index: index++, left: line.times ?? 1 });
+        this.callbacksOf(line.lane).push({
+          index: index++,
+          left: line.times ?? 1,
+          isWithin: line.within ?? false,
+        });
       else if (line.kind === "begun") begun.set(line.number, index++);
       else {
         const place = isTimed(line) ? index++ : -1;
@@ -99,11 +104,12 @@ export class Player implements Tape, Disposable {
   callback(): Turn {
     const queue = this.callbacksOf(currentLane());
     const [run] = queue;
-    if (run === undefined) return { ready: undefined, begins: () => undefined };
+    if (run === undefined) return { ready: undefined, isWithin: false, begins: () => undefined };
     if (--run.left === 0) queue.shift();
     const isLast = run.left === 0;
     return {
       ready: this.turns.until(run.index),
+      isWithin: run.isWithin,
       begins: () => {
         if (isLast) this.turns.pass(run.index);
       },

@@ -79,13 +79,14 @@ export class Recorder implements Tape, Disposable {
 
   callback(): Turn {
     const lane = currentLane();
-    return { ready: undefined, begins: () => this.called(lane) };
+    return { ready: undefined, isWithin: false, begins: (isWithin) => this.called(lane, isWithin) };
   }
 
-  private called(lane: string): void {
-    if (this.pending?.kind === "callback" && this.pending.lane === lane)
-      this.pending.times = (this.pending.times ?? 1) + 1;
-    else this.order({ kind: "callback", lane });
+  private called(lane: string, isWithin: boolean): void {
+    const { pending } = this;
+    if (pending?.kind === "callback" && pending.lane === lane && (pending.within ?? false) === isWithin)
+      pending.times = (pending.times ?? 1) + 1;
+    else this.order({ kind: "callback", lane, ...(isWithin ? { within: true } : {}) });
   }
 
   private order(line: OrderLine | undefined): void {

@@ -1,7 +1,12 @@
 /** Lets what was recorded happen in the order in which it happened. */
 
-/** Where nothing has happened for so long, what is still missing will not happen. */
-const PATIENCE_MS = 250;
+/**
+ * Where nothing has happened for so many ticks, what is still missing will not happen. A tick that comes late does not
+ * count: then the process was busy, or the machine.
+ */
+const PATIENCE_TICKS = 20;
+const TICK_MS = 50;
+const LATE_MS = 20;
 
 interface Waiting {
   index: number;
@@ -42,11 +47,18 @@ export class Turns {
     while (this.waiting[0] !== undefined && this.waiting[0].index <= this.next) this.release(this.waiting[0]);
     const first = this.waiting[0];
     if (first === undefined) return;
+    this.wait(first, PATIENCE_TICKS);
+  }
+
+  private wait(first: Waiting, ticks: number): void {
+    const dueMs = performance.now() + TICK_MS;
     this.timer = setTimeout(() => {
+      const left = performance.now() > dueMs + LATE_MS ? ticks : ticks - 1;
+      if (left > 0) return this.wait(first, left);
       for (let i = this.next; i < first.index; i++) if (!this.running.has(i)) this.passed.add(i);
       if (this.waiting[0] === first) this.release(first);
       this.look();
-    }, PATIENCE_MS);
+    }, TICK_MS);
   }
 
   private release(first: Waiting): void {

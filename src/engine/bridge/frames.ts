@@ -40,7 +40,7 @@ const NO_CALLBACK: readonly Task[] = [];
 const MAX_FREE_DEPTH = 12;
 
 /** So long a call waits for the one that runs, where calls come one after another. */
-const HELD_MS = 250;
+const HELD_MS = 2000;
 
 const callOf = new AsyncLocalStorage<number>();
 
@@ -100,7 +100,7 @@ export class Frames {
   }
 
   private place(callback: Callback): void {
-    if (this.mayBegin(callback)) {
+    if (callback.turn?.isWithin || this.mayBegin(callback)) {
       this.begin(callback);
       return;
     }
@@ -135,8 +135,8 @@ export class Frames {
   }
 
   private begin(callback: Callback): void {
+    callback.turn?.begins(this.running.size > 0);
     this.running.set(callback.id, callback);
-    callback.turn?.begins();
     try {
       this.start(callback.id, callback.fn, callback.args);
       this.abandoned.watch(callback.id, callback.tasks);

@@ -264,7 +264,7 @@ describe("Parallel branches", () => {
     const calls = (tape: Tape, name: string) => {
       const turn = tape.callback();
       const begin = () => {
-        turn.begins();
+        turn.begins(false);
         happened.push(name);
       };
       return turn.ready === undefined ? begin() : turn.ready.then(begin);
