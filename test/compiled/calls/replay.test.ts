@@ -1,6 +1,7 @@
 /** Recorded scripts replayed where there is no network: byte for byte the same. */
 import { describe, expect, test } from "bun:test";
-import { readFileSync, writeFileSync } from "node:fs";
+import { cpSync, readFileSync, writeFileSync } from "node:fs";
+import { Glob } from "bun";
 import { CallsSandbox, canBeApart, PAID, runApart } from "./support.ts";
 
 /** The embedded model, tools, parallel agents, time, chance, events and what results tell of durations. */
@@ -79,6 +80,22 @@ describe.skipIf(!canBeApart)("A replay without a network", () => {
     );
     const replayed = await runApart(box, ["run", "script.lua", "--replay", "run.jsonl"]);
     expect([recorded.stdout, replayed.stdout]).toEqual(["one two three\n", "one two three\n"]);
+  });
+});
+
+describe.skipIf(!canBeApart)("Every example", () => {
+  const examples = [...new Glob("**/*.lua").scanSync("examples")].sort();
+
+  test.each(examples)("%s is replayed byte for byte without a network", async (example) => {
+    using recording = new CallsSandbox();
+    using replaying = new CallsSandbox();
+    for (const box of [recording, replaying]) cpSync("examples", box.file("examples"), { recursive: true });
+    const script = `examples/${example}`;
+    const tape = recording.file("run.jsonl");
+    const recorded = await recording.run(["run", script, "--record", tape]);
+    const replayed = await runApart(replaying, ["run", script, "--replay", tape]);
+    const { code, stdout, stderr } = recorded;
+    expect(replayed).toEqual({ code, stdout, stderr });
   });
 });
 

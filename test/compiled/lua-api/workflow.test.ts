@@ -161,7 +161,7 @@ luaTable("workflow:execute", {
       "gives every field of the specification",
       `local r = Workflow.sequential{name = "w", steps = {ask("hear", "{{input.text}}")}}:execute{text = "you"}
        return keys(r), keys(r.metadata.extra), r.text:find("Sequential workflow 'w' completed successfully", 1, true), r._metadata.execution_time_ms == r.metadata.execution_time_ms`,
-      /^"_metadata agent_outputs data duration_ms execution_id execution_time execution_time_ms final_state media metadata output outputs result status step_results steps success text tool_calls workflow_id workflow_name workflow_type" "agent_outputs execution_id failed_steps restored_steps success_rate successful_steps total_steps workflow_name workflow_type" 1 true$/,
+      /^"_metadata agent_outputs data duration_ms execution_id execution_time execution_time_ms final_state media metadata output outputs result status step_results steps success text tool_calls usage workflow_id workflow_name workflow_type" "agent_outputs execution_id failed_steps restored_steps success_rate successful_steps total_steps workflow_name workflow_type" 1 true$/,
     ],
     [
       "tells agents' outputs by agent and by step, each once",
