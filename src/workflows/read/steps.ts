@@ -1,7 +1,7 @@
 /** Step tables: spec/lua-api.md section 3.2. */
 import type { Agent } from "../../agents/service.ts";
 import { didYouMean } from "../../core/nearest.ts";
-import { Handle, isPlainObject, isScriptFunction } from "../../core/values.ts";
+import { Handle, isPlainObject } from "../../core/values.ts";
 import {
   DEFAULTS,
   type NestedWorkflow,
