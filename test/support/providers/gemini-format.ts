@@ -36,7 +36,7 @@ const content = object({ parts: listOf(part) }, { role: oneOf("user", "model") }
 const request = object(
   { contents: listOf(content) },
   {
-    systemInstruction: object({ parts: listOf(part) }),
+    systemInstruction: content,
     generationConfig: object(
       {},
       {

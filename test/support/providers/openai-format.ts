@@ -178,6 +178,7 @@ export function openAIFormat(variant: OpenAIVariant): WireFormat {
     error: variant.error ?? openAIError,
     errorEvent: (message) => ({ data: JSON.stringify(openAIError(500, message)) }),
     embeddings: ({ body }) => ({
+      id: "embd-aad6fc62b17349b192ef09225058bc45",
       object: "list",
       model: body.model,
       data: [body.input].flat().map((value, index) => ({

@@ -150,6 +150,7 @@ export const VENDORS: readonly VendorFacts[] = [
       },
       callId: /^[a-zA-Z0-9]{9}$/,
       wholeCalls: true,
+      acceptsStrict: true,
       error: mistralError,
     }),
     lacks: ["filter", "topK"],
