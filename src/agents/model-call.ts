@@ -67,9 +67,15 @@ async function streamAnswer(
   const stream = await guard(model, signal, () => model.doStream({ ...options, abortSignal: signal }));
   const reader = stream.stream.getReader();
   const answer = new AnswerBuilder(model, emit);
+  // Ends a read that waits, also where the model does not heed the signal.
+  const abort = () => reader.cancel(signal.reason).catch(() => undefined);
+  signal.addEventListener("abort", abort, { once: true });
   try {
     while (true) {
-      const next = await guard(model, signal, () => reader.read());
+      const next = await reader.read().catch((error: unknown) => {
+        throw signal.aborted ? abortError(signal) : providerError(model, error);
+      });
+      if (signal.aborted) throw abortError(signal);
       if (next.done) return answer.done();
       await answer.take(next.value);
     }
@@ -77,6 +83,8 @@ async function streamAnswer(
     // The failure is already known; a reader that also fails to cancel has nothing to add.
     reader.cancel(error).catch(() => undefined);
     throw error;
+  } finally {
+    signal.removeEventListener("abort", abort);
   }
 }
 

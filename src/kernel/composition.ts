@@ -99,13 +99,15 @@ export class KernelServices implements Services {
 
   readonly agents: Once<AgentService> = once(async () => {
     const { createAgentService } = await import("../agents/create.ts");
-    return createAgentService({
+    const { keptAgents } = await import("./kept-agents.ts");
+    const agents = createAgentService({
       models: () => this.models(),
       tools: () => this.tools(),
       log: this.log,
       recorder: () => this.recorder(),
       hooks: () => this.hooksNow,
     });
+    return keptAgents(agents, this);
   });
 
   readonly workflows: Once<WorkflowService> = once(async () => {

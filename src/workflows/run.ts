@@ -22,7 +22,13 @@ import type { Definition, WorkflowStep } from "./model.ts";
 import { textOf } from "./outcome.ts";
 import { EXECUTION_ERROR, endOf, raisedFrom, resultOf } from "./result.ts";
 import { Scope } from "./scope.ts";
-import type { ExecuteOptions, WorkflowDependencies, WorkflowResult, WorkflowService } from "./service.ts";
+import type {
+  ExecuteOptions,
+  ProgressListener,
+  WorkflowDependencies,
+  WorkflowResult,
+  WorkflowService,
+} from "./service.ts";
 import { StateKeys } from "./state-keys.ts";
 import { Teller } from "./tell.ts";
 import { refuseUncertain } from "./uncertain.ts";
@@ -59,6 +65,7 @@ export async function executeWorkflow(
 ): Promise<WorkflowResult> {
   const chain = [...(outer?.frame.chain ?? []), instance.id];
   refuseCycles(instance, surroundings);
+  const state = await surroundings.dependencies.state();
   const opened =
     outer === undefined ? await openJournal(instance, input, run, options, surroundings) : undefined;
   const journal = outer === undefined ? opened?.journal : outer.frame.journal;
@@ -73,18 +80,18 @@ export async function executeWorkflow(
   const bounded = signals.length === 1 ? run : runWithSignal(run, AbortSignal.any(signals));
   const stopNoting =
     journal === undefined ? undefined : instance.noteShared((key, value) => journal.noteShared(key, value));
-  const state = await surroundings.dependencies.state();
-  const frame = frameOf(
+  const frame = frameOf({
     instance,
-    opened?.input ?? input,
-    bounded,
-    options,
-    surroundings,
+    executionId: executionIdOf(opened, outer),
+    input: opened?.input ?? input,
+    run: bounded,
+    listener: options.listener,
+    dependencies: surroundings.dependencies,
     state,
     journal,
     chain,
     outer,
-  );
+  });
   instance.begin(frame.executionId);
   const startMs = steadyMs();
   try {
@@ -120,29 +127,46 @@ export async function executeWorkflow(
   }
 }
 
-function frameOf(
-  instance: WorkflowInstance,
-  input: Record<string, unknown>,
-  run: RunContext,
-  options: ExecuteOptions,
-  { dependencies }: Surroundings,
-  state: StateService | undefined,
-  journal: RunJournal | undefined,
-  chain: readonly string[],
-  outer: Outer | undefined,
-): Frame {
-  const executionId = randomId();
+interface FrameParts {
+  instance: WorkflowInstance;
+  executionId: string;
+  input: Record<string, unknown>;
+  run: RunContext;
+  listener: ProgressListener | undefined;
+  dependencies: WorkflowDependencies;
+  state: StateService | undefined;
+  journal: RunJournal | undefined;
+  chain: readonly string[];
+  outer: Outer | undefined;
+}
+
+/** A durable run that goes on keeps its id, so that its state keys stay together. */
+function executionIdOf(opened: Opened | undefined, outer: Outer | undefined): string {
+  if (opened !== undefined)
+    return Bun.randomUUIDv5(`llmspell-run:${opened.journal.id}:${opened.begunAtMs}`, "url");
+  if (outer?.frame.journal !== undefined)
+    return Bun.randomUUIDv5(`llmspell-run:${outer.frame.executionId}/${outer.path}`, "url");
+  return randomId();
+}
+
+function frameOf(parts: FrameParts): Frame {
+  const { instance, executionId, input, run, dependencies, journal, chain, outer } = parts;
   const { definition } = instance;
   const tell = new Teller({
     workflow: instance,
     executionId,
     run,
     dependencies,
-    listener: instance.listenerWith(options.listener),
+    listener: instance.listenerWith(parts.listener),
     totalSteps: outer === undefined ? stepCount(definition) : undefined,
   });
-  const keys = new StateKeys(state, instance.id, definition.name, executionId, dependencies.log, (written) =>
-    tell.event("state.updated", { keys: written, operation: "write", component: "workflow" }),
+  const keys = new StateKeys(
+    parts.state,
+    instance.id,
+    definition.name,
+    executionId,
+    dependencies.log,
+    (written) => tell.event("state.updated", { keys: written, operation: "write", component: "workflow" }),
   );
   const tally: Tally = { agents: new Map(), restored: 0 };
   return new Frame({

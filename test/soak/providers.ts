@@ -1,6 +1,7 @@
 /** Our provider clients against services with a real model: `llmspell serve`, and llama-server in both of its formats. */
 import { resolve } from "node:path";
-import { llamaProgram } from "../../bench/peer/llama-cpp.ts";
+import { llamaProgram, outputOf } from "../../bench/peer/llama-cpp.ts";
+import { installPackages } from "../../bench/peer/npm-packages.ts";
 import { Sandbox } from "../support/cli.ts";
 import { SPELL_MINI } from "../support/gguf-models.ts";
 import { LlamaServer } from "../support/llama-server.ts";
@@ -45,6 +46,32 @@ max_retries = 0`,
   }
 }
 
+/** The vendors' own clients, of November 2026. */
+const CLIENTS = [
+  "openai@7.59.0",
+  "@anthropic-ai/sdk@1.14.0",
+  "cohere-ai@8.1.0",
+  "@google/genai@3.3.0",
+  "@mistralai/mistralai@2.7.0",
+  "groq-sdk@1.6.0",
+  "together-ai@0.52.0",
+  "@perplexity-ai/perplexity_ai@0.38.5",
+];
+
+/** Whether the loopback servers, on which all else stands, speak as the vendors do. */
+async function judgeServers(): Promise<number | string> {
+  const directory = await installPackages("vendor-clients-2026-11", CLIENTS);
+  if (typeof directory !== "string") return directory.why;
+  const script = resolve(import.meta.dir, "vendor-clients.mjs");
+  const output = await outputOf([process.execPath, script, directory]);
+  const { held, broken } = JSON.parse(output.trim().split("\n").at(-1)!) as {
+    held: number;
+    broken: Record<string, string>;
+  };
+  check(Object.keys(broken).length === 0, "the loopback servers do not speak as the vendors do", broken);
+  return held;
+}
+
 export const providers: Soak = {
   name: "providers",
   description: "our clients of providers against llmspell serve and llama-server",
@@ -58,6 +85,7 @@ export const providers: Soak = {
     await judge("llmspell serve", new URL(server.url).origin, openai, rounds);
     // built at the first full run, which takes minutes
     if (!full) return { ...told, cases: liveCases.length };
+    Object.assign(told, { "cases of the vendors' own clients": await judgeServers() });
     const program = await llamaProgram("llama-server");
     if (typeof program !== "string") return { ...told, cases: liveCases.length, "llama-server": program.why };
     await using peer = await LlamaServer.start(program, resolve(SPELL_MINI), TOKEN, [

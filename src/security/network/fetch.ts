@@ -2,6 +2,7 @@
 import { messageOf, SpellError } from "../../core/errors.ts";
 import { errnoOf } from "../../core/io-error.ts";
 import { currentTape } from "../../core/tape.ts";
+import { trustedAuthorities } from "./authorities.ts";
 import { proxyFor } from "./proxy.ts";
 import { checkedAddresses, checkHost, type NetworkRules } from "./rules.ts";
 
@@ -15,8 +16,8 @@ export interface FetchOptions {
   /** Headers for one origin only, never sent elsewhere after a redirect. */
   secret?: { origin: string; headers: Readonly<Record<string, string>> } | undefined;
   maxRedirects: number;
-  /** Certificates in PEM that are trusted instead of the runtime's own (`trustedAuthorities`). */
-  authorities?: readonly string[] | undefined;
+  /** File of certificate authorities that the configuration names, besides those of the environment. */
+  caFile?: string | undefined;
   signal: AbortSignal;
   /**
    * The request is the script's own: recorded, and in a replay answered from the recording. Default: false, and in a
@@ -35,7 +36,7 @@ const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 
 /**
  * The answer, whatever its status; its body has not been read.
- * @throws permission_denied, network, or the reason of `signal`
+ * @throws permission_denied, network, config for certificates that cannot be used, or the reason of `signal`
  */
 export async function fetchChecked(start: URL, options: FetchOptions): Promise<Fetched> {
   const tape = currentTape();
@@ -84,7 +85,7 @@ function redirected(from: URL, location: string): URL {
 }
 
 async function request(url: URL, options: FetchOptions): Promise<Response> {
-  const { rules, env, signal, method = "GET", body, authorities } = options;
+  const { rules, env, signal, method = "GET", body, caFile } = options;
   const headers = {
     ...options.headers,
     ...(options.secret?.origin === url.origin ? options.secret.headers : {}),
@@ -98,7 +99,8 @@ async function request(url: URL, options: FetchOptions): Promise<Response> {
     timeout: false,
     signal,
   } as const;
-  const ca = authorities === undefined ? {} : { ca: [...authorities] };
+  const authorities = url.protocol === "https:" ? await trustedAuthorities(env, caFile) : undefined;
+  const ca = authorities === undefined ? {} : { ca: authorities };
   const proxy = proxyFor(url, env);
   if (proxy !== undefined) {
     checkHost(url, rules);

@@ -337,6 +337,21 @@ luaTable("A workflow's other methods", {
   ],
 });
 
+luaTable("A workflow in a session", {
+  config: "[runtime.sessions]\nenabled = true\n",
+  setup: SUM,
+  cases: [
+    [
+      "is recorded by what its steps do, and replayed",
+      `local id = Session.create{name = "r"} Session.set_current(id) Agent.create{name = "echo", type = "basic"}
+       local ask = {name = "b", type = "agent", agent = "echo", input = "x {{a}}"}
+       local out = Workflow.sequential{name = "w", steps = {sum("a", "6*7"), ask}}:execute().output
+       Session.save(id) local replay = Session.replay(id) return out, replay.hooks_replayed, replay.mismatches`,
+      `"x 42" 2 0`,
+    ],
+  ],
+});
+
 describe("a workflow in a script", () => {
   test("is ended with the script's own limit, and by Ctrl-C", async () => {
     using box = new Sandbox();

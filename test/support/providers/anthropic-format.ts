@@ -1,5 +1,12 @@
 /** Anthropic's Messages API, as its reference and its streaming guide have it. */
-import { type Answer, type ChatRequest, type SentEvent, TEXT_PIECES, type WireFormat } from "./format.ts";
+import {
+  type Answer,
+  type ChatRequest,
+  type SentEvent,
+  SIGNATURE,
+  TEXT_PIECES,
+  type WireFormat,
+} from "./format.ts";
 import {
   anyObject,
   by,
@@ -198,6 +205,11 @@ function eventsOf(answer: Answer, asked: ChatRequest): SentEvent[] {
     events.push(event("content_block_stop", { type: "content_block_stop", index }));
     index++;
   };
+  if (answer.reasoning !== undefined)
+    block({ type: "thinking", thinking: "", signature: "" }, [
+      ...TEXT_PIECES(answer.reasoning).map((thinking) => ({ type: "thinking_delta", thinking })),
+      { type: "signature_delta", signature: SIGNATURE },
+    ]);
   if (answer.text !== undefined)
     block(
       { type: "text", text: "" },

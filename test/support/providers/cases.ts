@@ -5,9 +5,10 @@ import type {
   LanguageModelV4Message,
   LanguageModelV4StreamPart,
 } from "@ai-sdk/provider";
+import { assistantMessage, callModel } from "../../../src/agents/model-call.ts";
 import { SpellError } from "../../../src/core/errors.ts";
 import type { ModelOverrides, ModelService, SpellModel } from "../../../src/models/service.ts";
-import type { SentEvent } from "./format.ts";
+import { type SentEvent, SIGNATURE } from "./format.ts";
 import { type Delivery, type ProviderServer, plainly } from "./server.ts";
 import { KEY, type VendorFacts } from "./vendors.ts";
 
@@ -243,6 +244,39 @@ export const cases: readonly ProviderCase[] = [
       assert.equal(second.text, "Cold.");
       const sent = JSON.stringify(server.seen[1]!.body);
       assert(sent.includes("-3 °C") && sent.includes("no station"));
+    },
+  },
+  {
+    name: "keeps thoughts apart from the text, and hands them back as agents do, signed as they were",
+    needs: ["tools", "reasoning"],
+    async run(target) {
+      const { vendor, server } = target;
+      const call = { id: vendor.callIds[0], name: TOOL.name, args: '{"place":"Oslo"}' };
+      server.script(
+        { answer: { reasoning: "Hm, 漢字: where?", text: "Let me see.", toolCalls: [call] } },
+        { answer: { text: "Cold." } },
+      );
+      const model = await target.open();
+      const heard: Record<string, string> = { text: "", reasoning: "" };
+      const ask = (options: LanguageModelV4CallOptions) =>
+        callModel(model, { ...options, tools: [TOOL] }, new AbortController().signal, async (event) => {
+          if (event.type === "text" || event.type === "reasoning") heard[event.type] += event.text;
+        });
+      const answer = await ask(HELLO);
+      assert.deepEqual(heard, { text: "Let me see.", reasoning: "Hm, 漢字: where?" });
+      assert.equal(answer.text, "Let me see.");
+      const [{ toolCallId, toolName } = { toolCallId: "", toolName: "" }] = answer.toolCalls;
+      const output = { type: "text" as const, value: "-3" };
+      const again = await ask({
+        prompt: [
+          ...HELLO.prompt,
+          assistantMessage(answer, [{ place: "Oslo" }])!,
+          { role: "tool", content: [{ type: "tool-result", toolCallId, toolName, output }] },
+        ],
+      });
+      assert.equal(again.text, "Cold.");
+      const sent = JSON.stringify(server.seen[1]!.body);
+      if (["anthropic", "gemini"].includes(vendor.type)) assert(sent.includes(SIGNATURE), sent);
     },
   },
   {

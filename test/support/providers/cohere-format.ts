@@ -27,6 +27,7 @@ const content = either(
   listOf(
     by("type", {
       text: object({ type: text, text }),
+      thinking: object({ type: text, thinking: text }),
       image_url: object({
         type: text,
         image_url: object({ url: matching(/^(data:image\/|https:)/) }, { detail: text }),
@@ -169,6 +170,12 @@ function eventsOf(answer: Answer, _asked: ChatRequest): SentEvent[] {
   });
   if (answer.toolCalls !== undefined)
     for (const piece of ["I will ", "use a tool."]) add("tool-plan-delta", delta({ tool_plan: piece }));
+  if (answer.reasoning !== undefined) {
+    add("content-start", { index: 0, ...delta({ content: { type: "thinking", thinking: "" } }) });
+    for (const thinking of TEXT_PIECES(answer.reasoning))
+      add("content-delta", { index: 0, ...delta({ content: { thinking } }) });
+    add("content-end", { index: 0 });
+  }
   if (answer.text !== undefined) {
     add("content-start", { index: 0, ...delta({ content: { type: "text", text: "" } }) });
     for (const piece of TEXT_PIECES(answer.text))

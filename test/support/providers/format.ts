@@ -3,6 +3,8 @@
 /** An answer of a model, whatever the format. */
 export interface Answer {
   text?: string;
+  /** What the model thought first; some vendors sign it. */
+  reasoning?: string;
   toolCalls?: { id: string; name: string; args: string }[];
   finish?: "stop" | "length" | "filter";
   input?: number;
@@ -34,6 +36,9 @@ export interface WireFormat {
   errorEvent(message: string): SentEvent;
   embeddings?(request: ChatRequest): unknown;
 }
+
+/** What vendors sign thoughts with, which has to come back as it was. */
+export const SIGNATURE = "EqQBCgIYAhIM1gbcDa9GJwZA2b3hGgxBdjrkzLoky3dl1pkiMOYds";
 
 export const TEXT_PIECES = (text: string): string[] => text.match(/[\s\S]{1,4}/gu) ?? [];
 

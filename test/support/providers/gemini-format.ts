@@ -3,6 +3,7 @@ import {
   type Answer,
   type ChatRequest,
   type SentEvent,
+  SIGNATURE,
   TEXT_PIECES,
   vectorOf,
   type WireFormat,
@@ -36,7 +37,7 @@ const content = object({ parts: listOf(part) }, { role: oneOf("user", "model") }
 const request = object(
   { contents: listOf(content) },
   {
-    systemInstruction: object({ parts: listOf(part) }),
+    systemInstruction: content,
     generationConfig: object(
       {},
       {
@@ -163,8 +164,12 @@ function turns({ body }: ChatRequest): string | undefined {
   return undefined;
 }
 
-const callsOf = ({ toolCalls = [] }: Answer) =>
-  toolCalls.map(({ name, args }) => ({ functionCall: { name, args: JSON.parse(args) as unknown } }));
+/** A call that thoughts led to carries their signature. */
+const callsOf = ({ toolCalls = [], reasoning }: Answer) =>
+  toolCalls.map(({ name, args }) => ({
+    functionCall: { name, args: JSON.parse(args) as unknown },
+    ...(reasoning === undefined ? {} : { thoughtSignature: SIGNATURE }),
+  }));
 
 const reasonOf = ({ finish = "stop" }: Answer): string =>
   ({ stop: "STOP", length: "MAX_TOKENS", filter: "SAFETY" })[finish];
@@ -193,8 +198,11 @@ function eventsOf(answer: Answer, asked: ChatRequest): SentEvent[] {
   const event = (data: object): SentEvent => ({ data: JSON.stringify(data) });
   if (answer.finish === "filter" && answer.text === undefined)
     return [event({ promptFeedback: { blockReason: "SAFETY" }, usageMetadata: usageOf(answer) })];
+  const thoughts = TEXT_PIECES(answer.reasoning ?? "").map((piece) =>
+    response(asked, answer, [{ text: piece, thought: true }]),
+  );
   const texts = TEXT_PIECES(answer.text ?? "").map((piece) => response(asked, answer, [{ text: piece }]));
   const calls = callsOf(answer);
   const last = response(asked, answer, calls.length > 0 ? calls : [{ text: "" }], reasonOf(answer));
-  return [...texts, last].map(event);
+  return [...thoughts, ...texts, last].map(event);
 }

@@ -44,6 +44,8 @@ export interface OpenAIVariant {
   /** Every event tells of sources and usage. */
   tellsSources?: boolean;
   acceptsStrict?: boolean;
+  /** Field of thoughts, for vendors that tell them. */
+  reasoning?: "reasoning" | "reasoning_content";
   nameIsOptional?: boolean;
   error?: (status: number, message: string) => unknown;
 }
@@ -71,6 +73,8 @@ const messages = (callId: RegExp): Rule =>
           name: text,
           refusal: text,
           prefix: flag,
+          reasoning: text,
+          reasoning_content: text,
           tool_calls: listOf(
             object(
               {
@@ -178,6 +182,7 @@ export function openAIFormat(variant: OpenAIVariant): WireFormat {
     error: variant.error ?? openAIError,
     errorEvent: (message) => ({ data: JSON.stringify(openAIError(500, message)) }),
     embeddings: ({ body }) => ({
+      id: "embd-aad6fc62b17349b192ef09225058bc45",
       object: "list",
       model: body.model,
       data: [body.input].flat().map((value, index) => ({
@@ -284,6 +289,9 @@ function eventsOf(answer: Answer, asked: ChatRequest, variant: OpenAIVariant): S
     }),
   });
   const events = [chunk({ role: "assistant", content: "" })];
+  if (variant.reasoning !== undefined)
+    for (const piece of TEXT_PIECES(answer.reasoning ?? ""))
+      events.push(chunk({ [variant.reasoning]: piece }));
   for (const content of TEXT_PIECES(answer.text ?? "")) events.push(chunk({ content }));
   for (const [index, { id, name, args }] of (answer.toolCalls ?? []).entries()) {
     const call = (fields: object) => chunk({ tool_calls: [{ index, ...fields }] });

@@ -15,7 +15,17 @@ export interface VendorFacts {
   basePath: string;
   format: WireFormat;
   /** What it cannot do, by its documentation. */
-  lacks: readonly ("tools" | "images" | "embeddings" | "filter" | "cached" | "seed" | "topK" | "stop")[];
+  lacks: readonly (
+    | "tools"
+    | "images"
+    | "embeddings"
+    | "filter"
+    | "cached"
+    | "seed"
+    | "topK"
+    | "stop"
+    | "reasoning"
+  )[];
   embeddingModel?: string;
   callIds: readonly [string, string];
   /** Where a request carries a schema. */
@@ -43,7 +53,7 @@ export const VENDORS: readonly VendorFacts[] = [
     modelId: "gpt-4o-mini",
     basePath: "/v1",
     format: openAILike({ path: "/v1/chat/completions" }),
-    lacks: ["topK"],
+    lacks: ["topK", "reasoning"],
     embeddingModel: "text-embedding-3-small",
     callIds: CALL_IDS,
     schemaIn: jsonSchema,
@@ -75,6 +85,7 @@ export const VENDORS: readonly VendorFacts[] = [
     format: openAILike({
       path: "/openai/v1/chat/completions",
       usageKey: "x_groq",
+      reasoning: "reasoning",
       fields: { reasoning_format: text, include_reasoning: flag, service_tier: text },
     }),
     lacks: ["embeddings", "topK"],
@@ -94,7 +105,7 @@ export const VENDORS: readonly VendorFacts[] = [
       nameIsOptional: true,
       error: (status, message) => ({ error: { message, type: "invalid_request", code: status } }),
     }),
-    lacks: ["tools", "embeddings", "filter", "cached", "seed", "stop"],
+    lacks: ["tools", "embeddings", "filter", "cached", "seed", "stop", "reasoning"],
     callIds: CALL_IDS,
     schemaIn: jsonSchema,
   },
@@ -105,6 +116,7 @@ export const VENDORS: readonly VendorFacts[] = [
     format: openAILike({
       path: "/v1/chat/completions",
       stopWord: "eos",
+      reasoning: "reasoning",
       fields: { top_k: whole, repetition_penalty: number(0, 2), min_p: number(0, 1), safety_model: text },
       error: (status, message) => ({
         id: "oCD-1",
@@ -150,9 +162,10 @@ export const VENDORS: readonly VendorFacts[] = [
       },
       callId: /^[a-zA-Z0-9]{9}$/,
       wholeCalls: true,
+      acceptsStrict: true,
       error: mistralError,
     }),
-    lacks: ["filter", "topK"],
+    lacks: ["filter", "topK", "reasoning"],
     embeddingModel: "mistral-embed",
     callIds: ["D681PevKs", "pQ7TrXb2m"],
     schemaIn: jsonSchema,
@@ -161,7 +174,7 @@ export const VENDORS: readonly VendorFacts[] = [
     type: "custom",
     modelId: "qwen3:8b",
     basePath: "/api/v3",
-    format: openAILike({ path: "/api/v3/chat/completions" }),
+    format: openAILike({ path: "/api/v3/chat/completions", reasoning: "reasoning_content" }),
     lacks: ["topK"],
     embeddingModel: "nomic-embed-text",
     callIds: CALL_IDS,

@@ -1,5 +1,6 @@
 /** Events and hook points of workflows: spec/kernel.md sections 17.1 and 18.5. */
 import { describe, expect, test } from "bun:test";
+import { meterWith } from "../../../src/core/span.ts";
 import type { HookFunction } from "../../../src/hooks/service.ts";
 import { failure } from "../../support/model-service.ts";
 import { testBus } from "../events/support.ts";
@@ -49,6 +50,25 @@ describe("events", () => {
     });
     await run(sequential([step("c", { fail: "x" })])).catch(() => undefined);
     expect(seen.at(-1)).toMatchObject(["workflow.failed", { error: expect.stringContaining("x") }]);
+  });
+});
+
+describe("spans", () => {
+  test("are of the workflow, its steps, and what these do", async () => {
+    const seen: string[] = [];
+    using _ = meterWith(({ category, name }, attributes, _ms, error) => {
+      const run = attributes["llmspell.workflow.name"] ?? "";
+      seen.push([category, name, run, error].filter(Boolean).join(" "));
+    });
+    const { run } = bench({ tools: [noting([])] });
+    await run(sequential([step("a"), step("b", { fail: "x" })])).catch(() => undefined);
+    expect(seen).toEqual([
+      "tool execute_tool note",
+      "workflow workflow_step a w",
+      "tool execute_tool note Error",
+      "workflow workflow_step b w internal",
+      "workflow execute_workflow w w internal",
+    ]);
   });
 });
 

@@ -8,6 +8,7 @@ import type { ToolDefinition } from "../../../src/tools/tool.ts";
 import { failure } from "../../support/model-service.ts";
 import { testRun } from "../agents/support.ts";
 import { testHooks } from "../hooks/support.ts";
+import { stateWith } from "../state/support.ts";
 import { type Bench, bench, type Calls, noting, step, TestFunction } from "./support.ts";
 
 const places: string[] = [];
@@ -36,7 +37,11 @@ const sequential = (steps: unknown, more: object = {}) => ({ name: "w", type: "s
 const names = (calls: Calls) => calls.map(([, input]) => (input as { n?: unknown }).n);
 
 /** A process that dies within the call named `at`: it does what it does and says nothing any more. */
-async function dyingAt(at: unknown, calls: Calls): Promise<{ bench: Bench; died: Promise<void> }> {
+async function dyingAt(
+  at: unknown,
+  calls: Calls,
+  options: Parameters<typeof bench>[0] = {},
+): Promise<{ bench: Bench; died: Promise<void> }> {
   const { promise, resolve } = Promise.withResolvers<void>();
   const tool = noting(calls);
   const dying = {
@@ -48,7 +53,7 @@ async function dyingAt(at: unknown, calls: Calls): Promise<{ bench: Bench; died:
       return new Promise<never>(() => {});
     },
   } as ToolDefinition;
-  return { bench: await processOf([dying]), died: promise };
+  return { bench: await processOf([dying], options), died: promise };
 }
 
 /** Runs it in a process that dies. */
@@ -161,6 +166,35 @@ describe("a durable run", () => {
     await one.run(table, {}, { runId: "r" });
     const again = await one.run(table, {}, { runId: "r" });
     expect(again.steps[0]!.fields).toEqual(odd);
+  });
+
+  test("keeps its execution id, so that what it left in the state stays together", async () => {
+    const calls: Calls = [];
+    const inner = sequential([step("x", { n: "x", give: 1 })], { name: "in" });
+    const table = sequential([
+      step("a", { n: "a", give: "A" }),
+      { name: "sub", type: "workflow", workflow: inner },
+      repeatable("b", { n: "b", give: "B" }),
+    ]);
+    const state = await stateWith();
+    const { bench: one, died } = await dyingAt("b", calls, { state });
+    void one.run(table, {}, { runId: "r" }).catch(() => undefined);
+    await died;
+    one.workflows.dispose();
+    await Bun.sleep(1);
+    const { executionId } = await (await processOf([noting(calls)], { state })).run(
+      table,
+      {},
+      { runId: "r" },
+    );
+    expect((await state.keys(`workflow:${executionId}`)).sort()).toEqual([
+      "a",
+      "b",
+      "final_output",
+      "state",
+      "sub",
+    ]);
+    expect(await state.load(`workflow:${executionId}`, "a")).toMatchObject({ output: "A" });
   });
 
   test("remembers the way it went: no condition is asked twice", async () => {

@@ -2,7 +2,6 @@
 import type { Config, ProviderConfig } from "../../../config/schema.ts";
 import { SpellError } from "../../../core/errors.ts";
 import type { Log } from "../../../core/log.ts";
-import { trustedAuthorities } from "../../../security/network/authorities.ts";
 import { bareHost, type NetworkRules, networkRules } from "../../../security/network/rules.ts";
 import type { ApiKey } from "../../api-key.ts";
 import type { ModelOverrides } from "../../service.ts";
@@ -51,7 +50,7 @@ export class Connection {
     return { provider: this.request.provider.key, modelId: this.request.modelId };
   }
 
-  /** The vendor's client for one call. @throws SpellError for a key that cannot be read, or a wrong `ca_file` */
+  /** The vendor's client for one call. @throws SpellError for a key that cannot be read or sent */
   async client(call: CallState): Promise<{ client: Client; hide: (text: string) => string }> {
     const { provider, env } = this.request;
     const { settings } = provider;
@@ -64,7 +63,7 @@ export class Connection {
       log: this.request.log,
       limits: timeLimits(settings),
       retry: retrySettings(settings, this.request.overrides),
-      authorities: await trustedAuthorities(env, settings.ca_file),
+      caFile: settings.ca_file,
       limiter: this.limiter(key),
       headers: (given) => this.headers(given, key),
       hide,

@@ -22,7 +22,7 @@ export interface TransportSettings {
   log: Log;
   limits: TimeLimits;
   retry: RetrySettings;
-  authorities: readonly string[] | undefined;
+  caFile: string | undefined;
   limiter: RateLimiter | undefined;
   /** Changes the headers that the vendor's client has made: `auth_header`, no key for a strange address. */
   headers(given: Headers): Headers;
@@ -136,7 +136,7 @@ class Attempt {
   }
 
   private async send(): Promise<Response> {
-    const { rules, env, authorities } = this.settings;
+    const { rules, env, caFile } = this.settings;
     const { url, body, signal } = this.request;
     const headers = this.settings.headers(this.request.headers);
     headers.set("User-Agent", `llmspell/${build.version}`);
@@ -148,7 +148,7 @@ class Attempt {
       ...(body === undefined ? {} : { body }),
       headers: Object.fromEntries(headers),
       maxRedirects: 0,
-      authorities,
+      caFile,
       signal: signal === undefined ? this.limit.signal : AbortSignal.any([signal, this.limit.signal]),
     });
     return response;
