@@ -1,6 +1,7 @@
 /** Recorded scripts replayed where there is no network: byte for byte the same. */
 import { describe, expect, test } from "bun:test";
-import { cpSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { Glob } from "bun";
 import { CallsSandbox, canBeApart, PAID, runApart } from "./support.ts";
 
@@ -96,6 +97,8 @@ describe.skipIf(!canBeApart)("Every example", () => {
     const replayed = await runApart(replaying, ["run", script, "--replay", tape]);
     const { code, stdout, stderr } = recorded;
     expect(replayed).toEqual({ code, stdout, stderr });
+    // no library and no model was unpacked
+    expect(existsSync(join(replaying.home, ".cache"))).toBe(false);
   });
 });
 
