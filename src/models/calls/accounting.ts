@@ -75,16 +75,17 @@ export function tokensOf({ inputTokens, outputTokens }: LanguageModelV4Usage): T
   };
 }
 
-/** The same model, its calls counted; the last part of an answer tells its cost. */
+/** The same model, its calls counted where somebody pays for them; the last part of an answer then tells its cost. */
 export function accounted(model: SpellModel, account: Account): SpellModel {
-  const begin = async (options: LanguageModelV4CallOptions) => {
-    const payers = currentPayers();
+  const begin = async (options: LanguageModelV4CallOptions, payers: readonly Payer[]) => {
     const bounded = await withinBudgets(model, options, payers, account);
     return { options: bounded.options, call: new OpenCall("chat", account, payers, bounded) };
   };
   return around(model, {
     async doGenerate(given): Promise<LanguageModelV4GenerateResult> {
-      const { options, call } = await begin(given);
+      const payers = currentPayers();
+      if (payers.length === 0) return model.doGenerate(given);
+      const { options, call } = await begin(given, payers);
       try {
         const result = await model.doGenerate(options);
         const providerMetadata = call.end(tokensOf(result.usage), result.providerMetadata);
@@ -95,7 +96,9 @@ export function accounted(model: SpellModel, account: Account): SpellModel {
       }
     },
     async doStream(given) {
-      const { options, call } = await begin(given);
+      const payers = currentPayers();
+      if (payers.length === 0) return model.doStream(given);
+      const { options, call } = await begin(given, payers);
       try {
         const result = await model.doStream(options);
         return { ...result, stream: watched(result.stream, call) };

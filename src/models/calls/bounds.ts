@@ -6,6 +6,8 @@ import type { SpellModel } from "../service.ts";
 const FILE_TOKENS = 2000;
 /** What templates put around a message, and around the whole. */
 const MESSAGE_TOKENS = 16;
+/** What vendors say to the model where there are tools. */
+const TOOLS_TOKENS = 600;
 /** Longest answer of a call under a budget that names none. */
 export const DEFAULT_ANSWER_TOKENS = 4096;
 
@@ -15,7 +17,8 @@ export const DEFAULT_ANSWER_TOKENS = 4096;
  */
 export async function promptBound(model: SpellModel, options: LanguageModelV4CallOptions): Promise<number> {
   if (model.countTokens !== undefined) return model.countTokens(options);
-  const tools = options.tools === undefined ? 0 : Buffer.byteLength(JSON.stringify(options.tools));
+  const tools =
+    options.tools === undefined ? 0 : TOOLS_TOKENS + Buffer.byteLength(JSON.stringify(options.tools));
   const form = options.responseFormat === undefined ? 0 : JSON.stringify(options.responseFormat).length;
   return options.prompt.reduce((sum, message) => sum + messageBound(message), MESSAGE_TOKENS + tools + form);
 }

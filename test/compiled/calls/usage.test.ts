@@ -55,6 +55,14 @@ describe("--usage", () => {
     expect((await box.script(ASK)).stderr).toBe("");
   });
 
+  test("is among the kernel's metrics", async () => {
+    using box = new CallsSandbox();
+    const { stdout } = await box.script(
+      `${ASK} print(Metrics.get("model.cost"), Metrics.get("model.tokens.sum"))`,
+    );
+    expect(stdout.split("\n")[1]).toBe("0.009\t6");
+  });
+
   test("an agent's metrics tell the same", async () => {
     using box = new CallsSandbox();
     const { stdout } = await box.script(`
