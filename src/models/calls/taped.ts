@@ -119,7 +119,10 @@ async function record(model: SpellModel, options: LanguageModelV4CallOptions, ca
       if (error instanceof SpellError && error.code === "io") throw error;
     });
   written.catch(() => undefined);
+  let isEnded = false;
   const end = (failure?: unknown) => {
+    if (isEnded) return written;
+    isEnded = true;
     // What came before a failure was seen by the script: it is an answer that ends with an error.
     if (failure !== undefined && parts.length === 0) whole.reject(failure);
     else {
@@ -155,8 +158,10 @@ async function record(model: SpellModel, options: LanguageModelV4CallOptions, ca
         }
       },
       async cancel(reason) {
+        // first: a read that is pending then ends as if the answer had
+        const ended = end(reason ?? new SpellError("interrupted", "Interrupted"));
         await reader.cancel(reason);
-        await end(reason ?? new SpellError("interrupted", "Interrupted"));
+        await ended;
       },
     },
     { highWaterMark: 0 },
