@@ -502,9 +502,11 @@ export const cases: readonly ProviderCase[] = [
               endAfter: { bytes: Math.floor(length * bytes) + more, how },
               pieceBytes: 64,
             });
-            const error = await failed(target);
-            assert.match(error.message, /broke off/, `${how} after ${bytes}: ${error.message}`);
-            assert.equal(target.server.seen.length, 1);
+            const { error, text } = await streamed(target);
+            assert.match(error?.message ?? "", /broke off/, `${how} after ${bytes}: ${error?.message}`);
+            assert(TEXT.repeat(4).startsWith(text));
+            // a connection that is cut may take with it what was not read yet: an attempt that said nothing is repeated
+            if (how === "clean") assert.equal(target.server.seen.length, 1);
           }
         }
       }
