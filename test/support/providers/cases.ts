@@ -577,7 +577,7 @@ export const cases: readonly ProviderCase[] = [
       }
       const last = parts.at(-1)!;
       assert(last.type === "error" && (last.error as SpellError).message === "enough", JSON.stringify(last));
-      for (let i = 0; i < 100 && server.abandoned === before; i++) await Bun.sleep(10);
+      for (let i = 0; i < 1000 && server.abandoned === before; i++) await Bun.sleep(10);
       assert.equal(server.abandoned, before + 1);
     },
   },
@@ -589,7 +589,7 @@ export const cases: readonly ProviderCase[] = [
       const before = server.abandoned;
       const { stream } = await (await target.open()).doStream(HELLO);
       for await (const part of stream) if (part.type === "text-delta") break;
-      for (let i = 0; i < 100 && server.abandoned === before; i++) await Bun.sleep(10);
+      for (let i = 0; i < 1000 && server.abandoned === before; i++) await Bun.sleep(10);
       assert.equal(server.abandoned, before + 1);
     },
   },
