@@ -22,6 +22,7 @@ const SUITES: Record<string, () => Promise<Row[]>> = {
   embeddings: async () => (await import("./embeddings.ts")).embeddings(),
   jupyter: async () => (await import("./jupyter.ts")).jupyter(),
   sessions: async () => (await import("./sessions.ts")).sessions(),
+  workflows: async () => (await import("./workflows.ts")).workflows(),
   concurrent: async () => (await import("./concurrent.ts")).concurrent(),
 };
 

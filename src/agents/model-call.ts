@@ -67,9 +67,15 @@ async function streamAnswer(
   const stream = await guard(model, signal, () => model.doStream({ ...options, abortSignal: signal }));
   const reader = stream.stream.getReader();
   const answer = new AnswerBuilder(model, emit);
+  // Ends a read that waits, also where the model does not heed the signal.
+  const abort = () => reader.cancel(signal.reason).catch(() => undefined);
+  signal.addEventListener("abort", abort, { once: true });
   try {
     while (true) {
-      const next = await guard(model, signal, () => reader.read());
+      const next = await reader.read().catch((error: unknown) => {
+        throw signal.aborted ? abortError(signal) : providerError(model, error);
+      });
+      if (signal.aborted) throw abortError(signal);
       if (next.done) return answer.done();
       await answer.take(next.value);
     }
@@ -77,6 +83,8 @@ async function streamAnswer(
     // The failure is already known; a reader that also fails to cancel has nothing to add.
     reader.cancel(error).catch(() => undefined);
     throw error;
+  } finally {
+    signal.removeEventListener("abort", abort);
   }
 }
 
@@ -160,8 +168,7 @@ class AnswerBuilder {
       throw callFailure(this.model, `it ended with an error: ${raw ?? "no reason given"}`);
     const parts = this.parts.filter((part) => part.text !== "" || part.providerOptions !== undefined);
     const { promptTokens, completionTokens, cachedTokens } = tokensOf(this.end.usage);
-    const { retries = 0, cached = false, costUsd } = callFacts(this.end.providerMetadata);
-    const answeredBy = answererOf(this.end.providerMetadata);
+    const { retries = 0, cached = false, costUsd, answeredBy } = callFacts(this.end.providerMetadata);
     return {
       text: parts.reduce((text, part) => (part.type === "text" ? text + part.text : text), ""),
       toolCalls: this.toolCalls,
@@ -180,11 +187,6 @@ class AnswerBuilder {
       ...(answeredBy === undefined ? {} : { answeredBy }),
     };
   }
-}
-
-function answererOf(metadata: SharedV4ProviderMetadata | undefined): ModelAnswer["answeredBy"] {
-  const { provider, model } = metadata?.llmspell ?? {};
-  return typeof provider === "string" && typeof model === "string" ? { provider, model } : undefined;
 }
 
 /** The assistant's message that stands for an answer in later prompts; undefined for an empty answer. */

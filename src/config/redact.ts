@@ -38,8 +38,12 @@ function redactNode(
   }
   if (value === undefined || value === null || value === "" || typeof value === "boolean") return value;
   if (isSecret(key, node)) return mask(String(value));
-  return typeof value === "string" ? value.replace(URL_PASSWORD, `$1${REDACTED}@`) : value;
+  return typeof value === "string" ? withoutUrlPasswords(value, REDACTED) : value;
 }
+
+/** @param mark stands in place of each password */
+export const withoutUrlPasswords = (text: string, mark: string): string =>
+  text.replace(URL_PASSWORD, `$1${mark}@`);
 
 function isSecret(key: string, node: SchemaNode | undefined): boolean {
   if (node?.["x-secret"]) return true;

@@ -5,6 +5,8 @@ import { didYouMean } from "../core/nearest.ts";
 import { type Config, providerEntries } from "./schema.ts";
 import { joinPath } from "./tree.ts";
 
+const WEEKDAYS = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
+
 export interface RuleSink {
   problem(path: string, reason: string): void;
 }
@@ -31,6 +33,7 @@ export function checkRules(config: Config, sink: RuleSink): void {
   }
   checkEvents(config, sink);
   checkPatterns(config, sink);
+  checkSchedule(config, sink);
   if (config.rag.enabled) checkIndex(config, sink);
 }
 
@@ -45,6 +48,19 @@ function checkEngine(config: Config, sink: RuleSink): void {
       `engine is not configured: ${JSON.stringify(engine)}${hint === undefined ? "" : `. ${hint}`}`,
     );
   }
+}
+
+function checkSchedule({ runtime }: Config, sink: RuleSink): void {
+  const { daily_time, weekly_days } = runtime.state_persistence.backup.schedule;
+  const path = "runtime.state_persistence.backup.schedule";
+  if (daily_time !== undefined && !/^([01]?\d|2[0-3]):[0-5]\d$/.test(daily_time))
+    sink.problem(`${path}.daily_time`, `must be a time such as 03:30: ${JSON.stringify(daily_time)}`);
+  const wrong = weekly_days.find((day) => !WEEKDAYS.includes(day.toLowerCase()));
+  if (wrong !== undefined)
+    sink.problem(
+      `${path}.weekly_days`,
+      `names no day: ${JSON.stringify(wrong)}. Days are ${WEEKDAYS.join(", ")}`,
+    );
 }
 
 function checkPatterns({ runtime }: Config, sink: RuleSink): void {

@@ -1,5 +1,5 @@
 /** The longest a timer can wait. */
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
+export const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /** Wakes whoever waits now, each time it is fired. */
 export class Pulse {

@@ -1,5 +1,5 @@
 /** A subscription with a queue: what waits in it, who waits for it, and what is lost when nobody takes it. */
-import { randomUUID } from "node:crypto";
+import { randomId } from "../core/clock.ts";
 import type { BusEvent } from "./event.ts";
 import { EventQueue } from "./queue.ts";
 import type { OverflowPolicy, Received, Subscription } from "./service.ts";
@@ -33,7 +33,7 @@ interface Waiter {
 }
 
 export class QueuedSubscription implements Subscription {
-  readonly id = randomUUID();
+  readonly id = randomId();
   readonly pattern: string;
   readonly language: string;
   dropped = 0;

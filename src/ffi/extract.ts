@@ -21,7 +21,7 @@ const ABANDONED_MS = 3_600_000;
 /**
  * Puts files into a directory named by their hash, in the first place that takes them, and returns it. A set that is there
  * already is checked by owner, rights and sizes only. Several processes may do this at once.
- * @param hash `hashLibrarySet` of the files
+ * @param hash `hashLibrarySet` of the files as they are put there
  * @param what they are, for messages
  * @param areCode places from which no code may be run are refused for them
  * @throws SpellError platform, naming each place and why it was refused
@@ -143,9 +143,11 @@ async function moveInto(partial: string, directory: string, files: readonly Libr
 
 async function copyChecked(files: readonly LibraryFile[], hash: string, directory: string): Promise<void> {
   const copies = [];
-  for (const { name, path } of files) {
+  for (const { name, path, bytes } of files) {
     const copy = { name, path: join(directory, name) };
-    if (path.startsWith("/$bunfs/") || path.startsWith("B:/~BUN/"))
+    if (bytes !== undefined)
+      await Bun.write(copy.path, await Bun.zstdDecompress(await Bun.file(path).bytes()));
+    else if (path.startsWith("/$bunfs/") || path.startsWith("B:/~BUN/"))
       await Bun.write(copy.path, Bun.file(path));
     else await copyFile(path, copy.path, constants.COPYFILE_EXCL);
     await chmod(copy.path, 0o500);
@@ -160,9 +162,9 @@ async function isComplete(files: readonly LibraryFile[], directory: string): Pro
   try {
     await refuseShared(directory);
     await refuseShared(dirname(directory));
-    const checks = files.map(async ({ name, path }) => {
+    const checks = files.map(async ({ name, path, bytes = Bun.file(path).size }) => {
       const info = await lstat(join(directory, name));
-      return info.isFile() && info.size === Bun.file(path).size && isOurs(info);
+      return info.isFile() && info.size === bytes && isOurs(info);
     });
     const isWhole = (await Promise.all(checks)).every(Boolean);
     return isWhole && (await readdir(directory)).length === files.length;

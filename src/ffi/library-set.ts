@@ -2,6 +2,8 @@
 export interface LibraryFile {
   name: string;
   path: string;
+  /** The file at `path` is compressed (zstd); its size when it is not. */
+  bytes?: number;
 }
 
 /** Names of ggml's backend libraries for anything but the processor; the group is the backend. */

@@ -2,13 +2,16 @@
 import { Type } from "typebox";
 import { SpellError } from "../core/errors.ts";
 import { ScriptTable, type ScriptValue } from "../core/values.ts";
-import type {
-  ArtifactAccess,
-  ArtifactId,
-  ArtifactQuery,
-  ArtifactRecord,
+import {
+  type ArtifactAccess,
+  type ArtifactId,
+  type ArtifactQuery,
+  type ArtifactRecord,
+  AUDIT_ACTIONS,
+  type AuditAction,
+  type AuditQuery,
 } from "../sessions/artifacts/service.ts";
-import { integer, present, type Table, table, text, texts } from "./agent/fields.ts";
+import { flag, integer, present, type Table, table, text, texts } from "./agent/fields.ts";
 import { AnyTable, BytesOrText, type GlobalDecl, optional, param, wait } from "./declare.ts";
 import { natural, timeOf } from "./session/fields.ts";
 
@@ -61,6 +64,22 @@ function artifactQuery(given: Table): ArtifactQuery {
     createdBeforeMs: timeOf("created_before", given.created_before),
     minSizeBytes: natural(given.min_size),
     maxSizeBytes: natural(given.max_size),
+    limit: natural(given.limit),
+  });
+}
+
+/** @throws SpellError invalid_argument */
+function auditQuery(given: Table): AuditQuery {
+  const action = text(given.action);
+  if (action !== undefined && !(AUDIT_ACTIONS as readonly string[]).includes(action))
+    throw new SpellError(
+      "invalid_argument",
+      `Invalid filter: "action" must be one of ${AUDIT_ACTIONS.join(", ")}: ${action}`,
+    );
+  return present<AuditQuery>({
+    sessionId: text(given.session_id) || undefined,
+    action: action as AuditAction | undefined,
+    allowed: flag(given.allowed),
     limit: natural(given.limit),
   });
 }
@@ -163,6 +182,19 @@ export const ArtifactGlobal: GlobalDecl = {
           grantee,
           access as ArtifactAccess,
         ),
+    }),
+    audit: wait({
+      doc: "Who used which artifact in this process, refusals included, the newest last; the last 10,000 uses are kept.",
+      params: [
+        optional(
+          "filter",
+          AnyTable,
+          "`session_id`, `action` (`read`, `write`, `delete`, `list`, `share`, `change_permissions`), `allowed`, `limit` (the newest so many)",
+        ),
+      ],
+      returns: "array of {timestamp, session_id, action, artifact, name, allowed}",
+      handler: async (ctx, filter) =>
+        (await ctx.services.sessions()).artifacts.audit(auditQuery(filter ?? {})),
     }),
     revoke: wait({
       doc: "Takes the access of another session away.",

@@ -44,12 +44,12 @@ const point = param(
 const OPTIONS = optional(
   "priority",
   AnyValue,
-  "`highest`, `high`, `normal`, `low`, `lowest` or a number; or `{priority?, name?, description?, version?, tags?, breaker?, when?}`, where `when` is `{component_type?, component?, point?, metadata?, has_error?, path?, equals?}`",
+  "`highest`, `high`, `normal`, `low`, `lowest` or a number; or `{priority?, name?, description?, version?, tags?, breaker?, when?}`, where `when` is `{component_type?, component?, point?, metadata?, has_error?, path?, equals?, debug_mode?, execution_state?, always?, never?}`",
 );
 const builtinName = param(
   "name",
   Type.String(),
-  "logging, metrics, debugging, security, caching, rate_limit, retry or cost_tracking",
+  "logging, metrics, debugging, security, caching, rate_limit, retry, cost_tracking, artifact_collector, session_policy, state_validation, state_audit or state_cache",
 );
 
 async function register(
@@ -71,7 +71,11 @@ async function register(
     language: "lua",
     tags: ["cross-language", "lua", ...(spec.tags ?? [])],
     run: await combine(fns.map((fn) => scriptHook(fn, ended))),
-    ...(when === undefined ? {} : { condition: (await import("../hooks/conditions.ts")).conditionOf(when) }),
+    ...(when === undefined
+      ? {}
+      : {
+          condition: (await import("../hooks/conditions.ts")).conditionOf(when, () => services.kernelState()),
+        }),
     onRemoved: () => {
       for (const fn of fns) fn.release();
     },

@@ -1,6 +1,6 @@
 /** `LocalLLM`: spec/lua-api.md section 18. */
 import { Type } from "typebox";
-import { errorFromJson, errorToJson, messageOf, type SpellError } from "../core/errors.ts";
+import { errorFromJson, errorToJson, messageOf, SpellError } from "../core/errors.ts";
 import { ScriptTable, type ScriptValue } from "../core/values.ts";
 import { modelFields, modelInfoFields, progressFields } from "../models/fields.ts";
 import type { PullProgress } from "../models/hub/pull.ts";
@@ -80,7 +80,10 @@ export const LocalLLMGlobal: GlobalDecl = {
         try {
           return (await models.list(backend)).map((model) => present(modelFields(model)));
         } catch (error) {
-          services.log.warn("model", "local models cannot be listed", { reason: messageOf(error) });
+          const isAway = error instanceof SpellError && error.code === "network";
+          services.log[isAway ? "debug" : "warn"]("model", "local models cannot be listed", {
+            reason: messageOf(error),
+          });
           return [];
         }
       },

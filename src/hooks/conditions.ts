@@ -17,11 +17,29 @@ export interface ConditionSpec {
   /** A path such as `data.params.path`, which must be there; with `equals`, with that value. */
   path?: string;
   equals?: unknown;
+  /** Whether `debug.enabled` is set in the configuration. */
+  debugMode?: boolean;
+  /** Whether scripts run in the kernel: `busy`, `idle`. */
+  executionState?: KernelState["execution"];
+  /** `always` asks for nothing; `never` holds nowhere. */
+  always?: boolean;
+  never?: boolean;
 }
 
-export function conditionOf(spec: ConditionSpec): Condition {
+/** What conditions ask of the kernel. */
+export interface KernelState {
+  execution: "idle" | "busy";
+  debug: boolean;
+}
+
+/** @param kernel its state when a hook is about to run */
+export function conditionOf(spec: ConditionSpec, kernel: () => KernelState): Condition {
   const { componentType, component, point, metadata, hasError, path, equals } = spec;
+  const { debugMode, executionState, always = true, never = false } = spec;
   const all: Condition[] = [];
+  if (never || !always) all.push(() => false);
+  if (debugMode !== undefined) all.push(() => kernel().debug === debugMode);
+  if (executionState !== undefined) all.push(() => kernel().execution === executionState);
   if (componentType !== undefined)
     all.push((context) => context.component.type.toLowerCase() === componentType.toLowerCase());
   if (component !== undefined) {

@@ -7,10 +7,10 @@ import type { EventService } from "../events/service.ts";
 import type { ConfigService } from "../kernel/services.ts";
 import { Around, type AroundOptions } from "./around.ts";
 import { BREAKER_PRESETS, CircuitBreaker } from "./breaker.ts";
-import { BUILTINS, type Builtin, builtinOptions } from "./builtin/index.ts";
+import { BUILTINS, type Builtin, type BuiltinSession, builtinOptions } from "./builtin/index.ts";
 import { asResult, runChain } from "./chain.ts";
 import { Executor, type ExecutorSettings } from "./executor.ts";
-import { Hook, HookRegistry } from "./registry.ts";
+import { BUILTIN, Hook, HookRegistry } from "./registry.ts";
 import { ResultCache } from "./result-cache.ts";
 import type {
   HookedOperation,
@@ -32,6 +32,8 @@ export interface HookServiceOptions {
   events?: () => EventService | undefined;
   /** What redirected and forked operations run. */
   targets?: { tool?: RunTarget; agent?: RunTarget; workflow?: RunTarget };
+  /** What built-in hooks need of sessions. */
+  session?: BuiltinSession;
   /** Where executions of scripts' hooks are recorded. */
   recorder?: RecorderSource;
   /** Milliseconds of a steady clock. */
@@ -161,13 +163,14 @@ class Hooks implements HookService {
       cache: this.parts.cache,
       timeoutMs: () => this.settings.timeoutMs || Number.POSITIVE_INFINITY,
       ...(this.options.now === undefined ? {} : { now: this.options.now }),
+      ...(this.options.session === undefined ? {} : { session: this.options.session }),
     });
     this.disableBuiltin(name);
     const hook = (await this.register({
       ...builtin.spec,
       name,
       description: builtin.description,
-      tags: ["builtin"],
+      tags: [BUILTIN],
       breaker: builtin.spec.breaker ?? "off",
     })) as Hook;
     this.builtins.set(name, { hook, builtin });

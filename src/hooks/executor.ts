@@ -1,4 +1,5 @@
 /** Runs one hook: within its time, past its circuit breaker, measured. What goes wrong in it never leaves here. */
+import { steadyMs } from "../core/clock.ts";
 import { messageOf, SpellError } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
 import { currentTasks, runAsTask, type Task } from "../core/task.ts";
@@ -50,7 +51,7 @@ export class Executor {
   private readonly now: () => number;
 
   constructor(private readonly options: ExecutorOptions) {
-    this.now = options.now ?? (() => performance.now());
+    this.now = options.now ?? steadyMs;
   }
 
   /** Whether the hook may run here and now; a hook that is passed over is counted. */

@@ -99,13 +99,15 @@ export class KernelServices implements Services {
 
   readonly agents: Once<AgentService> = once(async () => {
     const { createAgentService } = await import("../agents/create.ts");
-    return createAgentService({
+    const { keptAgents } = await import("./kept-agents.ts");
+    const agents = createAgentService({
       models: () => this.models(),
       tools: () => this.tools(),
       log: this.log,
       recorder: () => this.recorder(),
       hooks: () => this.hooksNow,
     });
+    return keptAgents(agents, this);
   });
 
   readonly workflows: Once<WorkflowService> = once(async () => {
@@ -228,6 +230,19 @@ export class KernelServices implements Services {
   });
 
   stateFigures = (): StateFigures => NO_STATE_FIGURES;
+
+  kernelState(): { execution: "idle" | "busy"; debug: boolean } {
+    const { config } = this;
+    return {
+      execution: this.isExecuting() ? "busy" : "idle",
+      debug: config.current.debug.enabled && config.isExplicit("debug.enabled"),
+    };
+  }
+
+  /** What runs scripts says so. */
+  protected isExecuting(): boolean {
+    return false;
+  }
 
   activeEvents(): EventService | undefined {
     return this.bus;

@@ -3,6 +3,7 @@
 import { currentRun } from "../agents/run-scope.ts";
 import { errorToJson, SpellError } from "../core/errors.ts";
 import type { RecorderSource } from "../core/recording.ts";
+import { isPlainObject } from "../core/values.ts";
 import { shortVersion } from "../core/version.ts";
 import type { ExecuteOutcome } from "../engine/engine.ts";
 import type { EventService } from "../events/service.ts";
@@ -27,6 +28,14 @@ export async function createKernelHooks(
     log,
     events,
     recorder,
+    session: {
+      current: async () =>
+        config.current.runtime.sessions.enabled ? (await services.sessions()).current() : null,
+      store: async (id, artifact) => {
+        await (await services.sessions()).artifacts.store(id, artifact);
+      },
+      announce: async (id, name, data) => (await services.sessions()).announce(id, name, data),
+    },
     targets: {
       tool: async (name, { params }, signal) => {
         const result = await (await services.tools()).execute(
@@ -48,7 +57,8 @@ export async function createKernelHooks(
         const workflow = (await services.workflows()).get(name);
         if (workflow === undefined)
           throw new SpellError("not_found", `Cannot run workflow "${name}" for a hook: no such workflow`);
-        return (await workflow.execute(parameters, currentRun() ?? runWithout(signal))).output;
+        const input = isPlainObject(parameters.input) ? parameters.input : parameters;
+        return (await workflow.execute(input, currentRun() ?? runWithout(signal))).output;
       },
     },
   });

@@ -23,7 +23,7 @@ import { ToldExecutions } from "./told-executions.ts";
 type Failure = { status: "error"; error: ErrorJson };
 
 /** A kernel of this process. */
-export interface LocalKernel extends KernelClient, Pick<Services, "events" | "activeEvents"> {
+export interface LocalKernel extends KernelClient, Pick<Services, "events" | "activeEvents" | "backups"> {
   readonly config: ConfigService;
   /** What was done with state until now. */
   stateFigures(): StateFigures;
@@ -63,6 +63,10 @@ class Kernel extends KernelServices implements LocalKernel {
         });
       return { status: "error", error: errorToJson(error) };
     }
+  }
+
+  protected override isExecuting(): boolean {
+    return this.executions.areRunning;
   }
 
   private async hooked(request: KernelRequest, answer: () => Promise<KernelReply>): Promise<KernelReply> {

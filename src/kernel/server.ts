@@ -196,6 +196,7 @@ export class KernelServer {
         () => void this.shutdown("idle timeout", false),
       ),
       watchGarbage(() => this.hub.status().lastActivityMs),
+      await this.scheduleBackups(),
       watchParent(env, () => void this.shutdown("its parent has ended", false)),
       this.handleSignals(),
     );
@@ -203,6 +204,19 @@ export class KernelServer {
     this.kernel.activeEvents()?.publish({ type: "kernel.startup", source: "kernel", data: { ...document } });
     log.info("kernel", "kernel started", { ...document });
     return document;
+  }
+
+  /** @returns ends them */
+  private async scheduleBackups(): Promise<() => void | Promise<void>> {
+    const { config } = this.kernel;
+    const settings = () => config.current.runtime.state_persistence;
+    if (!settings().backup_enabled || !settings().backup.schedule.enabled) return () => {};
+    const { scheduleBackups } = await import("../state/backup/schedule.ts");
+    return scheduleBackups({
+      settings: () => settings().backup.schedule,
+      backups: () => this.kernel.backups(),
+      log: this.logs.log,
+    });
   }
 
   private async startTransports(token: string): Promise<Endpoint[]> {

@@ -43,6 +43,8 @@ export interface Services {
   /** Figures of this kernel: its own and those of scripts. */
   metrics(): Promise<MetricsRegistry>;
   sessions(): Promise<SessionService>;
+  /** Whether scripts run, and whether `debug.enabled` is set. */
+  kernelState(): { execution: "idle" | "busy"; debug: boolean };
   /** The hooks where there may be any: undefined until a script or the configuration has asked for them. */
   activeHooks(): HookService | undefined;
 }

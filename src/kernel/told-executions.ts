@@ -9,6 +9,10 @@ export class ToldExecutions {
   private count = 0;
   private running = 0;
 
+  get areRunning(): boolean {
+    return this.running > 0;
+  }
+
   constructor(private readonly bus: () => EventService | undefined) {}
 
   async tell(

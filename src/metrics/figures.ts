@@ -46,10 +46,11 @@ export interface Watching {
 
 export function meterOf(registry: MetricsRegistry, watching: () => Watching): Meter {
   const known = new Map<string, Figures>();
-  const figuresOf = (of: string, category: string) => {
+  const figuresOf = (category: string, operation: string) => {
+    const of = `${category}.${operation}`;
     let figures = known.get(of);
     if (figures === undefined) {
-      figures = makeFigures(registry, RULES[of], category);
+      figures = makeFigures(registry, RULES[of], category, operation);
       known.set(of, figures);
     }
     return figures;
@@ -65,8 +66,8 @@ export function meterOf(registry: MetricsRegistry, watching: () => Watching): Me
     if (UNCOUNTED.has(category)) return;
     if (!monitor_agents && operation === "invoke_agent") return;
     if (!track_performance && operation === "execute") return;
-    const { rule, calls, duration, errors, tokens, cost } = figuresOf(`${category}.${operation}`, category);
-    const labels = rule === undefined ? { operation } : labelsOf(rule, attributes);
+    const { rule, labelsOf, calls, duration, errors, tokens, cost } = figuresOf(category, operation);
+    const labels = labelsOf(attributes);
     calls.add(1, labels);
     duration.record(durationMs, labels);
     if (error !== undefined) errors().add(1, { ...labels, type: error });
@@ -83,6 +84,8 @@ export function meterOf(registry: MetricsRegistry, watching: () => Watching): Me
 /** The metrics of one kind of span; what may never be needed is made when it is. */
 interface Figures {
   rule: Rule | undefined;
+  /** The same frozen object for the same labels, as far as that is worth it. */
+  labelsOf: (attributes: SpanAttributes) => Labels;
   calls: Instrument;
   duration: Instrument;
   errors: () => Instrument;
@@ -90,11 +93,17 @@ interface Figures {
   cost: () => Instrument;
 }
 
-function makeFigures(registry: MetricsRegistry, rule: Rule | undefined, category: string): Figures {
+function makeFigures(
+  registry: MetricsRegistry,
+  rule: Rule | undefined,
+  category: string,
+  operation: string,
+): Figures {
   const own = (name: string, options: MetricOptions) =>
     registry.own(`${rule?.prefix ?? category}.${name}`, options);
   return {
     rule,
+    labelsOf: rule === undefined ? always({ operation }) : labelsBy(rule),
     calls: own("calls", { kind: "counter", description: "How often it was done." }),
     duration: own("duration", { kind: "histogram", description: "How long it took.", unit: "ms" }),
     errors: () => own("errors", { kind: "counter", description: "How often it failed." }),
@@ -109,8 +118,23 @@ function makeFigures(registry: MetricsRegistry, rule: Rule | undefined, category
   };
 }
 
-function labelsOf({ labels }: Rule, attributes: SpanAttributes): Labels {
-  return Object.fromEntries(
-    Object.entries(labels).map(([label, attribute]) => [label, String(attributes[attribute] ?? "")]),
-  );
+const always = (labels: Labels) => {
+  Object.freeze(labels);
+  return () => labels;
+};
+
+function labelsBy({ labels }: Rule): Figures["labelsOf"] {
+  const names = Object.entries(labels);
+  const known = new Map<string, Labels>();
+  return (attributes) => {
+    const values = names.map(([, attribute]) => String(attributes[attribute] ?? ""));
+    const key = values.join("\0");
+    const found = known.get(key);
+    if (found !== undefined) return found;
+    const made = Object.freeze(Object.fromEntries(names.map(([label], i) => [label, values[i]!])));
+    if (known.size < MOST_KEPT) known.set(key, made);
+    return made;
+  };
 }
+
+const MOST_KEPT = 1000;

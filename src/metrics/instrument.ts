@@ -99,6 +99,8 @@ export class Instrument implements Family {
   readonly unit: string;
   private readonly bounds: readonly number[];
   private readonly byLabels = new Map<string, Series>();
+  /** Of labels that cannot change: found without putting their text together. */
+  private readonly byObject = new WeakMap<Labels, Series>();
 
   constructor(
     readonly name: string,
@@ -138,13 +140,21 @@ export class Instrument implements Family {
   }
 
   private at(labels: Labels): Series {
+    const seen = this.byObject.get(labels);
+    if (seen !== undefined) return seen;
+    const series = this.find(labels);
+    if (Object.isFrozen(labels)) this.byObject.set(labels, series);
+    return series;
+  }
+
+  private find(labels: Labels): Series {
     const key = labelText(labels);
     const known = this.byLabels.get(key);
     if (known !== undefined) return known;
     const isFull = this.byLabels.size >= MAX_SERIES && labels !== OVERFLOW;
     if (isFull) {
       if (!this.byLabels.has(labelText(OVERFLOW))) this.onOverflow(this.name);
-      return this.at(OVERFLOW);
+      return this.find(OVERFLOW);
     }
     const series = { labels, value: this.kind === "histogram" ? new Distribution(this.bounds) : 0 };
     this.byLabels.set(key, series);

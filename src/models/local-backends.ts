@@ -81,15 +81,22 @@ export class LocalBackends {
     if (isEmbedded(model)) return "llamacpp";
     const preferred = settings.default_backend ?? this.usable?.settings.default_backend;
     if (preferred !== undefined) return parseBackend(preferred);
-    if (await this.around.local.has(model, settings)) return "llamacpp";
+    const absence = await this.around.local.absence(model, settings);
     const provider = this.configured === undefined ? UNCONFIGURED : this.usable;
-    return provider !== undefined && (await (await this.models()).has(model, provider.settings))
-      ? OLLAMA
-      : "llamacpp";
+    if (absence === undefined || provider === undefined) return "llamacpp";
+    const ollama = await this.models();
+    const models = await ollama.listIfRunning(provider.settings);
+    if (models !== undefined && ollama.find(models, model) !== undefined) return OLLAMA;
+    const { code, message, data, hint } = absence;
+    const state = models === undefined ? "does not answer" : "does not have it either";
+    throw new SpellError(code, message, {
+      data,
+      hint: `${hint}. Ollama ${state}: ${ollama.address(provider.settings)}`,
+    });
   }
 
   async open(model: string, provider: Provider, overrides: ModelOverrides = {}): Promise<SpellModel> {
-    return (await this.models()).open(model, overridden(provider, overrides));
+    return (await this.models()).open(model, provider, overrides);
   }
 
   async openEmbedding(
@@ -97,7 +104,7 @@ export class LocalBackends {
     provider: Provider,
     overrides: ModelOverrides = {},
   ): Promise<EmbeddingModelV4> {
-    return (await this.models()).openEmbedding(model, overridden(provider, overrides));
+    return (await this.models()).openEmbedding(model, provider, overrides);
   }
 
   /** A local model's name may carry `local/` or `ollama/`, and `@backend`. */
@@ -269,30 +276,13 @@ export class LocalBackends {
     const { usable } = this;
     if (usable === undefined || isEmbedded(id)) return "llamacpp";
     if (!(await (await this.models()).has(id, usable.settings))) return "llamacpp";
-    if (!(await this.around.local.has(id, this.settings))) return OLLAMA;
+    if ((await this.around.local.absence(id, this.settings)) !== undefined) return OLLAMA;
     throw new SpellError(
       "invalid_argument",
       `Cannot tell which model is meant: Ollama and llmspell's own store have it: ${id}`,
       { data: { model: id }, hint: `Write ${id}@ollama or ${id}@llamacpp` },
     );
   }
-}
-
-/** What a script says wins. */
-function overridden(
-  { key, type, settings }: Provider,
-  { baseUrl, apiKey, maxRetries }: ModelOverrides,
-): Provider {
-  return {
-    key,
-    type,
-    settings: {
-      ...settings,
-      ...(baseUrl === undefined ? {} : { base_url: baseUrl }),
-      ...(apiKey === undefined ? {} : { api_key: apiKey }),
-      ...(maxRetries === undefined ? {} : { max_retries: maxRetries }),
-    },
-  };
 }
 
 function refuseBackend({ key, type }: Provider, backend: Backend | undefined): void {

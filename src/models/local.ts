@@ -79,15 +79,15 @@ export class LocalModels {
     };
   }
 
-  /** Whether it is in the store, whole or not. */
-  async has(id: string, settings: ProviderConfig): Promise<boolean> {
-    if (isEmbedded(id)) return true;
+  /** Why it is not in the store; undefined where it is, whole or not. */
+  async absence(id: string, settings: ProviderConfig): Promise<SpellError | undefined> {
+    if (isEmbedded(id)) return undefined;
     try {
       await this.find(id, settings);
-      return true;
+      return undefined;
     } catch (error) {
-      if (error instanceof SpellError) return !["not_found", "invalid_argument"].includes(error.code);
-      throw error;
+      if (!(error instanceof SpellError)) throw error;
+      return ["not_found", "invalid_argument"].includes(error.code) ? error : undefined;
     }
   }
 

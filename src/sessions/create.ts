@@ -108,7 +108,9 @@ class Sessions implements SessionService {
       artifacts: this.artifacts,
       recorder: this.recorder,
       save: (id) => this.save(id),
-      end: (id) => this.move(id, "completed", { reason: "timeout" }),
+      end: (id, reason) => this.move(id, "completed", { reason }),
+      warn: (id, warning) => this.announce(id, "timeout_warning", warning),
+      archive: (id) => this.archive(id),
       delete: (id) => this.delete(id),
     });
     this.upkeep.start();
@@ -375,6 +377,10 @@ class Sessions implements SessionService {
   checkpoints(id: string) {
     const { id: known } = this.row(id);
     return this.storage.read((db) => readCheckpoints(db, known));
+  }
+
+  async announce(id: string, name: string, data: Record<string, unknown>): Promise<void> {
+    await this.announcer.publish(`session.custom.${name}`, this.row(id), data);
   }
 
   async export(id: string, path: string) {

@@ -99,6 +99,9 @@ export interface SessionService {
   restore(id: string, checkpointId: string): Promise<void>;
   checkpoints(id: string): CheckpointInfo[];
 
+  /** Publishes `session.custom.NAME` with the session's correlation id. */
+  announce(id: string, name: string, data: Record<string, unknown>): Promise<void>;
+
   readonly artifacts: ArtifactService;
   readonly replay: ReplayService;
   readonly recorder: Recorder;

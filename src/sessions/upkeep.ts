@@ -14,19 +14,34 @@ export interface UpkeepOptions {
   artifacts: Artifacts;
   recorder: Recording;
   save: (id: string) => Promise<void>;
-  end: (id: string) => Promise<void>;
+  /** @param reason `timeout` or `max_duration` */
+  end: (id: string, reason: EndReason) => Promise<void>;
+  /** Tells of a session's end before it comes, and that its grace begins. */
+  warn: (id: string, data: TimeoutWarning) => Promise<void>;
+  archive: (id: string) => Promise<void>;
   delete: (id: string) => Promise<void>;
+}
+
+export type EndReason = "timeout" | "max_duration";
+
+export interface TimeoutWarning extends Record<string, unknown> {
+  reason: EndReason;
+  /** Until it ends, grace included. */
+  seconds_left: number;
 }
 
 const SWEEP_MS = 60_000;
 const CLEAN_UP_MS = 3_600_000;
-const RETENTION_MS = 30 * 24 * 3_600_000;
+/** Before a session's end, in seconds, the earliest first. */
+const WARNINGS = [300, 60];
 /** The first clean-up waits until a process has shown that it stays. */
 const FIRST_CLEAN_UP_MS = 60_000;
 
 export class Upkeep {
   private readonly timers: ReturnType<typeof setInterval>[] = [];
   private readonly working = new Set<Promise<void>>();
+  /** How many marks each session that is near its end was warned at. */
+  private readonly warned = new Map<string, number>();
 
   constructor(private readonly options: UpkeepOptions) {}
 
@@ -58,31 +73,74 @@ export class Upkeep {
     }
   }
 
-  /** Active sessions without activity for longer than `session_timeout_seconds`. */
+  /**
+   * Ends active sessions without activity for longer than `session_timeout_seconds`, and those older than
+   * `max_duration_seconds`, each after its grace; warns of ends that are near.
+   */
   async endIdle(): Promise<void> {
     const { settings, recorder } = this.options;
     await recorder.flush();
-    const before = Date.now() - settings().session_timeout_seconds * 1000;
-    for (const id of this.ids("status = 'active' AND updated_at < ?", before))
-      await this.attempt(() => this.options.end(id));
+    const { session_timeout_seconds, max_duration_seconds, timeout_grace_seconds } = settings();
+    const nowMs = Date.now();
+    const forget = new Set(this.warned.keys());
+    for (const { id, updated_at, started_at } of this.near(nowMs)) {
+      forget.delete(id);
+      const ends: [EndReason, number][] = [["timeout", updated_at + session_timeout_seconds * 1000]];
+      if (max_duration_seconds > 0) ends.push(["max_duration", started_at + max_duration_seconds * 1000]);
+      const [reason, dueMs] = ends.reduce((a, b) => (b[1] < a[1] ? b : a));
+      const leftMs = dueMs + timeout_grace_seconds * 1000 - nowMs;
+      if (leftMs < 0) await this.attempt(() => this.options.end(id, reason));
+      else {
+        const lifeSeconds = reason === "timeout" ? session_timeout_seconds : max_duration_seconds;
+        const warning = { reason, seconds_left: Math.round(leftMs / 1000) };
+        await this.attempt(() => this.warn(id, warning, lifeSeconds));
+      }
+    }
+    for (const id of forget) this.warned.delete(id);
+  }
+
+  /** Active sessions that a warning or an end may be due for. */
+  private near(nowMs: number): { id: string; updated_at: number; started_at: number }[] {
+    const { session_timeout_seconds, max_duration_seconds } = this.options.settings();
+    const earliestMs = nowMs + WARNINGS[0]! * 1000;
+    const startedBefore = max_duration_seconds === 0 ? 0 : earliestMs - max_duration_seconds * 1000;
+    return this.options.storage.read((db) =>
+      db
+        .query(
+          "SELECT id, updated_at, started_at FROM session WHERE status = 'active' AND (updated_at < ? OR started_at < ?)",
+        )
+        .all(earliestMs - session_timeout_seconds * 1000, startedBefore),
+    ) as { id: string; updated_at: number; started_at: number }[];
+  }
+
+  /** Once for each mark that its end has come within; activity takes them back. */
+  private async warn(id: string, warning: TimeoutWarning, lifeSeconds: number): Promise<void> {
+    const isWithin = (mark: number) => warning.seconds_left <= mark && mark < lifeSeconds;
+    const marks = WARNINGS.filter(isWithin).length;
+    const told = this.warned.get(id) ?? 0;
+    this.warned.set(id, marks);
+    if (marks > told) await this.options.warn(id, warning);
   }
 
   private async saveChanged(): Promise<void> {
     for (const id of [...this.options.recorder.unsaved]) await this.attempt(() => this.options.save(id));
   }
 
-  private async cleanUp(): Promise<void> {
-    for (const id of this.ids(
-      "status IN ('completed', 'failed') AND ended_at < ?",
-      Date.now() - RETENTION_MS,
-    ))
-      await this.attempt(() => this.options.delete(id));
+  /** Removes or archives what ended long ago, and what ended processes left. */
+  async cleanUp(): Promise<void> {
+    const { retention_seconds, archive_expired } = this.options.settings();
+    const expire = archive_expired ? this.options.archive : this.options.delete;
+    if (retention_seconds > 0)
+      for (const id of this.ended(Date.now() - retention_seconds * 1000))
+        await this.attempt(() => expire(id));
     await this.options.artifacts.contents.collect();
   }
 
-  private ids(condition: string, beforeMs: number): string[] {
+  private ended(beforeMs: number): string[] {
     const rows = this.options.storage.read((db) =>
-      db.query(`SELECT id FROM session WHERE ${condition}`).all(beforeMs),
+      db
+        .query("SELECT id FROM session WHERE status IN ('completed', 'failed') AND ended_at < ?")
+        .all(beforeMs),
     );
     return (rows as { id: string }[]).map(({ id }) => id);
   }

@@ -1,9 +1,10 @@
 /** Reading and writing one value with its hooks around it and its event after it (spec/kernel.md section 13.3). */
 import { SpellError } from "../core/errors.ts";
 import type { EventService } from "../events/service.ts";
-import type { HookComponent, HookRunner } from "../hooks/service.ts";
+import type { HookRunner } from "../hooks/service.ts";
 import type { Awaitable } from "./backend.ts";
 import type { StatePlace } from "./keys.ts";
+import { COMPONENT, operationOn, StatePoints } from "./points.ts";
 import { type StateRecords, VersionConflict } from "./records.ts";
 import type { StateCallOptions } from "./service.ts";
 
@@ -16,7 +17,6 @@ export interface StateSurroundings {
   shown: (key: string, value: unknown) => unknown;
 }
 
-const COMPONENT: HookComponent = { type: "System", name: "state" };
 const CONFLICTS_IN_A_ROW = 10_000;
 const CONFLICT_PAUSE_MS = 3;
 
@@ -27,26 +27,41 @@ interface Written {
   removed: boolean;
 }
 
+interface Writing {
+  expected: number | undefined;
+  /** Undefined where none run for the key. */
+  hooks: HookRunner | undefined;
+  /** Whether a hook stands at the kernel's own points. */
+  isWatched: boolean;
+}
+
 export class StateAccess {
+  readonly points: StatePoints;
+
   constructor(
     private readonly records: StateRecords,
     private readonly around: StateSurroundings,
-  ) {}
+  ) {
+    this.points = new StatePoints(around.hooks);
+  }
 
   /** Undefined where there is none. */
   async read(place: StatePlace, options: StateCallOptions): Promise<unknown> {
     if (!isHooked(place)) return this.find(place, options);
     const hooks = await this.around.hooks();
-    if (!hooks.has("BeforeStateRead") && !hooks.has("AfterStateRead")) return this.find(place, options);
+    const find = hooks.has("StateError")
+      ? () => this.points.watched(operationOn("state_get", place), options, () => this.find(place, options))
+      : () => this.find(place, options);
+    if (!hooks.has("BeforeStateRead") && !hooks.has("AfterStateRead")) return find();
     return hooks.around(
       {
         before: "BeforeStateRead",
         after: "AfterStateRead",
         component: COMPONENT,
-        data: { operation: "state_get", scope: place.scope, key: place.key },
+        data: { ...operationOn("state_get", place), ...(options.exact ? { exact: true } : {}) },
         ...options,
       },
-      () => this.find(place, options),
+      find,
     );
   }
 
@@ -64,23 +79,45 @@ export class StateAccess {
     expected?: number,
   ): Promise<Written> {
     const hooks = isHooked(place) ? await this.around.hooks() : undefined;
+    if (hooks === undefined || !this.points.stand(hooks))
+      return this.writeHooked(place, value, options, { expected, hooks, isWatched: false });
+    const operation = operationOn(value === undefined ? "state_delete" : "state_set", place);
+    return this.points.change(operation, options, () =>
+      this.writeHooked(place, value, options, { expected, hooks, isWatched: true }),
+    );
+  }
+
+  private async writeHooked(
+    place: StatePlace,
+    value: unknown,
+    options: StateCallOptions,
+    { expected, hooks, isWatched }: Writing,
+  ): Promise<Written> {
+    const store = (changed: unknown): Promise<Written> => {
+      const stored = () => this.store(place, changed, options, expected);
+      return isWatched
+        ? this.points.persist(
+            operationOn(changed === undefined ? "state_delete" : "state_set", place),
+            options,
+            stored,
+          )
+        : stored();
+    };
     const hooked = hooks !== undefined && (hooks.has("BeforeStateWrite") || hooks.has("AfterStateWrite"));
     const emits = this.around.emitsEvents();
-    if (!hooked && !emits) return this.store(place, value, options, expected);
+    if (!hooked && !emits) return store(value);
     const before = await this.records.find(place, options.exact);
     const oldValue = before === undefined ? null : this.records.decode(before);
     let written: Written = { value, removed: false };
     const work = async (changed: unknown) => {
-      written = await this.store(place, changed, options, expected);
+      written = await store(changed);
       if (emits) await this.emit(place, oldValue, changed ?? null, options);
       return { success: true, final_value: changed ?? null };
     };
     if (!hooked) await work(value);
     else {
       const data = {
-        operation: value === undefined ? "state_delete" : "state_set",
-        scope: place.scope,
-        key: place.key,
+        ...operationOn(value === undefined ? "state_delete" : "state_set", place),
         old_value: oldValue,
         new_value: value ?? null,
         ...(value === undefined ? {} : { value }),

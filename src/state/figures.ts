@@ -6,6 +6,9 @@ import type { StateFigures } from "./service.ts";
 /** Failures of the caller, not of state. */
 const CALLERS = new Set(["invalid_argument", "permission_denied", "limit", "interrupted"]);
 
+export const isFailureOfState = (error: unknown): boolean =>
+  !(error instanceof SpellError && CALLERS.has(error.code));
+
 export class Meter {
   calls = 0;
   errors = 0;
@@ -17,7 +20,7 @@ export class Meter {
     try {
       return await work();
     } catch (error) {
-      if (!(error instanceof SpellError && CALLERS.has(error.code))) this.errors++;
+      if (isFailureOfState(error)) this.errors++;
       throw error;
     } finally {
       this.totalMs += performance.now() - startMs;

@@ -51,6 +51,8 @@ export interface StateService {
   ): Promise<unknown>;
   /** Many values at once, all or none; with `replace`, everything else goes. No hooks run. */
   import(entries: readonly { scope: string; key: string; value: unknown }[], replace: boolean): Promise<void>;
+  /** Tells hooks that records were changed as a whole, past the functions above. */
+  changed(operation: "state_restore" | "state_migrate"): Promise<void>;
   /** A value as listings, events and recordings show it: without secrets. */
   shown(key: string, value: unknown): unknown;
   /** State as a scope may use it. @throws SpellError invalid_argument for a scope that is not `global` or `KIND:ID` */

@@ -4,6 +4,7 @@ import type { StateAccess } from "./access.ts";
 import type { StateRecord } from "./backend.ts";
 import { Meter, stateFigures } from "./figures.ts";
 import { parseStorageKey, placeOf, prefixesOf, splitKey } from "./keys.ts";
+import type { StateOperation } from "./points.ts";
 import type { StateRecords } from "./records.ts";
 import { ScopedState } from "./scoped.ts";
 import type { StateCallOptions, StateEntry, StateFigures, StateService } from "./service.ts";
@@ -52,7 +53,10 @@ export class State implements StateService {
   }
 
   clear(scope?: string): Promise<number> {
-    return this.writes.time(async () => this.raw.clear(scope === undefined ? [""] : prefixesOf(scope)));
+    const operation = { operation: "state_clear", scope: scope ?? null } as const;
+    return this.writes.time(async () =>
+      this.whole(operation, () => this.raw.clear(scope === undefined ? [""] : prefixesOf(scope))),
+    );
   }
 
   update(
@@ -73,8 +77,20 @@ export class State implements StateService {
         storageKey: placeOf(scope, key).storageKey,
         value,
       }));
-      await this.raw.import(values, replace);
+      await this.whole({ operation: "state_import", replace, entries: values.length }, () =>
+        this.raw.import(values, replace),
+      );
     });
+  }
+
+  /** A change of many values between the kernel's points. */
+  private whole<T>(operation: StateOperation, work: () => Promise<T>): Promise<T> {
+    const { points } = this.access;
+    return points.change(operation, {}, () => points.persist(operation, {}, work));
+  }
+
+  changed(operation: "state_restore" | "state_migrate"): Promise<void> {
+    return this.access.points.changed({ operation });
   }
 
   as(scope: string): ScopedState {

@@ -1,4 +1,5 @@
 /** Secrets out of what is written to a recording. */
+import { withoutUrlPasswords } from "../config/redact.ts";
 import { isPlainObject } from "../core/values.ts";
 import { isSecretName } from "../security/environment-access.ts";
 import { Redactor } from "../state/redact.ts";
@@ -35,7 +36,7 @@ export class Secrets {
   }
 
   private withoutKnown(text: string): string {
-    let shown = text;
+    let shown = withoutUrlPasswords(text, REDACTED);
     for (const secret of this.known) if (shown.includes(secret)) shown = shown.replaceAll(secret, REDACTED);
     return shown;
   }

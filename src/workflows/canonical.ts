@@ -5,7 +5,7 @@ import { toWire } from "../core/wire-values.ts";
 import type { Definition, Step } from "./model.ts";
 
 /** What does not change what a workflow does. */
-const LEFT_OUT = new Set(["description", "runId", "durable", "expression"]);
+const LEFT_OUT = new Set(["description", "runId", "durable", "budget", "expression"]);
 
 export function canonicalOf(definition: Definition): string {
   let functions = 0;

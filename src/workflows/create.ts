@@ -1,4 +1,5 @@
 /** The workflows of this process. */
+import { randomId } from "../core/clock.ts";
 import { messageOf } from "../core/errors.ts";
 import { Handle, isPlainObject } from "../core/values.ts";
 import type { RunContext } from "../kernel/services.ts";
@@ -115,8 +116,9 @@ class Workflows implements WorkflowService {
   runIdFor(run: RunContext): RunIds {
     let scriptRun = this.scriptRuns.get(run.id);
     if (scriptRun === undefined) {
-      scriptRun = { id: run.resume ?? `run_${crypto.randomUUID().slice(0, 13)}`, begun: 0 };
+      scriptRun = { id: run.resume ?? `run_${randomId().slice(0, 13)}`, begun: 0 };
       this.scriptRuns.set(run.id, scriptRun);
+      run.vm.ended.addEventListener("abort", () => this.scriptRuns.delete(run.id), { once: true });
     }
     return { runId: `${scriptRun.id}.${++scriptRun.begun}`, scriptRun: scriptRun.id };
   }

@@ -1,4 +1,5 @@
 /** A workflow that a script has made: its shared data, callbacks and what its last run left. */
+import { nowMs, randomId } from "../core/clock.ts";
 import { messageOf, SpellError } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
 import { didYouMean } from "../core/nearest.ts";
@@ -17,8 +18,8 @@ import type {
 } from "./service.ts";
 
 export class WorkflowInstance implements Workflow {
-  readonly id = `workflow_${crypto.randomUUID()}`;
-  readonly createdAtMs = Date.now();
+  readonly id = `workflow_${randomId()}`;
+  readonly createdAtMs = nowMs();
   private readonly sharedNow = new Map<string, unknown>();
   private readonly callbacks: { [K in keyof Callbacks]: Callbacks[K][] } = {
     before: [],
@@ -124,7 +125,7 @@ export class WorkflowInstance implements Workflow {
     this.lastExecution = executionId;
     this.lastOutputs = new Map();
     this.statusNow = "running";
-    this.lastExecutionMs = Date.now();
+    this.lastExecutionMs = nowMs();
     this.counts.total++;
   }
 

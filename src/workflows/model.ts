@@ -1,6 +1,7 @@
 /** What a workflow is: a definition is checked once (`read/definition.ts`) and never changes afterwards. */
 import type { Agent } from "../agents/service.ts";
 import type { ScriptFunction } from "../core/values.ts";
+import type { BudgetLimits } from "../models/calls/budget.ts";
 import type { Expression } from "./expression/parse.ts";
 
 export const WORKFLOW_TYPES = ["sequential", "conditional", "loop", "parallel"] as const;
@@ -95,6 +96,8 @@ interface DefinitionFields {
   readonly errorStrategy: ErrorStrategy;
   /** For the whole run. */
   readonly timeoutMs: number | undefined;
+  /** What one run may spend on models. */
+  readonly budget: BudgetLimits | undefined;
   /** A run is journalled and can be resumed: under this id, or under one of its own. */
   readonly durable: boolean;
   readonly runId: string | undefined;

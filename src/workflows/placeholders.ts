@@ -4,7 +4,7 @@ import { textOf } from "./outcome.ts";
 import type { Scope } from "./scope.ts";
 
 /** Three braces are a template's. */
-const PLACEHOLDER = /(?<!\{)\{\{\s*([^{}]+?)\s*\}\}(?!\})|\$step_(\w+)/g;
+const PLACEHOLDER = /(?<!\{)\{\{([^{}]{1,500})\}\}(?!\})|\$step_(\w+)/g;
 
 /**
  * The value with its placeholders filled in: a text that is one placeholder becomes the value itself, within a text it is
@@ -29,7 +29,8 @@ function filledText(text: string, scope: Scope, kept: Record<string, unknown>): 
   if (!text.includes("{{") && !text.includes("$step_")) return text;
   const find = (name: string | undefined, step: string | undefined) => {
     if (step !== undefined) return scope.find(`step.${step}`);
-    return Object.hasOwn(kept, name!) ? undefined : scope.find(name!);
+    const asked = name!.trim();
+    return Object.hasOwn(kept, asked) ? undefined : scope.find(asked);
   };
   const whole = new RegExp(`^(?:${PLACEHOLDER.source})$`).exec(text);
   if (whole !== null) {

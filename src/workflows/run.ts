@@ -1,12 +1,15 @@
 /** A whole run: its limits, hooks, events, callbacks and journal around what the workflow's type does. */
+
 import { abortError, withDeadline } from "../agents/deadline.ts";
 import { runWithSignal } from "../agents/run-scope.ts";
 import { blake3Hex } from "../core/blake3.ts";
+import { randomId, steadyMs } from "../core/clock.ts";
 import { errorToJson, messageOf, SpellError } from "../core/errors.ts";
 import { span } from "../core/span.ts";
 import { runAsTask } from "../core/task.ts";
 import { isPlainObject } from "../core/values.ts";
 import type { RunContext } from "../kernel/services.ts";
+import { Payer, payFor } from "../models/calls/payer.ts";
 import type { StateService } from "../state/service.ts";
 import { canonicalOf } from "./canonical.ts";
 import { Frame, type Tally } from "./flow/frame.ts";
@@ -19,9 +22,16 @@ import type { Definition, WorkflowStep } from "./model.ts";
 import { textOf } from "./outcome.ts";
 import { EXECUTION_ERROR, endOf, raisedFrom, resultOf } from "./result.ts";
 import { Scope } from "./scope.ts";
-import type { ExecuteOptions, WorkflowDependencies, WorkflowResult, WorkflowService } from "./service.ts";
+import type {
+  ExecuteOptions,
+  ProgressListener,
+  WorkflowDependencies,
+  WorkflowResult,
+  WorkflowService,
+} from "./service.ts";
 import { StateKeys } from "./state-keys.ts";
 import { Teller } from "./tell.ts";
+import { refuseUncertain } from "./uncertain.ts";
 
 export interface Surroundings {
   dependencies: WorkflowDependencies;
@@ -55,6 +65,7 @@ export async function executeWorkflow(
 ): Promise<WorkflowResult> {
   const chain = [...(outer?.frame.chain ?? []), instance.id];
   refuseCycles(instance, surroundings);
+  const state = await surroundings.dependencies.state();
   const opened =
     outer === undefined ? await openJournal(instance, input, run, options, surroundings) : undefined;
   const journal = outer === undefined ? opened?.journal : outer.frame.journal;
@@ -69,22 +80,25 @@ export async function executeWorkflow(
   const bounded = signals.length === 1 ? run : runWithSignal(run, AbortSignal.any(signals));
   const stopNoting =
     journal === undefined ? undefined : instance.noteShared((key, value) => journal.noteShared(key, value));
-  const state = await surroundings.dependencies.state();
-  const frame = frameOf(
+  const frame = frameOf({
     instance,
-    opened?.input ?? input,
-    bounded,
-    options,
-    surroundings,
+    executionId: executionIdOf(opened, outer),
+    input: opened?.input ?? input,
+    run: bounded,
+    listener: options.listener,
+    dependencies: surroundings.dependencies,
     state,
     journal,
     chain,
     outer,
-  );
+  });
   instance.begin(frame.executionId);
-  const startMs = performance.now();
+  const startMs = steadyMs();
   try {
-    const result = await within(frame, (inner) => watched(inner, surroundings, startMs));
+    const result = await within(frame, async (inner, payer) => ({
+      ...(await watched(inner, surroundings, startMs)),
+      usage: payer.usage.figures(),
+    }));
     await opened?.journal.end("completed");
     instance.end(result);
     frame.tell.event("completed", {
@@ -103,7 +117,7 @@ export async function executeWorkflow(
     throw await failed(
       frame,
       error,
-      performance.now() - startMs,
+      steadyMs() - startMs,
       opened?.journal,
       surroundings,
       outer !== undefined,
@@ -113,29 +127,46 @@ export async function executeWorkflow(
   }
 }
 
-function frameOf(
-  instance: WorkflowInstance,
-  input: Record<string, unknown>,
-  run: RunContext,
-  options: ExecuteOptions,
-  { dependencies }: Surroundings,
-  state: StateService | undefined,
-  journal: RunJournal | undefined,
-  chain: readonly string[],
-  outer: Outer | undefined,
-): Frame {
-  const executionId = crypto.randomUUID();
+interface FrameParts {
+  instance: WorkflowInstance;
+  executionId: string;
+  input: Record<string, unknown>;
+  run: RunContext;
+  listener: ProgressListener | undefined;
+  dependencies: WorkflowDependencies;
+  state: StateService | undefined;
+  journal: RunJournal | undefined;
+  chain: readonly string[];
+  outer: Outer | undefined;
+}
+
+/** A durable run that goes on keeps its id, so that its state keys stay together. */
+function executionIdOf(opened: Opened | undefined, outer: Outer | undefined): string {
+  if (opened !== undefined)
+    return Bun.randomUUIDv5(`llmspell-run:${opened.journal.id}:${opened.begunAtMs}`, "url");
+  if (outer?.frame.journal !== undefined)
+    return Bun.randomUUIDv5(`llmspell-run:${outer.frame.executionId}/${outer.path}`, "url");
+  return randomId();
+}
+
+function frameOf(parts: FrameParts): Frame {
+  const { instance, executionId, input, run, dependencies, journal, chain, outer } = parts;
   const { definition } = instance;
   const tell = new Teller({
     workflow: instance,
     executionId,
     run,
     dependencies,
-    listener: instance.listenerWith(options.listener),
+    listener: instance.listenerWith(parts.listener),
     totalSteps: outer === undefined ? stepCount(definition) : undefined,
   });
-  const keys = new StateKeys(state, instance.id, definition.name, executionId, dependencies.log, (written) =>
-    tell.event("state.updated", { keys: written, operation: "write", component: "workflow" }),
+  const keys = new StateKeys(
+    parts.state,
+    instance.id,
+    definition.name,
+    executionId,
+    dependencies.log,
+    (written) => tell.event("state.updated", { keys: written, operation: "write", component: "workflow" }),
   );
   const tally: Tally = { agents: new Map(), restored: 0 };
   return new Frame({
@@ -154,9 +185,19 @@ function frameOf(
 }
 
 /** As a task of its own, so that a wait that cannot end is found, and within the workflow's time. */
-function within<T>(frame: Frame, work: (frame: Frame) => Promise<T>): Promise<T> {
+function within<T>(frame: Frame, work: (frame: Frame, payer: Payer) => Promise<T>): Promise<T> {
   const { name, type, timeoutMs } = frame.definition;
-  const body = () => runAsTask(`workflow "${name}"`, () => work(frame), frame.signal);
+  const payer = new Payer("workflow", name, frame.definition.budget);
+  const asTask = (of: Frame, signal: AbortSignal) =>
+    runAsTask(
+      `workflow "${name}"`,
+      async (task) => {
+        payFor(task, payer);
+        return work(of, payer);
+      },
+      signal,
+    );
+  const body = () => asTask(frame, frame.signal);
   const limited = () => {
     if (timeoutMs === undefined) return body();
     const expired = () =>
@@ -165,7 +206,7 @@ function within<T>(frame: Frame, work: (frame: Frame) => Promise<T>): Promise<T>
         hint: "Raise timeout_ms of the workflow",
       });
     return withDeadline(timeoutMs, expired, [frame.signal], (signal) =>
-      runAsTask(`workflow "${name}"`, () => work(frame.withSignal(signal)), signal),
+      asTask(frame.withSignal(signal), signal),
     );
   };
   return span(
@@ -187,6 +228,7 @@ function within<T>(frame: Frame, work: (frame: Frame) => Promise<T>): Promise<T>
 async function watched(frame: Frame, surroundings: Surroundings, startMs: number): Promise<WorkflowResult> {
   const { tell, scope, definition } = frame;
   const instance = frame.workflow as WorkflowInstance;
+  if (frame.path === "") refuseUncertain(frame);
   await instance.callBefore(scope.input);
   tell.event("started", { name: definition.name, input: scope.input });
   await tell.progress({ type: "workflow_started" });
@@ -203,7 +245,7 @@ async function watched(frame: Frame, surroundings: Surroundings, startMs: number
   const isHooked = ["BeforeWorkflowStart", "AfterWorkflowComplete", "WorkflowError"].some((point) =>
     hooks?.has(point),
   );
-  if (hooks === undefined || !isHooked) return resultOf(frame, await work(), performance.now() - startMs);
+  if (hooks === undefined || !isHooked) return resultOf(frame, await work(), steadyMs() - startMs);
   const ran = await hooks.around<Ran>(
     {
       before: "BeforeWorkflowStart",
@@ -228,7 +270,7 @@ async function watched(frame: Frame, surroundings: Surroundings, startMs: number
     },
     work,
   );
-  return resultOf(frame, ran, performance.now() - startMs);
+  return resultOf(frame, ran, steadyMs() - startMs);
 }
 
 const nothing = (summary: string): Ran => ({

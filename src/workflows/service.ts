@@ -5,6 +5,7 @@ import type { Log } from "../core/log.ts";
 import type { EventService } from "../events/service.ts";
 import type { HookService } from "../hooks/service.ts";
 import type { RunContext } from "../kernel/services.ts";
+import type { UsageFigures } from "../models/calls/usage.ts";
 import type { StateService } from "../state/service.ts";
 import type { Storage } from "../storage/storage.ts";
 import type { ToolService } from "../tools/service.ts";
@@ -48,6 +49,8 @@ export interface WorkflowResult {
   counts: Record<string, unknown>;
   /** In the order of the definition; of a loop's passes, all. */
   steps: readonly StepOutcome[];
+  /** What it has asked of models, steps of nested workflows included; not what an earlier run of a durable one had. */
+  usage?: UsageFigures;
   /** The last text of each agent. */
   agents: ReadonlyMap<string, string>;
   shared: Record<string, unknown>;

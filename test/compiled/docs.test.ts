@@ -12,6 +12,7 @@ const PAGES = [
   "docs/providers.md",
   "docs/connected.md",
   "docs/sessions.md",
+  "docs/workflows.md",
   "docs/jupyter.md",
   "docs/test-provider.md",
   "docs/backup.md",

@@ -32,8 +32,12 @@ const EXPECTED: Record<string, { options?: string[]; args?: string[]; lines: (st
       /^false\t.*Tool 'calculater' not found.*/,
     ],
   },
+  "budget.lua": {
+    lines: ["answered", "answered", 'the calls budget of agent "ada" is 2', "calls:\t2\tleft:\t0"],
+  },
   "conversation.lua": { lines: [/./, /Ada/] },
   "streaming.lua": { lines: ["chunks received:\ttrue", /^answer:\t.*87/, "squares:\t1 4 9 16"] },
+  "ollama.lua": { lines: ["Ollama:\tfalse\tNot configured", /^local\/spell-mini\t.*87/] },
   "providers.lua": {
     lines: [
       "answered by\tllamacpp/spell-mini",

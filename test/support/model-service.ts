@@ -27,7 +27,8 @@ export function temporaryHome(env: Record<string, string> = {}): TestHome {
   return {
     directory,
     data,
-    env: { HOME: directory, LLMSPELL_HOME: data, ...env },
+    // No Ollama of the developer's machine has a part in tests.
+    env: { HOME: directory, LLMSPELL_HOME: data, OLLAMA_HOST: "127.0.0.1:9", ...env },
     [Symbol.dispose]: () => rmSync(directory, { recursive: true, force: true }),
   };
 }

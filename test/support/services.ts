@@ -25,6 +25,7 @@ export function onlyServices(config: ConfigService, given: Partial<Services> = {
     metrics: absent("metrics"),
     sessions: absent("sessions"),
     activeHooks: () => undefined,
+    kernelState: () => ({ execution: "idle", debug: false }),
     ...given,
   };
 }

@@ -1,6 +1,8 @@
 import { basename } from "node:path";
 import { blake3Hex } from "../../core/blake3.ts";
 import { SpellError } from "../../core/errors.ts";
+import { documentValue } from "../../core/json.ts";
+import { printableLine } from "../../core/printable.ts";
 import { plainText } from "../../core/shown.ts";
 import type { ScriptArguments } from "../../kernel/api.ts";
 import { ask, type ReplyFields } from "../ask.ts";
@@ -67,7 +69,7 @@ function table(runs: readonly ReplyFields[]): string[] {
   const rows = [
     ["ID", "WORKFLOW", "TYPE", "STATUS", "STEPS", "BEGUN"],
     ...runs.map((run) =>
-      [run.id, run.workflow, run.type, run.status, run.steps_done, run.begun_at].map(String),
+      [run.id, run.workflow, run.type, run.status, run.steps_done, run.begun_at].map(shown),
     ),
   ];
   const widths = rows[0]!.map((_, i) => Math.max(...rows.map((row) => row[i]!.length)));
@@ -84,16 +86,16 @@ async function show(io: CommandIo, args: ArgValues): Promise<number> {
     run: ReplyFields;
   };
   if (io.mode === "json") {
-    io.json({ run });
+    io.json({ run: documentValue(run) });
     return EXIT.ok;
   }
   const steps = run.steps as ReplyFields[];
   const lines = [
-    `Run: ${run.id}`,
-    `Workflow: ${run.workflow} (${run.type})`,
+    `Run: ${shown(run.id)}`,
+    `Workflow: ${shown(run.workflow)} (${run.type})`,
     `Status: ${run.status}${run.process === null ? "" : ` in process ${run.process}`}`,
-    ...(run.error === null ? [] : [`Error: ${run.error}`]),
-    `Script: ${run.script ?? "-"}`,
+    ...(run.error === null ? [] : [`Error: ${shown(run.error)}`]),
+    `Script: ${shown(run.script ?? "-")}`,
     `Begun: ${run.begun_at}, started ${run.starts} time${run.starts === 1 ? "" : "s"}`,
     ...(run.ended_at === null ? [] : [`Ended: ${run.ended_at}`]),
     "",
@@ -108,16 +110,21 @@ const LONGEST_OUTPUT = 60;
 
 function stepLine({ path, type, target, status, duration_ms, output, error }: ReplyFields): string {
   const took = duration_ms === null ? "" : ` (${duration_ms} ms)`;
-  const words =
-    error ?? (output === null ? undefined : typeof output === "string" ? output : plainText(output));
-  const text = words === undefined ? "" : `: ${String(words).replaceAll("\n", " ")}`;
-  const shown = text.length > LONGEST_OUTPUT ? `${text.slice(0, LONGEST_OUTPUT)}…` : text;
-  return `${path}  ${type} ${target}  ${status}${took}${shown}`;
+  const words = error ?? (typeof output === "string" ? output : plainText(documentValue(output)));
+  const text = output === null && error === null ? "" : `: ${shown(words)}`;
+  const short = text.length > LONGEST_OUTPUT ? `${text.slice(0, LONGEST_OUTPUT)}…` : text;
+  return `${shown(path)}  ${type} ${shown(target)}  ${status}${took}${short}`;
 }
+
+/** Names and outputs are of unknown origin. */
+const shown = (value: unknown): string => printableLine(String(value));
 
 async function resume(io: CommandIo, args: ArgValues, options: OptionValues): Promise<number> {
   const run = args.id as string;
   const decided = (name: string) => (options[name] as string[] | undefined) ?? [];
+  const before = (await ask(io, "", { type: "workflow", command: "show", id: run })) as { run: ReplyFields };
+  // a script that is not there is no reason to note decisions
+  const bytes = before.run.script === null ? new Uint8Array() : await readScript(before.run.script as string);
   const reply = await ask(io, "", {
     type: "workflow",
     command: "prepare",
@@ -126,7 +133,6 @@ async function resume(io: CommandIo, args: ArgValues, options: OptionValues): Pr
     skip: decided("skip"),
   });
   const script = reply.script as string;
-  const bytes = await readScript(script);
   const hasChanged = reply.script_hash !== null && (await blake3Hex(bytes)) !== reply.script_hash;
   if (hasChanged && io.mode !== "json") io.err(`The script has changed since the run began: ${script}`);
   const done = await execute(

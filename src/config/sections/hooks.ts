@@ -105,6 +105,61 @@ const BuiltinSections = {
     block_at: number(100, "Sum in USD from which model calls are cancelled; 0: never"),
     window_secs: number(3600, "Seconds for which costs count"),
   }),
+  artifact_collector: unset.section("Keeps what tools and agents gave as artifacts of the current session.", {
+    enabled,
+    points: points(["AfterToolExecution", "AfterAgentExecution"]),
+    components: list([], "Names of tools and agents, with `*`; none: all"),
+    min_bytes: integer(1, "Smallest content that is kept"),
+    max_bytes: integer(1_048_576, "Largest content that is kept", POSITIVE),
+  }),
+  state_validation: unset.section(
+    "Refuses values of state that are too large, and keys that are not wanted.",
+    {
+      enabled,
+      max_value_bytes: integer(1_000_000, "Largest value, in bytes of its JSON", POSITIVE),
+      refused_keys: list([], "Keys that are not stored, with `*`"),
+    },
+  ),
+  state_audit: unset.section("Keeps what was done to state, without values.", {
+    enabled,
+    max_entries: integer(10_000, "Entries kept; the oldest leave first", POSITIVE),
+    points: points(
+      ["AfterStateWrite", "StateError"],
+      "Points at which it stands; `AfterStateRead` adds reads",
+    ),
+  }),
+  state_cache: unset.section(
+    "Answers reads of state from the reads before, until this process changes something.",
+    {
+      enabled,
+      ttl_secs: number(5, "Seconds for which a value is kept; what other processes write is seen then"),
+      max_entries: integer(1000, "Values kept, together with the results of `caching`", POSITIVE),
+    },
+  ),
+  session_policy: unset.section("Limits what the current session may use, and how fast; 0: no limit.", {
+    enabled,
+    max_tokens: integer(1_000_000, "Tokens of all model calls"),
+    max_tokens_per_operation: integer(100_000, "Tokens of one model call"),
+    max_operations: integer(10_000, "Tool calls, model calls and changes of state"),
+    max_cost_usd: number(100, "Cost of all model calls in USD"),
+    max_memory_bytes: integer(1_073_741_824, "Memory of the process, in bytes"),
+    alerts: list(["0.5", "0.75", "0.9"], "Shares of a limit at which a warning is logged and published"),
+    global_per_minute: integer(1000, "Operations of all sessions a minute"),
+    session_per_minute: integer(100, "Operations of one session a minute"),
+    llm_call_per_minute: integer(60, "Model calls of one session a minute"),
+    tool_execution_per_minute: integer(120, "Tool calls of one session a minute"),
+    state_update_per_minute: integer(300, "Changes of state of one session a minute"),
+    burst: number(1.5, "How many minutes' worth may come at once", { minimum: 1 }),
+    combination: choice(
+      ["sequential", "parallel", "voting"],
+      "sequential",
+      "The first limit that is reached refuses; all are named; or more than half must be reached",
+    ),
+    prices: table(
+      anything("[input, output] in USD for 1000 tokens"),
+      "Prices of further models by name, or other prices",
+    ),
+  }),
 };
 
 export const BuiltinHooks = section("Built-in hooks.", BuiltinSections);

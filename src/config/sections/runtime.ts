@@ -63,8 +63,8 @@ const StatePersistence = section("The State global.", {
   backup_on_migration: flag(true, "Back up before a migration"),
   backup_enabled: flag(false, "Allow backups"),
   max_state_size_bytes: integer(10_000_000, "Largest value, in bytes", POSITIVE),
-  auto_save: flag(true, "Save changes without being told"),
-  auto_load: flag(true, "Load stored state at start"),
+  auto_save: flag(true, "Where it is set: keep agents' conversations after each turn, under their names"),
+  auto_load: flag(true, "Where it is set: an agent takes up the conversation that is kept under its name"),
   database_url: unset.text(
     "Address of the PostgreSQL database: postgres://user:password@host:5432/name; DATABASE_URL when absent",
     SECRET,
@@ -96,6 +96,20 @@ const StatePersistence = section("The State global.", {
     incremental_enabled: flag(true, "Store only what changed since the last backup"),
     max_backups: integer(10, "Backups kept", POSITIVE),
     max_backup_age: integer(2_592_000, "Age at which a backup is removed, in seconds"),
+    full_interval_seconds: integer(
+      86_400,
+      "Age of a full backup at which no incremental one builds on it any more, in seconds",
+      POSITIVE,
+    ),
+    restore_timeout_seconds: integer(3600, "Longest time of a restore, in seconds", POSITIVE),
+    schedule: section("Backups that a kernel which listens makes by itself.", {
+      enabled: flag(false, "Make them; backup_enabled must be true"),
+      interval_seconds: integer(3600, "Time between two, in seconds, where daily_time is not set", {
+        minimum: 60,
+      }),
+      daily_time: unset.text("Once a day at this local time: 03:30"),
+      weekly_days: list([], "Only on these days: monday, tuesday, …; none: every day"),
+    }),
   }),
 });
 
@@ -114,6 +128,16 @@ const Sessions = section("Sessions, artifacts and replay.", {
     "Directory of large artifacts; in the data directory unless it is set",
     PATH,
   ),
+  max_duration_seconds: integer(86_400, "Longest life of an active session, in seconds; 0: no end"),
+  timeout_grace_seconds: integer(
+    0,
+    "How much later a session ends that was idle or active for too long, in seconds",
+  ),
+  retention_seconds: integer(
+    2_592_000,
+    "Age at which a completed or failed session is removed, in seconds; 0: never",
+  ),
+  archive_expired: flag(false, "Archive such a session, and keep it, in place of removing it"),
   persist_interval_seconds: integer(300, "Time between automatic saves, in seconds"),
   max_storage_bytes: integer(10_000_000_000, "Space for all sessions, in bytes", POSITIVE),
   enable_replay: flag(true, "Record what sessions do, so that it can be replayed"),

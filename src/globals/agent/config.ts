@@ -1,7 +1,7 @@
 /** From the tables of builders, `Agent.create` and `Agent.register` to an agent's configuration. */
 import type { AgentConfig } from "../../agents/service.ts";
 import { SpellError } from "../../core/errors.ts";
-import { budgetLimits, budgetTable } from "../budget.ts";
+import { budgetLimits, budgetTable } from "../../models/calls/budget-table.ts";
 import { answerForm } from "./answer-form.ts";
 import { approvalPolicy, approvalTable } from "./approval.ts";
 import { flag, integer, number, present, type Table, table, text, texts } from "./fields.ts";

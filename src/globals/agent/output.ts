@@ -12,6 +12,7 @@ export function outputTable(output: AgentOutput): ScriptTable {
     model: output.model,
     provider: output.provider,
     token_count: output.usage.totalTokens,
+    estimated_tokens: output.usage.totalTokens,
     execution_time_ms: output.durationMs,
     duration_ms: output.durationMs,
     finish_reason: output.finishReason,

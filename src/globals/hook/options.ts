@@ -40,6 +40,9 @@ export function readPriority(value: unknown): number {
 
 function readCondition(when: Record<string, unknown>): ConditionSpec {
   const { component_type, component, point, metadata, has_error, path, equals } = when;
+  const { debug_mode, execution_state, always, never } = when;
+  if (execution_state !== undefined && execution_state !== "busy" && execution_state !== "idle")
+    throw refuse("when.execution_state", "must be busy or idle", execution_state);
   return {
     ...(typeof component_type === "string"
       ? { componentType: component_type as NonNullable<ConditionSpec["componentType"]> }
@@ -50,6 +53,10 @@ function readCondition(when: Record<string, unknown>): ConditionSpec {
     ...(typeof has_error === "boolean" ? { hasError: has_error } : {}),
     ...(typeof path === "string" ? { path } : {}),
     ...(equals === undefined ? {} : { equals }),
+    ...(typeof debug_mode === "boolean" ? { debugMode: debug_mode } : {}),
+    ...(execution_state === undefined ? {} : { executionState: execution_state }),
+    ...(typeof always === "boolean" ? { always } : {}),
+    ...(typeof never === "boolean" ? { never } : {}),
   };
 }
 

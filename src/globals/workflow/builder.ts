@@ -166,6 +166,11 @@ export const builderClass: ClassDecl = {
       "`fixed` (default) or `exponential`: each pause is twice the one before",
     ),
     timeout_ms: stores("timeout_ms", Type.Number(), "For the whole run. Default: none", ["timeout"]),
+    budget: stores(
+      "budget",
+      AnyTable,
+      "`{tokens?, cost?, calls?, time?}`: what one run may spend on models, cost in USD and time in seconds; a call that may exceed it is refused",
+    ),
     max_concurrency: stores("max_concurrency", Type.Integer(), "Parallel: branches at a time. Default 4"),
     fail_fast: stores(
       "fail_fast",

@@ -15,6 +15,7 @@ import {
   optional,
   param,
 } from "../declare.ts";
+import { refuseObjects } from "./input.ts";
 import { progressTable } from "./progress.ts";
 import { workflowTable } from "./result.ts";
 import { executeWorkflow, startInBackground } from "./run.ts";
@@ -95,6 +96,7 @@ export const workflowClass: ClassDecl = {
       params: [param("key", Type.String(), "Its name"), optional("value", AnyValue, "The value")],
       returns: "nil",
       handler: ({ self }, key, value) => {
+        refuseObjects(value, key);
         self.setShared(key, value ?? null);
         return null;
       },

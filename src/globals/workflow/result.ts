@@ -48,6 +48,7 @@ export function workflowTable(result: WorkflowResult): ScriptTable {
     tool_calls: [],
     metadata,
     _metadata: metadata,
+    ...(result.usage === undefined ? {} : { usage: { ...result.usage } }),
     ...(result.runId === undefined ? {} : { run_id: result.runId }),
     ...("total_iterations" in counts ? { iterations: counts.total_iterations as number } : {}),
     ...("total_branches" in counts && result.workflowType === "parallel" ? { branches: output } : {}),

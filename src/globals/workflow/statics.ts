@@ -49,10 +49,18 @@ const constructorOf = (type: WorkflowType, fields: string): FunctionDecl =>
         : ctx.wait("Workflow", "create", { ...config, type }),
   });
 
-const COMMON = "error_strategy?, timeout_ms?, durable?, run_id?";
+const COMMON = "error_strategy?, timeout_ms?, budget?, durable?, run_id?";
 
-async function create({ services }: CallContext, config: Table): Promise<Handle<Workflow>> {
-  return workflowHandle((await services.workflows()).create(config));
+async function create(ctx: CallContext, config: Table): Promise<Handle<Workflow>> {
+  return workflowHandle(await make(ctx, config));
+}
+
+/** A workflow lives as long as the VM in which it was made. */
+async function make({ services, run }: CallContext, config: Table): Promise<Workflow> {
+  const workflows = await services.workflows();
+  const workflow = workflows.create(config);
+  run.vm.ended.addEventListener("abort", () => workflows.remove(workflow.id), { once: true });
+  return workflow;
 }
 
 export const statics: Record<string, FunctionDecl> = {
@@ -105,7 +113,7 @@ export const statics: Record<string, FunctionDecl> = {
     returns: "string",
     handler: async (ctx, type, params) => {
       const config = isPlainObject(type) ? (type as Table) : { ...params, type };
-      return (await ctx.services.workflows()).create(config).id;
+      return (await make(ctx, config)).id;
     },
   }),
   execute: wait({

@@ -1,21 +1,7 @@
-import { SpellError } from "../../core/errors.ts";
-import { isPlainObject } from "../../core/values.ts";
 import { PRIORITIES } from "../priority.ts";
 import type { HookContext, HookResult } from "../service.ts";
 import type { Builtin, BuiltinOptions, BuiltinParts } from "./index.ts";
-
-/** USD for 1000 tokens. */
-interface Price {
-  input: number;
-  output: number;
-}
-
-const KNOWN: Readonly<Record<string, Price>> = {
-  "gpt-4": { input: 0.03, output: 0.06 },
-  "gpt-3.5-turbo": { input: 0.0005, output: 0.0015 },
-  "claude-3-opus": { input: 0.015, output: 0.075 },
-  "claude-3-sonnet": { input: 0.003, output: 0.015 },
-};
+import { Prices, wrongOption } from "./prices.ts";
 
 /** Adds up what model calls cost, and stops them where it is too much. */
 export function costTrackingHook(
@@ -23,7 +9,7 @@ export function costTrackingHook(
   { log, now = () => performance.now() }: BuiltinParts,
 ): Builtin {
   const { block_at, window_secs } = options;
-  const prices = new Map(Object.entries({ ...KNOWN, ...readPrices(options.prices) }));
+  const prices = new Prices(options.prices, "hooks.builtin.cost_tracking.prices");
   const alerts = readAlerts(options.alerts);
   const told = new Set<number>();
   const byModel: Record<
@@ -48,13 +34,8 @@ export function costTrackingHook(
       reason: `model calls have cost ${usd.toFixed(2)} USD, the limit is ${block_at}`,
     };
   };
-  const after = ({ data, component }: HookContext) => {
-    const model = typeof data.model === "string" ? data.model : component.name;
-    const { prompt_tokens: input = 0, completion_tokens: output = 0 } = (
-      isPlainObject(data.tokens) ? data.tokens : {}
-    ) as { prompt_tokens?: number; completion_tokens?: number };
-    const price = priceOf(prices, model);
-    const usd = (input * price.input + output * price.output) / 1000;
+  const after = (context: HookContext) => {
+    const { model, inputTokens: input, outputTokens: output, costUsd: usd } = prices.use(context);
     byModel[model] ??= { calls: 0, input_tokens: 0, output_tokens: 0, cost_usd: 0 };
     const sums = byModel[model];
     sums.calls++;
@@ -85,41 +66,10 @@ export function costTrackingHook(
   };
 }
 
-/** By exact name, or the name of a dated version of it: `gpt-4-0613`. Others cost nothing. */
-function priceOf(prices: ReadonlyMap<string, Price>, model: string): Price {
-  const name = model.slice(model.lastIndexOf("/") + 1);
-  return (
-    prices.get(model) ??
-    prices.get(name) ??
-    prices.get(name.replace(/-(\d{4}|\d{8}|\d{4}-\d\d-\d\d)$/, "")) ??
-    FREE
-  );
-}
-
-const FREE: Price = { input: 0, output: 0 };
-
-function readPrices(given: Record<string, unknown>): Record<string, Price> {
-  return Object.fromEntries(
-    Object.entries(given).map(([model, pair]) => {
-      const isPair =
-        Array.isArray(pair) && pair.length === 2 && pair.every((n) => typeof n === "number" && n >= 0);
-      if (!isPair) throw wrong(`prices.${model}`, "must be [input, output] in USD for 1000 tokens");
-      return [model, { input: pair[0], output: pair[1] }];
-    }),
-  );
-}
-
 function readAlerts(given: readonly string[]): number[] {
   return given.map((text) => {
     const sum = Number(text);
     if (Number.isFinite(sum) && sum > 0) return sum;
-    throw wrong("alerts", `must be sums in USD: ${text}`);
-  });
-}
-
-function wrong(key: string, rule: string): SpellError {
-  const path = `hooks.builtin.cost_tracking.${key}`;
-  return new SpellError("config", `Configuration validation failed in field '${path}': ${rule}`, {
-    data: { path },
+    throw wrongOption("hooks.builtin.cost_tracking.alerts", `must be sums in USD: ${text}`);
   });
 }

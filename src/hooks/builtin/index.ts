@@ -6,6 +6,7 @@ import { SpellError } from "../../core/errors.ts";
 import type { Log } from "../../core/log.ts";
 import type { ResultCache } from "../result-cache.ts";
 import type { HookSpec } from "../service.ts";
+import { artifactCollectorHook } from "./artifact-collector.ts";
 import { cachingHook } from "./caching.ts";
 import { costTrackingHook } from "./cost-tracking.ts";
 import { debuggingHook } from "./debugging.ts";
@@ -14,6 +15,10 @@ import { metricsHook } from "./metrics.ts";
 import { rateLimitHook } from "./rate-limit.ts";
 import { retryHook } from "./retry.ts";
 import { securityHook } from "./security.ts";
+import { sessionPolicyHook } from "./session-policy.ts";
+import { stateAuditHook } from "./state-audit.ts";
+import { stateCacheHook } from "./state-cache.ts";
+import { stateValidationHook } from "./state-validation.ts";
 
 export interface Builtin {
   description: string;
@@ -22,10 +27,25 @@ export interface Builtin {
   report(): Record<string, unknown>;
 }
 
+/** What built-in hooks need of sessions. */
+export interface BuiltinSession {
+  /** Id of the session for which this process works; null for none. */
+  current(): Promise<string | null>;
+  /** Keeps an artifact. */
+  store(
+    id: string,
+    artifact: { type: string; name: string; content: Uint8Array; metadata: Record<string, unknown> },
+  ): Promise<void>;
+  /** Publishes `session.custom.NAME`. */
+  announce(id: string, name: string, data: Record<string, unknown>): Promise<void>;
+}
+
 export interface BuiltinParts {
   log: Log;
   /** The results that hooks keep. */
   cache: ResultCache;
+  /** Absent where there are no sessions. */
+  session?: BuiltinSession;
   /** How long a hook may wait. */
   timeoutMs: () => number;
   /** Milliseconds of a steady clock. */
@@ -47,6 +67,11 @@ const MAKERS = {
   rate_limit: rateLimitHook,
   retry: retryHook,
   cost_tracking: costTrackingHook,
+  artifact_collector: artifactCollectorHook,
+  session_policy: sessionPolicyHook,
+  state_validation: stateValidationHook,
+  state_audit: stateAuditHook,
+  state_cache: stateCacheHook,
 } satisfies { [N in keyof Sections]-?: (options: BuiltinOptions<N>, parts: BuiltinParts) => Builtin };
 
 export const BUILTINS: Readonly<Record<string, Make>> = MAKERS;

@@ -26,6 +26,8 @@ export interface Account {
   model: string;
   /** @param of the model that answered, where another one did */
   price: (of?: { provider: string; model: string }) => KnownPrice;
+  /** Longest answer of calls that name none, where the provider is set so. */
+  maxTokens: () => number | undefined;
 }
 
 /** The most that a call costs: null where nothing is paid, undefined where nobody knows. */
@@ -166,18 +168,20 @@ async function withinBudgets(
   if (!budgets.some((budget) => budget.boundsSize)) return { options, ...take(account, payers, 0, 0) };
   const prompt = await promptBound(model, options);
   const asked = options.maxOutputTokens;
-  const longest = asked ?? defaultAnswer(budgets, prompt, account.price());
+  const usual = account.maxTokens() ?? DEFAULT_ANSWER_TOKENS;
+  const longest = asked ?? defaultAnswer(budgets, prompt, usual, account.price());
   const taken = take(account, payers, prompt, longest);
   return { options: asked === undefined ? boundAnswer(options, longest) : options, ...taken };
 }
 
-/** What the budgets leave for an answer, and no more than is usual; one token where they leave none, to be refused. */
+/** What the budgets leave for an answer, and no more than `usual`; one token where they leave none, to be refused. */
 function defaultAnswer(
   budgets: readonly { tokensLeft: number | undefined; costLeftUsd: number | undefined }[],
   prompt: number,
+  usual: number,
   price: KnownPrice,
 ): number {
-  let most = DEFAULT_ANSWER_TOKENS;
+  let most = usual;
   for (const { tokensLeft, costLeftUsd } of budgets) {
     if (tokensLeft !== undefined) most = Math.min(most, tokensLeft - prompt);
     if (costLeftUsd === undefined || price === undefined || price === "free" || price.output === 0) continue;

@@ -7,6 +7,7 @@ import type {
 import { requestKey } from "../../core/request-key.ts";
 import { fromWire, toWire } from "../../core/wire-values.ts";
 import type { SpellModel } from "../service.ts";
+import { callFacts } from "./accounting.ts";
 import type { AnswerStore } from "./answer-store.ts";
 import { around } from "./around.ts";
 import { type KeptPart, keepParts, partsOf, streamOf } from "./parts.ts";
@@ -41,7 +42,7 @@ export function cachedModel(model: SpellModel, { store, place, sampled }: CacheO
           controller.enqueue(part);
         },
         async flush() {
-          if (isWhole(parts, isBounded(options)))
+          if (isWhole(parts, isBounded(options), model))
             await store.set(key, toWire(keepParts(parts)) as KeptPart[]);
         },
       });
@@ -50,10 +51,12 @@ export function cachedModel(model: SpellModel, { store, place, sampled }: CacheO
   });
 }
 
-/** Ended as an answer ends, with no failure in it, and not where only a budget ended it. */
-function isWhole(parts: readonly LanguageModelV4StreamPart[], isBound: boolean): boolean {
+/** Ended as an answer ends, with no failure in it, not where only a budget ended it, and given by the model itself. */
+function isWhole(parts: readonly LanguageModelV4StreamPart[], isBound: boolean, model: SpellModel): boolean {
   const last = parts.findLast((part) => part.type === "finish");
   if (last === undefined || parts.some((part) => part.type === "error")) return false;
+  const { answeredBy } = callFacts(last.providerMetadata);
+  if (answeredBy !== undefined && answeredBy.model !== model.modelId) return false;
   const { unified } = last.finishReason;
   return unified === "stop" || unified === "tool-calls" || (unified === "length" && !isBound);
 }

@@ -34,17 +34,15 @@ export function plannedModel(account: Account, plan: Plan): SpellModel {
 
 async function planned(account: Account, options: LanguageModelV4CallOptions): Promise<PlannedModelCall> {
   const { provider, model } = account;
-  const most = {
-    promptTokens: await promptBound({} as SpellModel, options),
-    maxTokens: options.maxOutputTokens,
-  };
+  const promptTokens = await promptBound({} as SpellModel, options);
+  const maxTokens = options.maxOutputTokens ?? account.maxTokens();
   return {
     provider,
     model,
     kind: "chat",
     promptTokens: promptEstimate(options),
-    maxTokens: options.maxOutputTokens,
-    maxCostUsd: costBound(account, most.promptTokens, most.maxTokens),
+    maxTokens,
+    maxCostUsd: costBound(account, promptTokens, maxTokens),
   };
 }
 

@@ -1,6 +1,6 @@
 /** The models service with its models watched: every call of a model in this process passes here. */
 import type { EmbeddingModelV4, RerankingModelV4 } from "@ai-sdk/provider";
-import type { Config } from "../../config/schema.ts";
+import { type Config, providerOf } from "../../config/schema.ts";
 import { SpellError } from "../../core/errors.ts";
 import { currentPlan } from "../../core/plan.ts";
 import { currentTape, type Tape } from "../../core/tape.ts";
@@ -119,7 +119,8 @@ class WatchedModels {
       const ofType = of.provider === provider ? type : this.typeOf(of);
       return priceOf(this.options.config(), of.provider, ofType, of.model);
     };
-    return { ...own, price };
+    const maxTokens = () => providerOf(this.options.config(), provider)?.max_tokens;
+    return { ...own, price, maxTokens };
   }
 
   /** In a recorded run what is known of the model is written down; in a replay it is all there is of it. */

@@ -78,6 +78,7 @@ export class OllamaConnection {
         ...(typeof init.body === "string" ? { body: init.body } : {}),
         headers: { ...(init.headers as Record<string, string>), "Accept-Encoding": "identity" },
         maxRedirects: 0,
+        isTaped: false, // calls of models are recorded as such
         signal: request.signal === undefined ? limit.signal : AbortSignal.any([request.signal, limit.signal]),
       });
     } catch (error) {

@@ -64,6 +64,7 @@ async function fetchInstaller({ url, rules, env, signal }: InstallOptions): Prom
       headers: { "Accept-Encoding": "identity", "User-Agent": "llmspell" },
       maxRedirects: MAX_REDIRECTS,
       signal: both,
+      isTaped: false,
     });
     if (!response.ok) throw refuse(`the server answers with status ${response.status}`);
     const text = await response.text();

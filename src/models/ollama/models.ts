@@ -11,6 +11,7 @@ import type {
   BackendStatus,
   LocalModel,
   LocalModelInfo,
+  ModelOverrides,
   ModelService,
   PullRequest,
   SpellModel,
@@ -35,14 +36,18 @@ export class OllamaModels {
   constructor(private readonly around: Surroundings) {}
 
   /** Asks nothing. @throws config */
-  open(model: string, { key, settings }: Provider): SpellModel {
-    return createOllamaModel(this.server(settings), key, model);
+  open(model: string, { key, settings }: Provider, overrides: ModelOverrides): SpellModel {
+    return createOllamaModel(this.server(settings, overrides), key, model);
   }
 
   /** Asks nothing. @throws config */
-  async openEmbedding(model: string, { key, settings }: Provider): Promise<EmbeddingModelV4> {
+  async openEmbedding(
+    model: string,
+    { key, settings }: Provider,
+    overrides: ModelOverrides,
+  ): Promise<EmbeddingModelV4> {
     const { createOllamaEmbeddingModel } = await import("./embedding-model.ts");
-    return createOllamaEmbeddingModel(this.server(settings), key, model);
+    return createOllamaEmbeddingModel(this.server(settings, overrides), key, model);
   }
 
   /** Its models; undefined where it does not answer, or not as it should. */
@@ -97,15 +102,24 @@ export class OllamaModels {
 
   /** Whether it is there and has the model. Asks nothing more of a server that is not there. */
   async has(model: string, provider: ProviderConfig): Promise<boolean> {
-    const models = await this.listIfRunning(provider);
-    return models?.some(({ id }) => canonicalName(id) === canonicalName(model)) === true;
+    return this.find((await this.listIfRunning(provider)) ?? [], model) !== undefined;
+  }
+
+  /** The model of that name, as Ollama compares names. */
+  find(models: readonly LocalModel[], name: string): LocalModel | undefined {
+    return models.find(({ id }) => canonicalName(id) === canonicalName(name));
+  }
+
+  /** Where it is asked. */
+  address(provider: ProviderConfig): string {
+    return this.server(provider).settings.baseUrl;
   }
 
   /** @throws not_found, network, provider */
   async info(model: string, provider: ProviderConfig): Promise<LocalModelInfo> {
     const server = this.server(provider);
     const request: Request = { what: "Cannot show the model", model, signal: undefined };
-    const found = (await this.list(provider)).find(({ id }) => canonicalName(id) === canonicalName(model));
+    const found = this.find(await this.list(provider), model);
     const facts = await server.show(model, request);
     return modelInfo(
       found ?? { id: model, backend: "ollama", sizeBytes: 0 },
@@ -184,10 +198,11 @@ export class OllamaModels {
     await Promise.all([...this.servers.values()].map((server) => server.dispose()));
   }
 
-  private server(provider: ProviderConfig): OllamaServer {
+  private server(provider: ProviderConfig, overrides: ModelOverrides = {}): OllamaServer {
     const { config, env, log } = this.around;
-    const settings = ollamaSettings(provider, config.current, env, log);
-    const key = JSON.stringify(provider);
+    const settings = ollamaSettings(provider, overrides, { config: config.current, env, log });
+    const { baseUrl, apiKey, maxRetries } = overrides;
+    const key = JSON.stringify([provider, baseUrl, apiKey, maxRetries]);
     const known = this.servers.get(key) ?? new OllamaServer(settings);
     this.servers.set(key, known);
     return known;

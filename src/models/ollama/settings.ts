@@ -5,8 +5,15 @@ import { SpellError } from "../../core/errors.ts";
 import type { Log } from "../../core/log.ts";
 import { DEFAULT_RETRY, type RetrySettings } from "../../core/retry.ts";
 import { type NetworkRules, networkRules } from "../../security/network/rules.ts";
+import type { ModelOverrides } from "../service.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
+
+interface Surroundings {
+  config: Config;
+  env: Environment;
+  log: Log;
+}
 
 export interface OllamaSettings {
   /** Without a slash at its end. */
@@ -41,15 +48,20 @@ const MAX_RETRIES = 3;
 const DEFAULT_URL = "http://localhost:11434";
 const LOOPBACK = /^(localhost|.+\.localhost|127(\.\d+){3}|\[::1\])$/;
 
-/** @throws config for an address that is none, or options that are no table */
+/**
+ * An address that a script gives is under the rules for all of a script's requests, gets no key of the configuration, and
+ * is not started.
+ * @throws config for an address that is none, or options that are no table
+ */
 export function ollamaSettings(
   provider: ProviderConfig,
-  config: Config,
-  env: Environment,
-  log: Log,
+  { baseUrl: given, apiKey, maxRetries }: ModelOverrides,
+  { config, env, log }: Surroundings,
 ): OllamaSettings {
-  const url = baseOf(provider.base_url ?? ollamaAddress(env) ?? DEFAULT_URL);
+  const configured = provider.base_url ?? ollamaAddress(env) ?? DEFAULT_URL;
+  const url = baseOf(given || configured);
   const isThisMachine = LOOPBACK.test(url.hostname);
+  const isOwn = !given || isThisMachine || URL.parse(configured)?.origin === url.origin;
   const baseUrl = `${url.origin}${url.pathname.replace(/\/+$/, "")}`;
   const { retry, max_retries, timeout_seconds, download_idle_seconds, health_check_interval_seconds } =
     provider;
@@ -58,20 +70,20 @@ export function ollamaSettings(
   return {
     baseUrl,
     isThisMachine,
-    rules: networkRules(config, [baseUrl]),
+    rules: networkRules(config, isOwn ? [baseUrl] : []),
     proxyEnv: isThisMachine ? {} : env,
     env,
     log,
-    headers: headersOf(url, api_key),
+    headers: headersOf(url, apiKey ?? (isOwn ? api_key : undefined)),
     retry: {
-      maxRetries: max_retries ?? retry?.max_retries ?? MAX_RETRIES,
+      maxRetries: maxRetries ?? max_retries ?? retry?.max_retries ?? MAX_RETRIES,
       initialDelayMs: retry?.initial_delay_ms ?? DEFAULT_RETRY.initialDelayMs,
       maxDelayMs: retry?.max_delay_ms ?? DEFAULT_RETRY.maxDelayMs,
     },
     idleMs: seconds(timeout_seconds, DEFAULT_SECONDS.timeout),
     pullIdleMs: seconds(download_idle_seconds, DEFAULT_SECONDS.downloadIdle),
     healthMs: seconds(health_check_interval_seconds, DEFAULT_SECONDS.health),
-    autoStart: provider.auto_start === true,
+    autoStart: provider.auto_start === true && !given,
     ...(context_size === undefined ? {} : { contextTokens: context_size }),
     ...(keep_alive === undefined ? {} : { keepAlive: keepAliveOf(keep_alive) }),
     ...(temperature === undefined ? {} : { temperature }),

@@ -12,6 +12,7 @@ import { sessionId } from "../ids.ts";
 import { readSession, type SessionRow } from "../rows.ts";
 import { checkTags } from "../tags.ts";
 import { allows, grantedAccess, writeGrant } from "./access.ts";
+import { Audit } from "./audit.ts";
 import { type Content, Contents } from "./contents.ts";
 import { type ArtifactRow, queryArtifacts, recordOf, SELECT_ARTIFACT } from "./rows.ts";
 import type {
@@ -21,6 +22,9 @@ import type {
   ArtifactQuery,
   ArtifactRecord,
   ArtifactService,
+  AuditAction,
+  AuditEntry,
+  AuditQuery,
 } from "./service.ts";
 import { typeWord } from "./types.ts";
 
@@ -57,6 +61,7 @@ export type ArtifactFields = Pick<
 
 export class Artifacts implements ArtifactService {
   readonly contents: Contents;
+  private readonly uses = new Audit();
 
   constructor(private readonly to: ArtifactDependencies) {
     this.contents = new Contents(to.storage, to.directory);
@@ -83,6 +88,7 @@ export class Artifacts implements ArtifactService {
     });
     const id = { content_hash: version.hash, session_id: owner.id, sequence: version.sequence, name };
     this.to.touch(owner.id);
+    this.note(owner.id, "write", id);
     await this.announce("stored", owner, { artifact_id: idText(id), name, size: content.length });
     await this.to.announcer.runHooks("AfterToolExecution", "store artifact", owner, {
       action: "store_artifact",
@@ -139,7 +145,7 @@ export class Artifacts implements ArtifactService {
   async get(session: string, id: ArtifactId): Promise<{ metadata: ArtifactRecord; content: Uint8Array }> {
     const user = await this.session(session);
     const row = this.find(id);
-    this.checkAccess(user.id, row, "read");
+    this.checkAccess(user.id, row, "read", "read");
     const content = await this.contents.read(row.content_hash).catch((error: unknown) => {
       // removed between the two readings
       throw this.to.storage.read((db) => findArtifact(db, id)) === null
@@ -152,6 +158,7 @@ export class Artifacts implements ArtifactService {
 
   async list(session: string): Promise<ArtifactRecord[]> {
     const { id } = await this.session(session);
+    this.note(id, "list");
     return this.query({ sessionId: id });
   }
 
@@ -167,7 +174,7 @@ export class Artifacts implements ArtifactService {
   async delete(session: string, id: ArtifactId): Promise<void> {
     const user = await this.session(session);
     const row = this.find(id);
-    this.checkAccess(user.id, row, "write");
+    this.checkAccess(user.id, row, "write", "delete");
     await this.to.storage.write((db) => db.query("DELETE FROM artifact WHERE id = ?").run(row.id));
     await this.contents.removeUnused([row.content_hash]);
     this.to.touch(row.session_id);
@@ -182,7 +189,7 @@ export class Artifacts implements ArtifactService {
   ): Promise<void> {
     const user = await this.session(session);
     const row = this.find(id);
-    this.checkAccess(user.id, row, "admin");
+    this.checkAccess(user.id, row, "admin", access === undefined ? "change_permissions" : "share");
     await this.to.storage.write((db) => {
       readSession(db, sessionId(grantee));
       writeGrant(db, row.id, sessionId(grantee), access);
@@ -211,10 +218,10 @@ export class Artifacts implements ArtifactService {
     return row;
   }
 
-  private checkAccess(user: string, row: ArtifactRow, wanted: ArtifactAccess): void {
-    if (user === row.session_id) return;
-    const granted = this.to.storage.read((db) => grantedAccess(db, row.id, user));
-    if (granted !== undefined && allows(granted, wanted)) return;
+  private checkAccess(user: string, row: ArtifactRow, wanted: ArtifactAccess, action: AuditAction): void {
+    const allowed = user === row.session_id || this.isGranted(user, row, wanted);
+    this.note(user, action, recordOf(row).id, allowed);
+    if (allowed) return;
     throw new SpellError(
       "permission_denied",
       `Access denied: session ${user} has no ${wanted} access to artifact ${row.name} of session ${row.session_id}`,
@@ -223,6 +230,26 @@ export class Artifacts implements ArtifactService {
         hint: "Artifact.grant of the session that owns it gives access",
       },
     );
+  }
+
+  private isGranted(user: string, row: ArtifactRow, wanted: ArtifactAccess): boolean {
+    const granted = this.to.storage.read((db) => grantedAccess(db, row.id, user));
+    return granted !== undefined && allows(granted, wanted);
+  }
+
+  private note(session: string, action: AuditAction, id?: ArtifactId, allowed = true): void {
+    this.uses.note({
+      session_id: session,
+      action,
+      artifact: id === undefined ? null : idText(id),
+      name: id?.name ?? null,
+      allowed,
+    });
+  }
+
+  audit(query: AuditQuery = {}): AuditEntry[] {
+    const { sessionId: session } = query;
+    return this.uses.query(session === undefined ? query : { ...query, sessionId: sessionId(session) });
   }
 
   /** @throws SpellError limit */

@@ -60,6 +60,30 @@ export interface ArtifactQuery {
 export const ACCESS_LEVELS = ["read", "write", "admin"] as const;
 export type ArtifactAccess = (typeof ACCESS_LEVELS)[number];
 
+export const AUDIT_ACTIONS = ["read", "write", "delete", "list", "share", "change_permissions"] as const;
+export type AuditAction = (typeof AUDIT_ACTIONS)[number];
+
+/** One use of artifacts, allowed or not. */
+export interface AuditEntry {
+  /** RFC 3339. */
+  timestamp: string;
+  /** The session that asked. */
+  session_id: string;
+  action: AuditAction;
+  /** As `session/sequence/hash`; null for a list. */
+  artifact: string | null;
+  name: string | null;
+  allowed: boolean;
+}
+
+export interface AuditQuery {
+  sessionId?: string;
+  action?: AuditAction;
+  allowed?: boolean;
+  /** The newest so many. */
+  limit?: number;
+}
+
 /** A session id of `""` is the current session. All: @throws SpellError invalid_argument, not_found. */
 export interface ArtifactService {
   /** @throws SpellError limit, io */
@@ -81,4 +105,6 @@ export interface ArtifactService {
     grantee: string,
     access: ArtifactAccess | undefined,
   ): Promise<void>;
+  /** Uses of artifacts by this process, the newest last; the last 10,000 are kept. */
+  audit(query?: AuditQuery): AuditEntry[];
 }

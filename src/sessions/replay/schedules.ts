@@ -2,6 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { messageOf, SpellError } from "../../core/errors.ts";
 import type { Log } from "../../core/log.ts";
+import { LONGEST_TIMER_MS } from "../../core/pulse.ts";
 import { time } from "../rows.ts";
 import type { ReplayOptions, ReplayResult, ReplaySchedule, ScheduledReplay } from "./service.ts";
 
@@ -12,8 +13,6 @@ interface Entry {
   timer: ReturnType<typeof setTimeout> | undefined;
 }
 
-/** The longest a timer can wait; longer times are waited for in pieces. */
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
 const MOST = 100;
 
 export class Schedules {

@@ -4,6 +4,7 @@ import { resolve } from "node:path";
 import type { Config } from "../../config/schema.ts";
 import { messageOf, SpellError } from "../../core/errors.ts";
 import type { Log } from "../../core/log.ts";
+import { LONGEST_TIMER_MS } from "../../core/pulse.ts";
 import type { EventService } from "../../events/service.ts";
 import type { ConfigService } from "../../kernel/services.ts";
 import type { StateCipher } from "../cipher.ts";
@@ -60,6 +61,11 @@ class Backups implements BackupService {
     return this.dependencies.config.current.runtime.state_persistence.backup;
   }
 
+  private get chainLimits(): { fullEveryMs: number; maxLength: number } {
+    const { full_interval_seconds, max_backups } = this.settings;
+    return { fullEveryMs: full_interval_seconds * 1000, maxLength: max_backups };
+  }
+
   private get directory(): BackupDirectory {
     const { cwd, log } = this.dependencies;
     return new BackupDirectory(resolve(cwd, this.settings.backup_dir), log);
@@ -81,15 +87,14 @@ class Backups implements BackupService {
     if (output !== undefined) refuseExisting(output);
     const nowMs = Date.now();
     const id = directory.newId(nowMs);
-    const { compression_enabled, compression_type, compression_level, incremental_enabled, max_backups } =
-      this.settings;
+    const { compression_enabled, compression_type, compression_level, incremental_enabled } = this.settings;
     const { read, write } = await this.ciphers();
     const { raw } = await this.dependencies.state();
     await this.publish("backup.started", { backup_id: id, incremental });
     try {
       const base =
         incremental && incremental_enabled && output === undefined
-          ? await baseOf(directory.list()[0], read, max_backups, nowMs)
+          ? await baseOf(directory.list()[0], read, this.chainLimits, nowMs)
           : undefined;
       const created = await writeSnapshot(output ?? directory.contentOf(id), {
         id,
@@ -168,13 +173,20 @@ class Backups implements BackupService {
       const { id } = backup.metadata;
       await this.publish("restore.started", { backup_id: id, dry_run: options.dryRun === true });
       try {
-        const restored = await restoreState(backup, options, {
-          cipher: (await this.ciphers()).read,
-          raw: (await this.dependencies.state()).raw,
-          migrations: this.dependencies.migrations,
-          saveCurrent: (description) => this.write(directory, { description }),
-          publish: (type, data) => this.publish(type, { backup_id: id, ...data }),
-        });
+        const state = await this.dependencies.state();
+        using limit = this.restoreLimit(options.signal);
+        const restored = await restoreState(
+          backup,
+          { ...options, signal: limit.signal },
+          {
+            cipher: (await this.ciphers()).read,
+            raw: state.raw,
+            migrations: this.dependencies.migrations,
+            saveCurrent: (description) => this.write(directory, { description }),
+            publish: (type, data) => this.publish(type, { backup_id: id, ...data }),
+          },
+        );
+        if (!restored.dryRun) await state.changed("state_restore");
         await this.publish("restore.completed", {
           backup_id: id,
           entries_restored: restored.entriesRestored,
@@ -187,6 +199,17 @@ class Backups implements BackupService {
         throw error;
       }
     });
+  }
+
+  /** Ends a restore that takes too long, before anything has changed. */
+  private restoreLimit(outer: AbortSignal | undefined): Disposable & { signal: AbortSignal } {
+    const { restore_timeout_seconds: seconds } = this.settings;
+    const over = new AbortController();
+    const timer = setTimeout(() => over.abort(tooLong(seconds)), Math.min(seconds * 1000, LONGEST_TIMER_MS));
+    return {
+      signal: outer === undefined ? over.signal : AbortSignal.any([over.signal, outer]),
+      [Symbol.dispose]: () => clearTimeout(timer),
+    };
   }
 
   async delete(id: string): Promise<void> {
@@ -289,3 +312,8 @@ function refuseExisting(output: string): void {
     hint: "Remove it, or name another file",
   });
 }
+
+const tooLong = (seconds: number): SpellError =>
+  new SpellError("timeout", `Cannot finish the restore: it took longer than ${seconds} s`, {
+    hint: "Nothing was changed; raise runtime.state_persistence.backup.restore_timeout_seconds",
+  });

@@ -9,9 +9,6 @@ import type { UnsignedMetadata } from "./metadata.ts";
 import type { BackupInfo } from "./service.ts";
 import { type SnapshotEntry, type SnapshotFormat, SnapshotWriter } from "./snapshot-file.ts";
 
-/** After so long an incremental backup begins a new chain (spec/kernel.md section 13.6). */
-const FULL_EVERY_MS = 24 * 3_600_000;
-
 export interface Base {
   /** The newest member of the chain. */
   parent: BackupInfo;
@@ -21,19 +18,19 @@ export interface Base {
 
 /**
  * What an incremental backup can build on: the newest backup, whole and young enough. Undefined: a full one is due.
- * @param maxLength members that a chain may have
+ * @param limits age of the chain's full backup, and members that a chain may have
  */
 export async function baseOf(
   newest: BackupInfo | undefined,
   cipher: StateCipher,
-  maxLength: number,
+  { fullEveryMs, maxLength }: { fullEveryMs: number; maxLength: number },
   nowMs: number,
 ): Promise<Base | undefined> {
   if (newest === undefined) return undefined;
   try {
     const chain = chainOf(newest);
     const ageMs = nowMs - Date.parse(chain[0]!.metadata.created_at);
-    if (ageMs > FULL_EVERY_MS || chain.length >= maxLength) return undefined;
+    if (ageMs > fullEveryMs || chain.length >= maxLength) return undefined;
     for (const member of chain) await assertChecksum(member);
     return { parent: newest, marks: await stateOf(chain, cipher, markOf) };
   } catch (error) {

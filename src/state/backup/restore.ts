@@ -30,10 +30,18 @@ export async function restoreState(
 
   await phase("ValidatingBackups");
   const chain = chainOf(backup);
-  if (verifyChecksums) for (const member of chain) await assertChecksum(member);
-  const state = await stateOf(chain, cipher, (entry) => entry);
-  // Values under another key would be lost to their owner.
-  for (const { key, data } of state.values()) raw.decode({ key, value: data });
+  for (const member of verifyChecksums ? chain : []) {
+    signal?.throwIfAborted();
+    await assertChecksum(member);
+  }
+  const state = await stateOf(chain, cipher, (entry) => {
+    signal?.throwIfAborted();
+    return entry;
+  });
+  for (const { key, data } of state.values()) {
+    signal?.throwIfAborted();
+    raw.decode({ key, value: data }); // values under another key would be lost to their owner
+  }
   const schemaVersion = targetVersion ?? schema_version;
   let entries = [...state.values()];
   if (schemaVersion !== schema_version)
@@ -45,6 +53,7 @@ export async function restoreState(
     if (backupCurrent) {
       await phase("CreatingRollbackPoint");
       safety = await surroundings.saveCurrent(`Before the restore of ${id}`);
+      signal?.throwIfAborted();
     }
     await phase("RestoringData");
     await replace(raw, entries, schemaVersion, publish);

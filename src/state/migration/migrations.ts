@@ -95,7 +95,8 @@ class Migrations implements MigrationService {
 
   async migrate(version: string, options: MigrateOptions = {}): Promise<Migrated> {
     const startedMs = performance.now();
-    const { raw } = await this.dependencies.state();
+    const state = await this.dependencies.state();
+    const { raw } = state;
     const fromVersion = raw.schemaVersion;
     parseVersion(version);
     const base = { fromVersion, toVersion: version, dryRun: options.dryRun === true };
@@ -123,6 +124,7 @@ class Migrations implements MigrationService {
         },
         () => this.run(raw, fromVersion, version, options),
       );
+      if (!base.dryRun) await state.changed("state_migrate");
       const durationMs = Math.round(performance.now() - startedMs);
       await this.publish("migration_completed", {
         ...data,

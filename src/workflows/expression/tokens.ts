@@ -12,7 +12,7 @@ const SPACE = /\s+/y;
 const NUMBER = /-?(?:\d+(?:\.\d+)?|\.\d+)(?:[eE][+-]?\d+)?(?![\w.])/y;
 const TEXT = /"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'/y;
 const OPERATOR = /==|!=|~=|<=|>=|&&|\|\||[<>!()]/y;
-const PLACEHOLDER = /\{\{\s*([^{}]+?)\s*\}\}/y;
+const PLACEHOLDER = /\{\{([^{}]+)\}\}/y;
 /** Parts are joined by a point or a colon; a name may hold hyphens, and a part may be in quotes: `step."my step".output`. */
 const REFERENCE = /\$?[A-Za-z_][\w-]*(?:[.:](?:[\w-]+|"[^"]*"))*/y;
 
@@ -46,7 +46,7 @@ export function tokens(text: string, failure: (column: number, what: string) => 
     else {
       const operator = match(OPERATOR)?.[0];
       const reference =
-        operator === undefined ? (match(PLACEHOLDER)?.[1] ?? match(REFERENCE)?.[0]) : undefined;
+        operator === undefined ? (match(PLACEHOLDER)?.[1]?.trim() ?? match(REFERENCE)?.[0]) : undefined;
       if (operator !== undefined) found.push({ type: "operator", text: SAME[operator] ?? operator, column });
       else if (reference === undefined)
         throw failure(column, `"${text[at]}" begins no value, name or operator`);

@@ -65,7 +65,7 @@ async function choose(
   const matched: Branch[] = [];
   for (const branch of branches) {
     try {
-      if (!(await frame.choose(`branch:${partOf(branch.name)}?`, branch.condition ?? { type: "always" })))
+      if (!(await frame.choose(`if:branch:${partOf(branch.name)}`, branch.condition ?? { type: "always" })))
         continue;
     } catch (error) {
       throw conditionFailed(name, `the condition of branch "${branch.name}"`, error);

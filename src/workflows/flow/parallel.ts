@@ -1,6 +1,8 @@
 /** Branches side by side, at most so many at a time. */
 import { withDeadline } from "../../agents/deadline.ts";
 import { SpellError } from "../../core/errors.ts";
+import { runAsTask } from "../../core/task.ts";
+import { isBudgetRefusal } from "../../models/calls/budget.ts";
 import { partOf } from "../journal/journal.ts";
 import type { Branch, ParallelDefinition } from "../model.ts";
 import { type StepOutcome, textOf } from "../outcome.ts";
@@ -28,10 +30,11 @@ export async function runParallel(
     for (const branch of pending) {
       if (stop.signal.aborted || frame.signal.aborted) return;
       try {
-        const one = await runBranch(together, branch, runNested);
+        const one = await runAsTask(`branch "${branch.name}"`, () => runBranch(together, branch, runNested));
         ended.set(branch, one);
         const failed = "error" in one || one.line.failure !== undefined;
-        if (failed && failFast && branch.required)
+        // where a budget is used up, calls that are paid for may end
+        if (failed && failFast && branch.required && !isRefused(one))
           stop.abort(new SpellError("interrupted", `Branch "${branch.name}" failed`));
       } catch (error) {
         if (!stop.signal.aborted) {
@@ -50,6 +53,11 @@ export async function runParallel(
   const ran = summed(definition, ended, stop.signal.aborted);
   await frame.tell.point("parallel_join", { branches: names, ...ran.counts }, frame.signal);
   return ran;
+}
+
+function isRefused(one: Ended): boolean {
+  if ("error" in one) return isBudgetRefusal(one.error);
+  return one.line.failure?.error?.data?.limit === "budget";
 }
 
 async function runBranch(frame: Frame, branch: Branch, runNested: RunNested): Promise<Ended> {

@@ -5,6 +5,7 @@ import type { Agent } from "../../agents/service.ts";
 import { SpellError } from "../../core/errors.ts";
 import { didYouMean } from "../../core/nearest.ts";
 import { isPlainObject } from "../../core/values.ts";
+import { builtinTools } from "../../tools/registry.ts";
 import type { AgentStep, Step, ToolStep, WorkflowStep } from "../model.ts";
 import { type StepOutcome, textOf } from "../outcome.ts";
 import type { Frame } from "./frame.ts";
@@ -108,7 +109,6 @@ export async function isRepeatable(frame: Frame, step: Step, input: unknown): Pr
   if (step.repeatable !== undefined) return step.repeatable;
   if (step.type === "workflow") return true; // its own steps say it
   const tools = await frame.dependencies.tools();
-  const { builtinTools } = await import("../../tools/registry.ts");
   const isHarmless = (name: string, params: Record<string, unknown>): boolean => {
     const tool = tools.find(name);
     if (tool === undefined) return true; // it fails before it does anything

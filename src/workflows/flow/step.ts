@@ -1,5 +1,7 @@
 /** One step: from its condition to what is kept of it. */
+
 import { abortError } from "../../agents/deadline.ts";
+import { steadyMs } from "../../core/clock.ts";
 import { errorToJson, SpellError } from "../../core/errors.ts";
 import { span } from "../../core/span.ts";
 import { isPlainObject } from "../../core/values.ts";
@@ -34,7 +36,7 @@ export async function runStep(
   const known = frame.journal?.outcomeOf(path);
   if (known !== undefined) return restored(frame, known, at, path);
   if (frame.signal.aborted) throw abortError(frame.signal);
-  if (step.condition !== undefined && !(await frame.choose(`${partOf(step.name)}?`, step.condition)))
+  if (step.condition !== undefined && !(await frame.choose(`if:${partOf(step.name)}`, step.condition)))
     return kept(frame, passedOver(step), at, {
       path,
       kind: step.type,
@@ -47,9 +49,8 @@ export async function runStep(
     path,
     kind: step.type,
     target: targetOf(step),
-    repeatable: await isRepeatable(frame, step, input),
+    repeatable: frame.journal === undefined || (await isRepeatable(frame, step, input)),
   };
-  refuseUncertain(frame, step, path);
   await frame.journal?.start(row);
   const outcome = await span(
     {
@@ -80,19 +81,19 @@ async function attempted(
   path: string,
   runNested: RunNested,
 ): Promise<StepOutcome> {
-  const startMs = performance.now();
+  const startMs = steadyMs();
   const count = { retries: 0 };
   const base = { name: step.name, type: step.type, target: targetOf(step) };
   try {
-    const performed = await hooked(frame, step, input, at, (asked) =>
-      repeated(frame, step, at, path, count, () => perform(frame, step, asked, path, runNested)),
+    const performed = await hooked(frame, step, input, at, (one, asked) =>
+      repeated(frame, one, at, path, count, () => perform(frame, one, asked, path, runNested)),
     );
     const { isSkipped = false, ...fields } = performed;
     return {
       ...base,
       ...fields,
       status: isSkipped ? "skipped" : "completed",
-      durationMs: performance.now() - startMs,
+      durationMs: steadyMs() - startMs,
       retryCount: count.retries,
     };
   } catch (error) {
@@ -105,7 +106,7 @@ async function attempted(
       fields: null,
       agents: [],
       error: errorToJson(error),
-      durationMs: performance.now() - startMs,
+      durationMs: steadyMs() - startMs,
       retryCount: count.retries,
     };
   }
@@ -149,12 +150,12 @@ function hooked(
   step: Step,
   input: unknown,
   at: StepPlace,
-  work: (input: unknown) => Promise<Performed>,
+  work: (step: Step, input: unknown) => Promise<Performed>,
 ): Promise<Given> {
   const hooks = frame.dependencies.hooks();
   const isWatched =
     hooks?.has("BeforeWorkflowStage") || hooks?.has("AfterWorkflowStage") || hooks?.has("WorkflowError");
-  if (hooks === undefined || !isWatched) return work(input);
+  if (hooks === undefined || !isWatched) return work(step, input);
   const { tell } = frame;
   const operation: HookedOperation<Given> = {
     before: "BeforeWorkflowStage",
@@ -168,8 +169,19 @@ function hooked(
     describe: ({ value }) => ({ result: value, success: true }),
     adopt: (value, before) => ({ ...(before ?? nothing(step)), ...adopted(value) }),
     skipped: () => ({ ...nothing(step), isSkipped: true }),
+    redirect: (target, data) => work(towards(step, target), data.input),
   };
-  return hooks.around(operation, (data) => work(data.input));
+  return hooks.around(operation, (data) => work(step, data.input));
+}
+
+/** The step with another target: `tool:NAME`, `agent:NAME`, `workflow:NAME`, or a name of its own kind. */
+function towards(step: Step, target: string): Step {
+  const [, kind = step.type, name = target] = /^(tool|agent|workflow):(.+)$/s.exec(target) ?? [];
+  const { name: own, input, timeoutMs, retry, continueOnError, condition, repeatable } = step;
+  const fields = { name: own, input, timeoutMs, retry, continueOnError, condition, repeatable };
+  if (kind === "agent") return { ...fields, type: "agent", agent: name };
+  if (kind === "workflow") return { ...fields, type: "workflow", workflow: name };
+  return { ...fields, type: "tool", tool: name };
 }
 
 const nothing = (step: Step): Performed => ({
@@ -231,24 +243,6 @@ const passedOver = (step: Step): StepOutcome => ({
   retryCount: 0,
   agents: [],
 });
-
-/** @throws SpellError where the step was begun by a process that ended, and must not be done twice */
-function refuseUncertain({ journal, definition }: Frame, step: Step, path: string): void {
-  const row = journal?.find(path);
-  if (journal === undefined || row?.status !== "started" || row.is_repeatable === 1) return;
-  throw new SpellError(
-    "tool_failed",
-    `workflow "${definition.name}" was interrupted within step "${step.name}" (${step.type} ${row.target}), which is not repeatable: nobody knows whether it was done`,
-    {
-      data: { variant: "Interrupted", status: "interrupted", run_id: journal.id, step: path },
-      hint: `See what it did, then decide: llmspell workflow resume ${quoted(journal.id)} --retry ${quoted(path)}, or --skip ${quoted(path)}`,
-    },
-  );
-}
-
-/** A word as a shell takes it. */
-const quoted = (word: string): string =>
-  /^[\w./:@%+-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 
 export function targetOf(step: Step): string {
   if (step.type === "tool") return step.tool;

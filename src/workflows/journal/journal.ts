@@ -32,7 +32,7 @@ export interface Opened {
   /** Those with which the run began. */
   input: Record<string, unknown>;
   shared: Record<string, unknown>;
-  isResumed: boolean;
+  begunAtMs: number;
 }
 
 /** How a run stands for those who look: whoever ran it may have died. */
@@ -61,8 +61,8 @@ export class Journal {
     this.open_.add(begun.id);
     try {
       const dead = this.deadOwnerOf(begun.id);
+      const now = Date.now();
       const row = await this.storage.write((db) => {
-        const now = Date.now();
         const found = findRun(db, begun.id);
         if (found === undefined) {
           db.query(
@@ -102,7 +102,7 @@ export class Journal {
         input: row === undefined ? begun.input : (fromWire(JSON.parse(row.input)) as Record<string, unknown>),
         shared:
           row === undefined ? begun.shared : (fromWire(JSON.parse(row.shared)) as Record<string, unknown>),
-        isResumed: row !== undefined,
+        begunAtMs: row?.begun_at ?? now,
       };
     } catch (error) {
       this.open_.delete(begun.id);

@@ -2,11 +2,12 @@
  * Who runs a workflow: a process is an owner as long as it holds a lock that the system takes away when it dies. So a dead
  * owner is told from one that is only slow, in other containers too.
  */
-import { mkdirSync, rmSync } from "node:fs";
+import { mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { FileLock } from "../../core/file-lock.ts";
 
 const DIRECTORY = "workflow-owners";
+const OLD_MS = 60 * 60 * 1000;
 
 export class Owner implements Disposable {
   readonly id = crypto.randomUUID();
@@ -18,7 +19,18 @@ export class Owner implements Disposable {
   hold(): void {
     if (this.lock !== undefined) return;
     mkdirSync(join(this.dataDirectory, DIRECTORY), { recursive: true, mode: 0o700 });
+    this.removeOld();
     this.lock = FileLock.tryTake(this.pathOf(this.id));
+  }
+
+  /** Locks of processes that were killed. One that is being made has not been taken yet: it is left alone. */
+  private removeOld(): void {
+    const directory = join(this.dataDirectory, DIRECTORY);
+    for (const name of readdirSync(directory)) {
+      const [, owner] = /^([0-9a-f-]{36})\.lock$/.exec(name) ?? [];
+      const made = statSync(join(directory, name), { throwIfNoEntry: false })?.mtimeMs ?? Date.now();
+      if (owner !== undefined && Date.now() - made > OLD_MS) this.isAlive(owner);
+    }
   }
 
   isAlive(owner: string): boolean {

@@ -47,9 +47,11 @@ export class RunJournal {
     this.look.unref?.();
   }
 
-  /** Undefined where the step was never begun. */
-  find(path: string): StepRow | undefined {
-    return this.rows.get(path);
+  /** Steps that a process had begun which ended, and that must not be done twice. */
+  uncertain(): StepRow[] {
+    return [...this.rows.values()].filter(
+      ({ status, is_repeatable }) => status === "started" && is_repeatable === 0,
+    );
   }
 
   /** How a step ended that is not done again; undefined for any other. */

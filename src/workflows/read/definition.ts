@@ -1,6 +1,8 @@
 /** Makes a definition of a table, as the constructors, the builder and YAML files give it. Everything is checked here. */
+import { randomId } from "../../core/clock.ts";
 import { didYouMean } from "../../core/nearest.ts";
 import { isPlainObject } from "../../core/values.ts";
+import { budgetLimits } from "../../models/calls/budget-table.ts";
 import {
   type Branch,
   type ConditionalDefinition,
@@ -43,6 +45,7 @@ const COMMON = [
   "backoff",
   "timeout_ms",
   "timeout",
+  "budget",
   "durable",
   "run_id",
 ];
@@ -65,7 +68,7 @@ const SHOWN: Readonly<Record<string, string>> = { then_steps: "then", else_steps
 
 /** @throws SpellError invalid_argument naming the workflow and the place */
 export function readDefinition(given: Table): Definition {
-  const name = isNil(given.name) ? `workflow_${crypto.randomUUID().slice(0, 8)}` : given.name;
+  const name = isNil(given.name) ? `workflow_${randomId().slice(0, 8)}` : given.name;
   const place = new Place(String(name), "");
   const common = { name: text(name, place.at("name")), ...commonOf(given, place) };
   const type = typeOf(given, place);
@@ -85,7 +88,7 @@ export function readDefinition(given: Table): Definition {
 
 type Common = Pick<
   SequentialDefinition,
-  "name" | "description" | "errorStrategy" | "timeoutMs" | "durable" | "runId"
+  "name" | "description" | "errorStrategy" | "timeoutMs" | "budget" | "durable" | "runId"
 >;
 
 function typeOf({ type }: Table, place: Place): WorkflowType {
@@ -108,6 +111,7 @@ function commonOf(given: Table, place: Place): Omit<Common, "name"> {
     description: isNil(given.description) ? "" : String(given.description),
     errorStrategy: strategyOf(given),
     timeoutMs: maybeNumber(given.timeout_ms ?? given.timeout, place.at("timeout_ms"), 1),
+    budget: budgetLimits(`workflow "${place.workflow}"`, given.budget),
     durable: maybeFlag(given.durable, place.at("durable")) ?? runId !== undefined,
     runId,
   };

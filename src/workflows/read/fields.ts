@@ -39,7 +39,8 @@ function shownValue(value: unknown): string {
   if (value === null) return "nil";
   if (isScriptFunction(value)) return "a function";
   if (value instanceof Handle) return "an object";
-  const text = typeof value === "object" ? "a table" : JSON.stringify(value);
+  const text =
+    typeof value === "object" ? "a table" : typeof value === "string" ? JSON.stringify(value) : String(value);
   return text.length > 60 ? `${text.slice(0, 57)}...` : text;
 }
 
@@ -119,5 +120,15 @@ export function checkNames(items: readonly { name: string }[], what: string, pla
     if (seen.has(name))
       throw place.item(i).at("name").refuse(`must be unique: there is a ${what} of this name`, name);
     seen.add(name);
+  }
+}
+
+/** What steps and loops are given is data: it is written down, compared and filled in. */
+export function refuseObjects(value: unknown, place: Place): void {
+  if (isScriptFunction(value) || value instanceof Handle) throw place.refuse("must be data", value);
+  if (Array.isArray(value)) {
+    for (const [i, item] of value.entries()) refuseObjects(item, place.item(i));
+  } else if (isPlainObject(value)) {
+    for (const [key, item] of Object.entries(value)) refuseObjects(item, place.at(key));
   }
 }

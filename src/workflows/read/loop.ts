@@ -11,6 +11,7 @@ import {
   maybeNumber,
   number,
   type Place,
+  refuseObjects,
   type Table,
   table,
   word,
@@ -35,7 +36,7 @@ export const LOOP_FIELDS = [
 
 type Loop = Omit<
   LoopDefinition,
-  "name" | "description" | "errorStrategy" | "timeoutMs" | "durable" | "runId"
+  "name" | "description" | "errorStrategy" | "timeoutMs" | "budget" | "durable" | "runId"
 >;
 
 export function readLoop(given: Table, place: Place, defaults: StepDefaults): Loop {
@@ -84,6 +85,7 @@ function readIterator(given: Table, place: Place, loopCondition: Condition | und
   if (!isNil(given.collection)) {
     const items = list(given.collection, place.at("collection"));
     if (items.length === 0) throw place.at("collection").refuse("must not be empty");
+    refuseObjects(items, place.at("collection"));
     return { type: "collection", items };
   }
   if (!isNil(given.while_condition)) {

@@ -1,7 +1,7 @@
 /** Step tables: spec/lua-api.md section 3.2. */
 import type { Agent } from "../../agents/service.ts";
 import { didYouMean } from "../../core/nearest.ts";
-import { Handle, isPlainObject, isScriptFunction } from "../../core/values.ts";
+import { Handle, isPlainObject } from "../../core/values.ts";
 import {
   DEFAULTS,
   type NestedWorkflow,
@@ -20,6 +20,7 @@ import {
   maybeFlag,
   maybeNumber,
   type Place,
+  refuseObjects,
   type Table,
   table,
   text,
@@ -114,16 +115,6 @@ function readStep(value: unknown, place: Place, defaults: StepDefaults): Step {
         input: isEmptyList(input) ? {} : input,
       };
     }
-  }
-}
-
-/** What a step is given is data: it is written down, compared and filled in. */
-function refuseObjects(value: unknown, place: Place): void {
-  if (isScriptFunction(value) || value instanceof Handle) throw place.refuse("must be data", value);
-  if (Array.isArray(value)) {
-    for (const [i, item] of value.entries()) refuseObjects(item, place.item(i));
-  } else if (isPlainObject(value)) {
-    for (const [key, item] of Object.entries(value)) refuseObjects(item, place.at(key));
   }
 }
 

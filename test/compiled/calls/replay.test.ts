@@ -1,6 +1,7 @@
 /** Recorded scripts replayed where there is no network: byte for byte the same. */
 import { describe, expect, test } from "bun:test";
-import { readFileSync, writeFileSync } from "node:fs";
+import { cpSync, readFileSync, writeFileSync } from "node:fs";
+import { Glob } from "bun";
 import { CallsSandbox, canBeApart, PAID, runApart } from "./support.ts";
 
 /** The embedded model, tools, parallel agents, time, chance, events and what results tell of durations. */
@@ -79,6 +80,22 @@ describe.skipIf(!canBeApart)("A replay without a network", () => {
     );
     const replayed = await runApart(box, ["run", "script.lua", "--replay", "run.jsonl"]);
     expect([recorded.stdout, replayed.stdout]).toEqual(["one two three\n", "one two three\n"]);
+  });
+});
+
+describe.skipIf(!canBeApart)("Every example", () => {
+  const examples = [...new Glob("**/*.lua").scanSync("examples")].sort();
+
+  test.each(examples)("%s is replayed byte for byte without a network", async (example) => {
+    using recording = new CallsSandbox();
+    using replaying = new CallsSandbox();
+    for (const box of [recording, replaying]) cpSync("examples", box.file("examples"), { recursive: true });
+    const script = `examples/${example}`;
+    const tape = recording.file("run.jsonl");
+    const recorded = await recording.run(["run", script, "--record", tape]);
+    const replayed = await runApart(replaying, ["run", script, "--replay", tape]);
+    const { code, stdout, stderr } = recorded;
+    expect(replayed).toEqual({ code, stdout, stderr });
   });
 });
 
@@ -220,5 +237,53 @@ describe("Recording", () => {
     box.write("notes.txt", "hello");
     const wrong = await box.script("", "--replay", "notes.txt");
     expect([wrong.code, wrong.stderr]).toEqual([1, expect.stringContaining("it is no recording")]);
+  });
+});
+
+describe("Workflows", () => {
+  const FLOW = `
+local count = 0
+Tool.register{name = "stamp", description = "x", parameters = {}, execute = function()
+  count = count + 1
+  print("stamped", count)
+  return {success = true, result = count .. ":" .. os.clock()}
+end}
+for _, name in ipairs{"slow", "quick", "other"} do
+  Agent.create{name = name, model = "ci/scripted", system_prompt = name, allowed_tools = {"stamp"}}
+end
+local function ask(name) return {name = "ask", type = "agent", agent = name, input = "What time is it?"} end
+local branches = {}
+for i, name in ipairs{"slow", "quick", "other"} do
+  local id = {name = "id", type = "tool", tool = "uuid-generator", input = {}}
+  branches[i] = {name = name, steps = {ask(name), id}}
+end
+local result = Workflow.parallel{name = "flow", branches = branches}:execute({})
+print(result.text, result.execution_id, result.workflow_id, result.duration_ms, JSON.stringify(result.usage))
+for _, name in ipairs{"slow", "quick", "other"} do print(JSON.stringify(result.output[name])) end
+print(JSON.stringify(result.steps))
+`;
+
+  test("of parallel branches are replayed byte for byte", async () => {
+    using box = new CallsSandbox(`
+[providers.ci]
+provider_type = "test"
+default_model = "scripted"
+[[providers.ci.responses]]
+after_tool = "stamp"
+text = "It is {{tool_result}}"
+delay_ms = 5
+[[providers.ci.responses]]
+system = "slow"
+tool_calls = [{ name = "stamp" }, { name = "stamp" }]
+delay_ms = 40
+[[providers.ci.responses]]
+tool_calls = [{ name = "stamp" }]
+`);
+    const recorded = await box.script(FLOW, "--usage", "--record", "run.jsonl");
+    expect([recorded.code, recorded.stdout.match(/stamped/g)?.length]).toEqual([0, 4]);
+    for (let i = 0; i < 3; i++) {
+      const replayed = await box.run(["run", "script.lua", "--usage", "--replay", "run.jsonl"]);
+      expect([replayed.stdout, replayed.stderr]).toEqual([recorded.stdout, recorded.stderr]);
+    }
   });
 });

@@ -225,3 +225,44 @@ describe("[models.cache]", () => {
     ).toEqual(["false", "true", "true"]);
   });
 });
+
+describe("A workflow", () => {
+  const FLOW = (budget: string) => `
+    local branches = {}
+    for i = 1, 4 do
+      Agent.create{name = "a" .. i, model = "ci/scripted", system_prompt = "Be brief", max_tokens = 3}
+      local ask = {name = "ask", type = "agent", agent = "a" .. i, input = "Hi"}
+      branches[i] = {name = "b" .. i, steps = {ask}}
+    end
+    local flow = Workflow.parallel{name = "flow", branches = branches, ${budget}}
+    local ok, result = pcall(function() return flow:execute({}) end)
+    print(ok, ok and result.usage.calls or tostring(result):match("the %a+ budget[^\\n]+"))
+  `;
+
+  test("has its own lines in the usage, and tells what it took", async () => {
+    using box = new CallsSandbox();
+    const { stdout, stderr } = await box.script(FLOW(""), "--usage");
+    expect(stdout).toBe("true\t4\n");
+    expect(stderr).toMatch(/^workflow flow +4 +0 +12 +0 +12 +\$0\.0360/m);
+  });
+
+  test("has a budget that its parallel branches share, and what was begun is not lost", async () => {
+    using box = new CallsSandbox(
+      PAID.replace('text = "one two three"', 'text = "one two three"\ndelay_ms = 30'),
+    );
+    // 3 tokens of prompt and 3 of answer each: two fit
+    const done = await box.script(FLOW("budget = {tokens = 15}"), "--usage", "--output", "json");
+    const { usage, console } = JSON.parse(done.stdout);
+    expect(console[0]).toContain('false\tthe tokens budget of workflow "flow" is 15: 3 left');
+    expect(usage).toMatchObject({ calls: 2, failed: 0, refused: 2, total_tokens: 12 });
+  });
+
+  test("refuses a budget that is none", async () => {
+    using box = new CallsSandbox();
+    const { code, stderr } = await box.script(FLOW("budget = {tokens = 'many'}"));
+    expect(code).toBe(1);
+    expect(stderr).toContain(
+      'Cannot build workflow "flow": "budget" must have numbers of 0 or more: tokens is many',
+    );
+  });
+});

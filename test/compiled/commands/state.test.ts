@@ -209,8 +209,15 @@ describe("state check and repair", () => {
     expect(table.kept).toBeLessThan(500);
     expect(statSync(repaired.damaged).size).toBe(pages * page_size);
     expect(await text("check")).toBe(`✓ State is sound: ${table.kept} values (sqlite)\n`);
-    const first = await box.lua(`print(State.load("global", "k001").text, #State.list_keys("global"))`);
-    expect(first.stdout).toBe(`${"7919".repeat(30)}\t${table.kept}\n`);
+    // which values were lost depends on where their pages lay
+    const kept = await box.lua(`
+      local keys, whole = State.list_keys("global"), 0
+      for _, key in ipairs(keys) do
+        local value = State.load("global", key)
+        if value.text == tostring(value.i * 7919):rep(30) then whole = whole + 1 end
+      end
+      print(whole, #keys)`);
+    expect(kept.stdout).toBe(`${table.kept}\t${table.kept}\n`);
     expect((await state("set", "new", "1")).code).toBe(0);
   });
 

@@ -168,6 +168,19 @@ describe("llmspell workflow", () => {
     expect((await box.workflow("cancel", id)).stderr).toMatch(/it is cancelled/);
   });
 
+  test("is not needed where a second process goes for a run that runs: it is refused", async () => {
+    using box = new RunsBox();
+    box.write("three.lua", SCRIPT.replace(":durable(true)", ':run_id("same")'));
+    const first = box.start(["-c", "c.toml", "run", "three.lua"]);
+    await until(() => existsSync(join(box.cwd, "effects.log")) && effects(box).includes("b"));
+    const second = await box.run(["-c", "c.toml", "run", "three.lua"]);
+    expect([second.code, second.stdout]).toEqual([1, ""]);
+    expect(second.stderr).toContain(`Cannot run workflow run "same": process ${first.pid} runs it`);
+    writeFileSync(join(box.cwd, "go"), "");
+    expect(await first.exited).toBe(0);
+    expect(effects(box)).toEqual(["a", "b", "c"]);
+  });
+
   test("works in a kernel that runs", async () => {
     using box = new KernelSandbox();
     prepare(box);

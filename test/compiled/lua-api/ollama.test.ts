@@ -1,5 +1,6 @@
 /** Scripts with models of Ollama: agents with tools and streaming, and `LocalLLM` (spec/lua-api.md section 18). */
 import { describe, expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Sandbox } from "../../support/cli.ts";
 import { freePort, installFakeOllama } from "../../support/ollama/serve.ts";
@@ -120,6 +121,25 @@ describe("An agent on Ollama", () => {
     }
   });
 
+  test("is recorded, and replayed where no Ollama is", async () => {
+    using box = new Sandbox();
+    const script = `
+      local agent = Agent.builder():name("a"):model("local/llama3"):tools({"calculator"}):build()
+      print(agent:execute("What is 6 times 7?").text)`;
+    const call = { name: "calculator", arguments: { operation: "evaluate", input: "6*7" } };
+    const fake = await FakeOllama.start({
+      models: MODELS,
+      answers: [{ toolCalls: [call] }, { text: ["It is 42"] }],
+    });
+    const env = { OLLAMA_HOST: `127.0.0.1:${fake.port}` };
+    box.write("s.lua", script);
+    const recorded = await box.run(["run", "--record", "r.jsonl", "s.lua"], { env });
+    await fake[Symbol.asyncDispose]();
+    const replayed = await box.run(["run", "--replay", "r.jsonl", "s.lua"], { env });
+    expect(recorded).toMatchObject({ code: 0, stdout: "It is 42\n", stderr: "" });
+    expect(replayed).toMatchObject({ code: 0, stdout: "It is 42\n", stderr: "" });
+  });
+
   test("that is not running says so with the next step", async () => {
     using box = new Sandbox();
     const { code, stdout, stderr } = await box.lua(
@@ -129,6 +149,18 @@ describe("An agent on Ollama", () => {
     expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
     expect(stderr).toContain("Ollama is not running at http://127.0.0.1:9");
     expect(stderr).toContain("llmspell model install-ollama");
+  });
+});
+
+describe("The example of either backend", () => {
+  test("takes Ollama's model where there is one", async () => {
+    const source = readFileSync("examples/ollama.lua", "utf8");
+    const { stdout, stderr } = await runLua(source, { answers: [{ text: ["87"] }] });
+    expect({ stdout, stderr }).toEqual({
+      stdout:
+        "Ollama:\ttrue\t0.13.5\nllama3:latest\t4.0 GB\tQ4_K_M\nembedder:latest\t3.8 GB\tQ4_0\nlocal/llama3:latest@ollama\t87\n",
+      stderr: "",
+    });
   });
 });
 
@@ -163,6 +195,23 @@ describe("LocalLLM with Ollama", () => {
     expect(lines[6]).toContain("Model 'nope' not found in any backend");
     expect(lines.slice(7, 9)).toEqual(["2\t3", "false"]);
     expect(fake.wrong).toEqual([]);
+  });
+
+  test("a server that is away is passed over in silence", async () => {
+    using box = new Sandbox();
+    box.write("o.toml", '[providers.ollama]\nbase_url = "http://127.0.0.1:9"');
+    const { stdout, stderr } = await box.lua(
+      `
+      print(#LocalLLM.list("ollama"), #LocalLLM.list())
+      local status = LocalLLM.status().ollama
+      print(status.running, status.models, status.error)
+      print(pcall(LocalLLM.pull, "tiny"))`,
+      { args: ["-c", "o.toml"] },
+    );
+    expect(stderr).toBe("");
+    expect(stdout).toStartWith(
+      "0\t1\nfalse\t0\tCannot use Ollama: Ollama is not running at http://127.0.0.1:9\nfalse\tFailed to pull model: ",
+    );
   });
 
   test("a pull that breaks off ends with status failed and says why", async () => {

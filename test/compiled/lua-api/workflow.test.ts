@@ -161,7 +161,7 @@ luaTable("workflow:execute", {
       "gives every field of the specification",
       `local r = Workflow.sequential{name = "w", steps = {ask("hear", "{{input.text}}")}}:execute{text = "you"}
        return keys(r), keys(r.metadata.extra), r.text:find("Sequential workflow 'w' completed successfully", 1, true), r._metadata.execution_time_ms == r.metadata.execution_time_ms`,
-      /^"_metadata agent_outputs data duration_ms execution_id execution_time execution_time_ms final_state media metadata output outputs result status step_results steps success text tool_calls workflow_id workflow_name workflow_type" "agent_outputs execution_id failed_steps restored_steps success_rate successful_steps total_steps workflow_name workflow_type" 1 true$/,
+      /^"_metadata agent_outputs data duration_ms execution_id execution_time execution_time_ms final_state media metadata output outputs result status step_results steps success text tool_calls usage workflow_id workflow_name workflow_type" "agent_outputs execution_id failed_steps restored_steps success_rate successful_steps total_steps workflow_name workflow_type" 1 true$/,
     ],
     [
       "tells agents' outputs by agent and by step, each once",
@@ -333,6 +333,21 @@ luaTable("A workflow's other methods", {
       "debug",
       `keys(w():debug()), keys(w():debug().runtime)`,
       `"name runtime status type workflow_id" "created_at state_keys"`,
+    ],
+  ],
+});
+
+luaTable("A workflow in a session", {
+  config: "[runtime.sessions]\nenabled = true\n",
+  setup: SUM,
+  cases: [
+    [
+      "is recorded by what its steps do, and replayed",
+      `local id = Session.create{name = "r"} Session.set_current(id) Agent.create{name = "echo", type = "basic"}
+       local ask = {name = "b", type = "agent", agent = "echo", input = "x {{a}}"}
+       local out = Workflow.sequential{name = "w", steps = {sum("a", "6*7"), ask}}:execute().output
+       Session.save(id) local replay = Session.replay(id) return out, replay.hooks_replayed, replay.mismatches`,
+      `"x 42" 2 0`,
     ],
   ],
 });

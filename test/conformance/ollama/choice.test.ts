@@ -1,6 +1,8 @@
 /** Which backend runs a local model (spec/agents-workflows-rag.md section 2.1), and when a network is asked at all. */
 import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
+import { silentLog } from "../../../src/core/log.ts";
+import { ollamaSettings } from "../../../src/models/ollama/settings.ts";
 import { failure, modelService, temporaryHome } from "../../support/model-service.ts";
 import { FakeOllama, type Settings } from "../../support/ollama/server.ts";
 import { says, withOllama } from "../../support/ollama/service.ts";
@@ -54,12 +56,15 @@ describe("A local model without a backend", () => {
     const error = await failure(() => box.models.resolve("local/spell-mni"));
     expect(error.code).toBe("not_found");
     expect(error.hint).toContain('"spell-mini"');
+    expect(error.hint).toEndWith(`Ollama does not have it either: ${box.fake.url}`);
   });
 
   test("is missing at once where no Ollama runs", async () => {
     using home = temporaryHome({ OLLAMA_HOST: "127.0.0.1:9" });
     const { models } = await modelService(home);
-    expect((await failure(() => models.resolve("local/llama3"))).code).toBe("not_found");
+    const error = await failure(() => models.resolve("local/llama3"));
+    expect(error.code).toBe("not_found");
+    expect(error.hint).toEndWith("Ollama does not answer: http://127.0.0.1:9");
   });
 
   test("is looked for on the built-in engine where another server answers at Ollama's address", async () => {
@@ -182,6 +187,34 @@ describe("The address of Ollama", () => {
     using home = temporaryHome({ HTTP_PROXY: "http://127.0.0.1:9", http_proxy: "http://127.0.0.1:9" });
     const { models } = await modelService(home, `[providers.ollama]\nbase_url = "${box.fake.url}"`);
     expect(await models.status("ollama")).toMatchObject([{ running: true }]);
+  });
+
+  test("that a script gives is under the rules for scripts, and gets no key of the configuration", async () => {
+    await using box = await withOllama({}, 'api_key = "sk-own-secret"\nauto_start = true');
+    const away = await box.models.resolve("ollama/llama3", { baseUrl: "http://169.254.169.254" });
+    expect((await failure(() => away.doGenerate({ prompt: says("?") }))).code).toBe("permission_denied");
+    expect(box.fake.requests).toEqual([]);
+    using home = temporaryHome();
+    const { config } = await modelService(home);
+    const around = { config: config.current, env: home.env, log: silentLog };
+    const provider = {
+      provider_type: "ollama",
+      enabled: true,
+      base_url: "https://box.example",
+      api_key: "sk-own",
+      auto_start: true,
+    };
+    const of = (overrides: object) => ollamaSettings(provider, overrides, around);
+    expect(of({})).toMatchObject({ headers: { Authorization: "Bearer sk-own" }, autoStart: true });
+    expect(of({ baseUrl: "https://box.example/other" }).headers).toEqual({ Authorization: "Bearer sk-own" });
+    expect(of({ baseUrl: "https://evil.example" })).toMatchObject({
+      headers: {},
+      autoStart: false,
+      rules: { ownHosts: [] },
+    });
+    expect(of({ baseUrl: "https://evil.example", apiKey: "sk-given" }).headers).toEqual({
+      Authorization: "Bearer sk-given",
+    });
   });
 
   test("may have a path, and a name and a password that are not told", async () => {

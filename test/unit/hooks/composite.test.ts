@@ -107,7 +107,15 @@ describe("conditions", () => {
     [{ path: "data.params.path", equals: "/tmp/y" }, false],
     [{ path: "data.params.none.deeper" }, false],
     [{ componentType: "Tool", path: "data.toString" }, false],
+    [{ always: true }, true],
+    [{ always: true, component: "other" }, false],
+    [{ never: true }, false],
+    [{ debugMode: false }, true],
+    [{ debugMode: true }, false],
+    [{ executionState: "busy" }, true],
+    [{ executionState: "idle" }, false],
   ])("%j is %p", (spec, holds) => {
-    expect(conditionOf(spec)(context({ params: { path: "/tmp/x", list: ["a", "b"] } }))).toBe(holds);
+    const kernel = () => ({ execution: "busy", debug: false }) as const;
+    expect(conditionOf(spec, kernel)(context({ params: { path: "/tmp/x", list: ["a", "b"] } }))).toBe(holds);
   });
 });

@@ -187,6 +187,37 @@ describe("An artifact", () => {
     );
   });
 
+  test("leaves a trace of each use, refusals included", async () => {
+    await using w = await world();
+    const [owner, other] = [await session(w), await session(w)];
+    const { artifacts } = w.sessions;
+    const id = await store(w, owner, "x", bytes("secret"));
+    await failure(artifacts.get(other, id));
+    await artifacts.grant(owner, id, other, "read");
+    await artifacts.get(other, id);
+    await artifacts.list(owner);
+    await artifacts.grant(owner, id, other, undefined);
+    await artifacts.delete(owner, id);
+    const short = (found: ReturnType<typeof artifacts.audit>) =>
+      found.map((one) => [one.session_id === owner ? "owner" : "other", one.action, one.name, one.allowed]);
+    expect(short(artifacts.audit())).toEqual([
+      ["owner", "write", "x", true],
+      ["other", "read", "x", false],
+      ["owner", "share", "x", true],
+      ["other", "read", "x", true],
+      ["owner", "list", null, true],
+      ["owner", "change_permissions", "x", true],
+      ["owner", "delete", "x", true],
+    ]);
+    expect(short(artifacts.audit({ sessionId: other, allowed: false }))).toEqual([
+      ["other", "read", "x", false],
+    ]);
+    expect(artifacts.audit({ action: "delete" })[0]).toMatchObject({
+      artifact: `${owner}/1/${id.content_hash.slice(0, 8)}`,
+    });
+    expect(short(artifacts.audit({ limit: 1 }))).toEqual([["owner", "delete", "x", true]]);
+  });
+
   test("is stored in active sessions only, in the current one for an empty id", async () => {
     await using w = await world();
     const owner = await session(w);

@@ -189,13 +189,18 @@ describe("Secrets", () => {
         {
           kind: "http",
           name: "GET x",
-          request: { url: `https://a/?x=${KEY}`, authorization: "Basic dXNlcg==", note: `key ${openai}` },
+          request: {
+            url: `https://a/?x=${KEY}`,
+            authorization: "Basic dXNlcg==",
+            note: `key ${openai}`,
+            base: "https://ann:pass-of-ann@host/",
+          },
         },
         async () => ({ body: `you sent ${KEY} and hidden-later-on` }),
       );
       await tape.call(model("b"), () => Promise.reject(new Error(`refused ${KEY}`))).catch(() => undefined);
     }
-    for (const secret of [KEY, openai, "dXNlcg==", "hidden-later-on"])
+    for (const secret of [KEY, openai, "dXNlcg==", "hidden-later-on", "pass-of-ann"])
       expect(place.text).not.toContain(secret);
     expect(place.redacted).toEqual(["GET x"]);
   });

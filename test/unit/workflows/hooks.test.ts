@@ -1,5 +1,6 @@
 /** Events and hook points of workflows: spec/kernel.md sections 17.1 and 18.5. */
 import { describe, expect, test } from "bun:test";
+import { meterWith } from "../../../src/core/span.ts";
 import type { HookFunction } from "../../../src/hooks/service.ts";
 import { failure } from "../../support/model-service.ts";
 import { testBus } from "../events/support.ts";
@@ -49,6 +50,25 @@ describe("events", () => {
     });
     await run(sequential([step("c", { fail: "x" })])).catch(() => undefined);
     expect(seen.at(-1)).toMatchObject(["workflow.failed", { error: expect.stringContaining("x") }]);
+  });
+});
+
+describe("spans", () => {
+  test("are of the workflow, its steps, and what these do", async () => {
+    const seen: string[] = [];
+    using _ = meterWith(({ category, name }, attributes, _ms, error) => {
+      const run = attributes["llmspell.workflow.name"] ?? "";
+      seen.push([category, name, run, error].filter(Boolean).join(" "));
+    });
+    const { run } = bench({ tools: [noting([])] });
+    await run(sequential([step("a"), step("b", { fail: "x" })])).catch(() => undefined);
+    expect(seen).toEqual([
+      "tool execute_tool note",
+      "workflow workflow_step a w",
+      "tool execute_tool note Error",
+      "workflow workflow_step b w internal",
+      "workflow execute_workflow w w internal",
+    ]);
   });
 });
 
@@ -141,6 +161,24 @@ describe("hooks", () => {
       ["b", "completed", "given"],
       ["c", "skipped", null],
     ]);
+  });
+
+  test("send a step to another tool, agent or workflow, with its input", async () => {
+    const { run, calls, agents, workflows } = await hooked([
+      "BeforeWorkflowStage",
+      ({ data }) => {
+        const targets: Record<string, string> = { a: "calculator", b: "agent:ada", c: "workflow:other" };
+        const target = targets[String(data.step_name)];
+        return target === undefined ? undefined : { type: "redirect", target };
+      },
+    ]);
+    await agents.create({ name: "ada", type: "basic" });
+    workflows.create(sequential([step("x", { give: "{{input.input}}?" })], { name: "other" }));
+    const result = await run(
+      sequential([step("a", { input: "6*7" }), step("b", { input: "hello" }), step("c", { input: "me" })]),
+    );
+    expect(result.steps.map(({ value }) => value)).toEqual([42, "hello", "me?"]);
+    expect(calls).toEqual([["note", { give: "me?" }]]);
   });
 
   test("refuse a step", async () => {

@@ -1,6 +1,6 @@
 /** Durable runs: what is done again, what is not, and who may go on with a run. Two services stand for two processes. */
 import { afterAll, beforeEach, describe, expect, test } from "bun:test";
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openStorage, type Storage } from "../../../src/storage/storage.ts";
@@ -8,6 +8,7 @@ import type { ToolDefinition } from "../../../src/tools/tool.ts";
 import { failure } from "../../support/model-service.ts";
 import { testRun } from "../agents/support.ts";
 import { testHooks } from "../hooks/support.ts";
+import { stateWith } from "../state/support.ts";
 import { type Bench, bench, type Calls, noting, step, TestFunction } from "./support.ts";
 
 const places: string[] = [];
@@ -36,7 +37,11 @@ const sequential = (steps: unknown, more: object = {}) => ({ name: "w", type: "s
 const names = (calls: Calls) => calls.map(([, input]) => (input as { n?: unknown }).n);
 
 /** A process that dies within the call named `at`: it does what it does and says nothing any more. */
-async function dyingAt(at: unknown, calls: Calls): Promise<{ bench: Bench; died: Promise<void> }> {
+async function dyingAt(
+  at: unknown,
+  calls: Calls,
+  options: Parameters<typeof bench>[0] = {},
+): Promise<{ bench: Bench; died: Promise<void> }> {
   const { promise, resolve } = Promise.withResolvers<void>();
   const tool = noting(calls);
   const dying = {
@@ -48,7 +53,7 @@ async function dyingAt(at: unknown, calls: Calls): Promise<{ bench: Bench; died:
       return new Promise<never>(() => {});
     },
   } as ToolDefinition;
-  return { bench: await processOf([dying]), died: promise };
+  return { bench: await processOf([dying], options), died: promise };
 }
 
 /** Runs it in a process that dies. */
@@ -163,6 +168,35 @@ describe("a durable run", () => {
     expect(again.steps[0]!.fields).toEqual(odd);
   });
 
+  test("keeps its execution id, so that what it left in the state stays together", async () => {
+    const calls: Calls = [];
+    const inner = sequential([step("x", { n: "x", give: 1 })], { name: "in" });
+    const table = sequential([
+      step("a", { n: "a", give: "A" }),
+      { name: "sub", type: "workflow", workflow: inner },
+      repeatable("b", { n: "b", give: "B" }),
+    ]);
+    const state = await stateWith();
+    const { bench: one, died } = await dyingAt("b", calls, { state });
+    void one.run(table, {}, { runId: "r" }).catch(() => undefined);
+    await died;
+    one.workflows.dispose();
+    await Bun.sleep(1);
+    const { executionId } = await (await processOf([noting(calls)], { state })).run(
+      table,
+      {},
+      { runId: "r" },
+    );
+    expect((await state.keys(`workflow:${executionId}`)).sort()).toEqual([
+      "a",
+      "b",
+      "final_output",
+      "state",
+      "sub",
+    ]);
+    expect(await state.load(`workflow:${executionId}`, "a")).toMatchObject({ output: "A" });
+  });
+
   test("remembers the way it went: no condition is asked twice", async () => {
     const calls: Calls = [];
     const answers = new TestFunction(() => answers.calls.length === 1);
@@ -239,9 +273,42 @@ describe("a step that was begun when the process died", () => {
       /interrupted within step "pay\/now" \(tool note\), which is not repeatable/,
     );
     expect(error.hint).toMatch(/llmspell workflow resume r --retry pay%2Fnow, or --skip pay%2Fnow/);
-    expect(error.data).toMatchObject({ status: "interrupted", run_id: "r", step: "pay%2Fnow" });
+    expect(error.data).toMatchObject({ status: "interrupted", run_id: "r", steps: ["pay%2Fnow"] });
     expect(names(calls)).toEqual(["a", "pay"]);
     expect((await workflows.journal()).show("r").run.status).toBe("interrupted");
+  });
+
+  test("is reported with all others, before anything more is done", async () => {
+    const calls: Calls = [];
+    const both = {
+      name: "p",
+      type: "parallel",
+      steps: [
+        step("x", { n: "x", wait: 60_000 }),
+        step("y", { n: "y", wait: 60_000 }),
+        step("z", { n: "z" }),
+      ],
+      max_concurrency: 2,
+    };
+    const one = await processOf([noting(calls)]);
+    const dead = testRun();
+    void one.workflows
+      .create(both)
+      .execute({}, dead, { runId: "r" })
+      .catch(() => undefined);
+    while (calls.length < 2) await Bun.sleep(1);
+    one.workflows.dispose();
+    await Bun.sleep(1);
+    const other = await processOf([noting(calls)]);
+    const error = await failure(() => other.run(both, {}, { runId: "r" }));
+    expect(error.message).toMatch(
+      /2 steps that are not repeatable: .*: branch:x\/x \(tool note\), branch:y\/y \(tool note\)/,
+    );
+    expect(error.hint).toMatch(
+      /resume r --retry branch:x\/x --retry branch:y\/y, with --skip for those that were done/,
+    );
+    expect(names(calls)).toEqual(["x", "y"]);
+    dead.abort();
   });
 
   for (const [way, after] of [
@@ -377,6 +444,19 @@ describe("two processes", () => {
     expect((await failure(() => other.run(table, {}, { runId: "r" }))).message).toMatch(/it was cancelled/);
     await journal.remove("r");
     expect((await failure(() => journal.show("r"))).code).toBe("not_found");
+  });
+
+  test("remove the locks of those that were killed long ago", async () => {
+    const directory = join(place, "workflow-owners");
+    mkdirSync(directory);
+    const [old, young] = [crypto.randomUUID(), crypto.randomUUID()];
+    for (const id of [old, young]) writeFileSync(join(directory, `${id}.lock`), "");
+    utimesSync(join(directory, `${old}.lock`), new Date(0), new Date(0));
+    const one = await processOf([noting([])]);
+    await one.run(sequential([step("a")]), {}, { runId: "r" });
+    one.workflows.dispose();
+    await Bun.sleep(1);
+    expect(readdirSync(directory)).toEqual([`${young}.lock`]);
   });
 
   test("leave nothing behind", async () => {

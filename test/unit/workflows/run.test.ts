@@ -176,6 +176,22 @@ describe("a parallel workflow", () => {
     }
   });
 
+  test("hides its branches from each other", async () => {
+    const { run } = withNotes();
+    const table = {
+      name: "p",
+      type: "parallel",
+      max_concurrency: 1,
+      steps: [step("a", { give: 1 }), step("b", { give: "{{a}}" })],
+    };
+    expect((await run(table)).output).toEqual({ a: 1, b: "{{a}}" });
+    const outer = sequential([
+      { name: "both", type: "workflow", workflow: table },
+      step("c", { give: "{{both}}" }),
+    ]);
+    expect((await run(outer)).output).toEqual({ a: 1, b: "{{a}}" });
+  });
+
   test("ends the other branches at the first failure", async () => {
     const { run } = withNotes();
     const startMs = performance.now();

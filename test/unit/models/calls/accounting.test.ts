@@ -14,7 +14,7 @@ import { type Answer, finish, type Part, ScriptedModel, says, textParts } from "
 const PRICE: KnownPrice = { input: 1000, output: 2000 };
 
 const watchedModel = (model: SpellModel, price: KnownPrice = PRICE) =>
-  accounted(model, { provider: "p", model: model.modelId, price: () => price });
+  accounted(model, { provider: "p", model: model.modelId, price: () => price, maxTokens: () => undefined });
 
 const options = (
   text: string,
@@ -80,6 +80,7 @@ describe("A call of a model", () => {
       provider: "p",
       model: "m",
       price: () => undefined,
+      maxTokens: () => undefined,
     });
     await within([run], () => ask(model, options("one")));
     const report = run.report();

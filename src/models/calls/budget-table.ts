@@ -1,8 +1,8 @@
-/** `budget{...}` of agents and workflows. */
-import { SpellError } from "../core/errors.ts";
-import { didYouMean } from "../core/nearest.ts";
-import { isPlainObject, type ScriptValue } from "../core/values.ts";
-import type { BudgetLimits } from "../models/calls/budget.ts";
+/** `budget{...}` of agents and workflows, as scripts write it. */
+import { SpellError } from "../../core/errors.ts";
+import { didYouMean } from "../../core/nearest.ts";
+import { isPlainObject } from "../../core/values.ts";
+import type { BudgetLimits } from "./budget.ts";
 
 const KEYS = ["tokens", "cost", "calls", "time"] as const;
 
@@ -11,7 +11,7 @@ const KEYS = ["tokens", "cost", "calls", "time"] as const;
  * @param given `{tokens?, cost?, calls?, time?}`, cost in USD and time in seconds; undefined gives undefined
  * @throws SpellError invalid_argument
  */
-export function budgetLimits(of: string, given: ScriptValue): BudgetLimits | undefined {
+export function budgetLimits(of: string, given: unknown): BudgetLimits | undefined {
   if (given === undefined || given === null) return undefined;
   const refuse = (rule: string, hint?: string) =>
     new SpellError("invalid_argument", `Cannot build ${of}: "budget" ${rule}`, {
