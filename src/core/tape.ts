@@ -15,6 +15,25 @@ export interface TapedCall {
   request: unknown;
 }
 
+/** The place of a script function's call among everything else that happens in the run. */
+export interface Turn {
+  /** In a replay: resolves when it has come. */
+  readonly ready: Promise<void> | undefined;
+  /** In a replay: it ran while another one waited. */
+  readonly isWithin: boolean;
+  /** The function runs now. @param isWithin while another one waits */
+  begins(isWithin: boolean): void;
+}
+
+/** An answer that comes in pieces, as a replay gives it: at the time at which its first piece came. */
+export interface TapedStream<T> {
+  answer: T;
+  /** Resolves when the last piece may come. */
+  lastTurn(): Promise<void>;
+  /** The last piece was taken, or nobody takes it. */
+  over(): void;
+}
+
 /** What a run takes from outside: kept for later, or given back. */
 export interface Tape {
   readonly isReplay: boolean;
@@ -24,10 +43,14 @@ export interface Tape {
   reading<T extends Reading>(kind: ReadingKind, take: () => T, isScript?: boolean): T;
   /**
    * @param ask not called in a replay; its result, or the failure, is what JSON can say
-   * @param used resolves when the answer has been taken in, where that takes a while: the next one waits for it
+   * @param pieces of an answer that comes in pieces: filled with what is to be called when the first one has come
    * @throws what `ask` throws; in a replay the recorded failure, or not_found where nothing like it was recorded
    */
-  call<T>(call: TapedCall, ask: () => Promise<T>, used?: Promise<void>): Promise<T>;
+  call<T>(call: TapedCall, ask: () => Promise<T>, pieces?: { began?: () => void }): Promise<T>;
+  /** In a replay, in place of `call`. @throws as `call` */
+  stream<T>(call: TapedCall): Promise<TapedStream<T>>;
+  /** Asked for each call of a script function, where it is asked for. */
+  callback(): Turn;
 }
 
 let installed: Tape | undefined;

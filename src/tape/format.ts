@@ -35,12 +35,31 @@ export interface CallLine {
   key?: string;
   answer?: unknown;
   error?: RecordedError;
+  /** Number of the line that says when its first piece came. */
+  begun?: number;
+}
+
+/** Script functions that were called, `times` in a row for the same lane: the order in which things happened. */
+export interface CallbackLine {
+  kind: "callback";
+  lane: string;
+  times?: number;
+  /** They ran while another one waited. */
+  within?: true;
+}
+
+/** The first piece of an answer came, whose line is further down. Only where something happened in between. */
+export interface BegunLine {
+  kind: "begun";
+  lane: string;
+  number: number;
 }
 
 /** `status`: of HTTP, for failures of providers' clients. */
 export type RecordedError = ErrorJson | { message: string; status?: number };
 
-export type TapeLine = ReadingLine | CallLine;
+export type OrderLine = CallbackLine | BegunLine;
+export type TapeLine = ReadingLine | CallLine | OrderLine;
 
 const READINGS: ReadonlySet<string> = new Set<ReadingKind>(["time", "steady", "cpu", "uuid", "bytes"]);
 const CALLS: ReadonlySet<string> = new Set<TapedCall["kind"]>([
@@ -52,6 +71,9 @@ const CALLS: ReadonlySet<string> = new Set<TapedCall["kind"]>([
   "http",
 ]);
 
+/** Answers of these come at a time; the others are facts. */
+const TIMED: ReadonlySet<string> = new Set(["model", "embedding", "reranking", "http"]);
+export const isTimed = ({ kind }: { kind: string }): boolean => TIMED.has(kind);
 export const isReading = (line: TapeLine): line is ReadingLine => READINGS.has(line.kind);
 
 export interface ReadTape {
@@ -96,6 +118,8 @@ export function readTape(text: string, path: string): ReadTape {
 
 function isLine(value: unknown): value is TapeLine {
   if (!isPlainObject(value) || typeof value.kind !== "string" || typeof value.lane !== "string") return false;
+  if (value.kind === "callback") return true;
+  if (value.kind === "begun") return typeof value.number === "number";
   if (READINGS.has(value.kind)) return typeof value.value === "number" || typeof value.value === "string";
   return CALLS.has(value.kind) && typeof value.name === "string";
 }

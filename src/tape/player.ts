@@ -2,18 +2,27 @@
 import { createHash } from "node:crypto";
 import { type ErrorJson, errorFromJson, SpellError } from "../core/errors.ts";
 import { requestKey } from "../core/request-key.ts";
-import type { Reading, ReadingKind, Tape, TapedCall } from "../core/tape.ts";
+import type { Reading, ReadingKind, Tape, TapedCall, TapedStream, Turn } from "../core/tape.ts";
 import { fromWire, toWire } from "../core/wire-values.ts";
 import { differences, inWords } from "./difference.ts";
-import { type CallLine, isReading, type ReadingLine, type ReadTape, type RecordedError } from "./format.ts";
+import {
+  type CallLine,
+  isReading,
+  isTimed,
+  type ReadingLine,
+  type ReadTape,
+  type RecordedError,
+} from "./format.ts";
 import { currentLane } from "./lane.ts";
 import type { Secrets } from "./secrets.ts";
 import { Turns } from "./turns.ts";
 
 interface Call extends CallLine {
   number: number;
-  /** Place among the answers, whose order is kept. */
+  /** Place in the order of what happened; -1 for facts. */
   index: number;
+  /** Where its first piece came. */
+  beginIndex: number;
   isTaken: boolean;
 }
 
@@ -26,8 +35,13 @@ interface Stream {
   last: Reading | undefined;
 }
 
-/** Answers of these come at a time; the others are facts. */
-const TIMED: ReadonlySet<string> = new Set(["model", "embedding", "reranking", "http"]);
+/** Calls of script functions in a row, for one lane. */
+interface Callbacks {
+  index: number;
+  left: number;
+  isWithin: boolean;
+}
+
 /** Entries that are compared for the nearest one. */
 const COMPARED = 300;
 
@@ -43,26 +57,66 @@ export class Player implements Tape, Disposable {
   private readonly calls: Call[] = [];
   private readonly byKey = new Map<string, Call[]>();
   private readonly turns = new Turns();
+  private readonly callbacks = new Map<string, Callbacks[]>();
   private made = 0;
 
   constructor(private readonly options: PlayerOptions) {
     let index = 0;
+    /** Places of first pieces whose answer has not been read yet. */
+    const begun = new Map<number, number>();
     for (const { number, line } of options.tape.lines) {
-      if (isReading(line)) {
-        const stream = this.stream(line.kind, line.lane);
-        stream.lines.push(line);
-        continue;
+      if (isReading(line)) this.readings(line.kind, line.lane).lines.push(line);
+      else if (line.kind === "callback")
+        this.callbacksOf(line.lane).push({
+          index: index++,
+          left: line.times ?? 1,
+          isWithin: line.within ?? false,
+        });
+      else if (line.kind === "begun") begun.set(line.number, index++);
+      else {
+        const place = isTimed(line) ? index++ : -1;
+        const beginIndex = begun.get(line.begun ?? -1) ?? place;
+        begun.delete(line.begun ?? -1);
+        this.add({ ...line, number, index: place, beginIndex, isTaken: false });
       }
-      const call: Call = { ...line, number, index: TIMED.has(line.kind) ? index++ : -1, isTaken: false };
-      this.calls.push(call);
-      const key = line.key ?? requestKey(line.kind, line.name, line.request);
-      const same = this.byKey.get(key);
-      if (same === undefined) this.byKey.set(key, [call]);
-      else same.push(call);
     }
+    // cut off before the answer ended
+    for (const place of begun.values()) this.turns.pass(place);
   }
 
-  private stream(kind: ReadingKind, lane: string): Stream {
+  private add(call: Call): void {
+    this.calls.push(call);
+    const key = call.key ?? requestKey(call.kind, call.name, call.request);
+    const same = this.byKey.get(key);
+    if (same === undefined) this.byKey.set(key, [call]);
+    else same.push(call);
+  }
+
+  private callbacksOf(lane: string): Callbacks[] {
+    const known = this.callbacks.get(lane);
+    if (known !== undefined) return known;
+    const made: Callbacks[] = [];
+    this.callbacks.set(lane, made);
+    return made;
+  }
+
+  /** One that was not recorded waits for nothing. */
+  callback(): Turn {
+    const queue = this.callbacksOf(currentLane());
+    const [run] = queue;
+    if (run === undefined) return { ready: undefined, isWithin: false, begins: () => undefined };
+    if (--run.left === 0) queue.shift();
+    const isLast = run.left === 0;
+    return {
+      ready: this.turns.until(run.index),
+      isWithin: run.isWithin,
+      begins: () => {
+        if (isLast) this.turns.pass(run.index);
+      },
+    };
+  }
+
+  private readings(kind: ReadingKind, lane: string): Stream {
     const key = `${kind} ${lane}`;
     const known = this.streams.get(key);
     if (known !== undefined) return known;
@@ -77,7 +131,7 @@ export class Player implements Tape, Disposable {
 
   reading<T extends Reading>(kind: ReadingKind, take: () => T, isScript = false): T {
     const lane = currentLane();
-    const stream = this.stream(kind, lane);
+    const stream = this.readings(kind, lane);
     const line = stream.lines[stream.at];
     if (line !== undefined) {
       stream.last = line.value;
@@ -119,23 +173,45 @@ export class Player implements Tape, Disposable {
     );
   }
 
-  async call<T>({ kind, name, request }: TapedCall, _ask: unknown, used?: Promise<void>): Promise<T> {
+  async call<T>(asked: TapedCall, _ask?: unknown): Promise<T> {
+    const found = this.find(asked);
+    if (found.index !== -1) {
+      await this.turns.until(found.index);
+      this.turns.pass(found.index, true);
+    }
+    return answerOf<T>(found);
+  }
+
+  async stream<T>(asked: TapedCall): Promise<TapedStream<T>> {
+    const found = this.find(asked);
+    const { index, beginIndex } = found;
+    await this.turns.until(beginIndex);
+    if (found.error !== undefined) this.turns.pass(index, true);
+    const answer = answerOf<T>(found);
+    if (beginIndex !== index) this.turns.pass(beginIndex);
+    let isOver = false;
+    return {
+      answer,
+      lastTurn: async () => {
+        if (beginIndex !== index) await this.turns.until(index);
+      },
+      over: () => {
+        if (!isOver) this.turns.pass(index, true);
+        isOver = true;
+      },
+    };
+  }
+
+  private find({ kind, name, request }: TapedCall): Call {
     const asked = this.options.secrets.outOfRequest(toWire(request));
     const found = this.take(requestKey(kind, name, asked), currentLane());
     if (found === undefined) throw this.noCall(kind, name, asked);
-    const done = found.index === -1 ? undefined : await this.turns.of(found.index);
-    if (found.error !== undefined) {
-      done?.();
-      throw replayedError(found.error);
-    }
-    if (used === undefined) done?.();
-    else if (done !== undefined) void used.then(done);
-    return fromWire(found.answer) as T;
+    return found;
   }
 
   /** The next one of the lane; else, where the script has moved the call, the next one of any. */
   private take(key: string, lane: string): Call | undefined {
-    const left = (this.byKey.get(key) ?? []).filter((call) => !call.isTaken || !TIMED.has(call.kind));
+    const left = (this.byKey.get(key) ?? []).filter((call) => !call.isTaken || !isTimed(call));
     const found = left.find((call) => call.lane === lane) ?? left[0];
     if (found !== undefined) found.isTaken = true;
     return found;
@@ -189,6 +265,11 @@ export class Player implements Tape, Disposable {
   [Symbol.dispose](): void {
     this.turns.dispose();
   }
+}
+
+function answerOf<T>({ error, answer }: Call): T {
+  if (error !== undefined) throw replayedError(error);
+  return fromWire(answer) as T;
 }
 
 function replayedError(error: RecordedError): Error {

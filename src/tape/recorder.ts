@@ -3,9 +3,18 @@ import { closeSync, openSync, writeSync } from "node:fs";
 import { errorToJson, SpellError } from "../core/errors.ts";
 import { errnoOf, ioError } from "../core/io-error.ts";
 import { requestKey } from "../core/request-key.ts";
-import type { Reading, ReadingKind, Tape, TapedCall } from "../core/tape.ts";
+import type { Reading, ReadingKind, Tape, TapedCall, Turn } from "../core/tape.ts";
 import { toWire } from "../core/wire-values.ts";
-import type { ReadingLine, RecordedError, TapeHeader, TapeLine } from "./format.ts";
+import {
+  type BegunLine,
+  type CallLine,
+  isTimed,
+  type OrderLine,
+  type ReadingLine,
+  type RecordedError,
+  type TapeHeader,
+  type TapeLine,
+} from "./format.ts";
 import { currentLane } from "./lane.ts";
 import type { Secrets } from "./secrets.ts";
 
@@ -27,6 +36,9 @@ export class Recorder implements Tape, Disposable {
   private readonly fd: number;
   /** The newest reading of each kind and lane: written when another comes, as often as it came. */
   private readonly open = new Map<string, ReadingLine>();
+  /** Written when something else happens: until then it may grow, or turn out to be needless. */
+  private pending: OrderLine | undefined;
+  private begun = 0;
   private isClosed = false;
   private hasRedacted = false;
 
@@ -65,18 +77,58 @@ export class Recorder implements Tape, Disposable {
     return value;
   }
 
-  async call<T>({ kind, name, request }: TapedCall, ask: () => Promise<T>): Promise<T> {
+  callback(): Turn {
     const lane = currentLane();
+    return { ready: undefined, isWithin: false, begins: (isWithin) => this.called(lane, isWithin) };
+  }
+
+  private called(lane: string, isWithin: boolean): void {
+    const { pending } = this;
+    if (pending?.kind === "callback" && pending.lane === lane && (pending.within ?? false) === isWithin)
+      pending.times = (pending.times ?? 1) + 1;
+    else this.order({ kind: "callback", lane, ...(isWithin ? { within: true } : {}) });
+  }
+
+  private order(line: OrderLine | undefined): void {
+    if (this.isClosed) return;
+    if (this.pending !== undefined) this.write(this.pending);
+    this.pending = line;
+  }
+
+  stream(): never {
+    throw new SpellError("internal", "Cannot replay what is being recorded");
+  }
+
+  async call<T>(
+    { kind, name, request }: TapedCall,
+    ask: () => Promise<T>,
+    pieces: { began?: () => void } = {},
+  ): Promise<T> {
+    const lane = currentLane();
+    let began: BegunLine | undefined;
+    pieces.began = () => {
+      if (began !== undefined) return;
+      began = { kind: "begun", lane, number: ++this.begun };
+      this.order(began);
+    };
+    /** Nothing happened since the first piece: then the answer's own place says it. */
+    const start = () => {
+      if (began === undefined) return {};
+      if (this.pending !== began) return { begun: began.number };
+      this.pending = undefined;
+      return {};
+    };
     const asked = this.options.secrets.outOfRequest(toWire(request));
     const of = kind === "count" ? { key: requestKey(kind, name, asked) } : { request: asked };
     const head = { kind, lane, name, ...of };
     try {
       const result = await ask();
-      this.writeCall({ ...head, answer: this.withoutSecrets(name, toWire(result)) });
+      this.writeCall({ ...head, ...start(), answer: this.withoutSecrets(name, toWire(result)) });
       return result;
     } catch (error) {
       this.writeCall({
         ...head,
+        ...start(),
         error: this.options.secrets.outOfAnswer(recordedError(error)) as RecordedError,
       });
       throw error;
@@ -92,8 +144,9 @@ export class Recorder implements Tape, Disposable {
     return clean;
   }
 
-  private writeCall(line: TapeLine): void {
+  private writeCall(line: CallLine): void {
     if (this.isClosed) return;
+    if (isTimed(line)) this.order(undefined);
     this.flush();
     this.write(line);
   }
@@ -114,6 +167,7 @@ export class Recorder implements Tape, Disposable {
 
   [Symbol.dispose](): void {
     if (this.isClosed) return;
+    this.order(undefined);
     this.flush();
     this.isClosed = true;
     closeSync(this.fd);

@@ -1,7 +1,12 @@
-/** Lets recorded answers come in the order in which they came when they were recorded. */
+/** Lets what was recorded happen in the order in which it happened. */
 
-/** Where nothing has happened for so long, those that are still missing will not be asked for. */
-const PATIENCE_MS = 250;
+/**
+ * Where nothing has happened for so many ticks, what is still missing will not happen. A tick that comes late does not
+ * count: then the process was busy, or the machine.
+ */
+const PATIENCE_TICKS = 20;
+const TICK_MS = 50;
+const LATE_MS = 20;
 
 interface Waiting {
   index: number;
@@ -9,49 +14,56 @@ interface Waiting {
 }
 
 export class Turns {
-  /** Those that are over, or nobody will ask for. */
-  private readonly over = new Set<number>();
+  /** Those that have passed, or will not come. */
+  private readonly passed = new Set<number>();
   private next = 0;
   private readonly waiting: Waiting[] = [];
   private readonly running = new Set<number>();
   private timer: ReturnType<typeof setTimeout> | undefined;
 
   /**
-   * Resolves when everything before `index` is over, or nothing moves any more: a script that has changed may not ask for
-   * all that was recorded, and an answer may wait for one that came before its own end.
-   * @returns to be called when the answer has been taken
+   * Resolves when everything before `index` has passed, or nothing moves any more: a script that has changed may not do
+   * all that was recorded.
    */
-  async of(index: number): Promise<() => void> {
-    await new Promise<void>((go) => {
+  until(index: number): Promise<void> {
+    return new Promise((go) => {
       this.waiting.push({ index, go });
       this.waiting.sort((a, b) => a.index - b.index);
       this.look();
     });
-    this.running.add(index);
-    return () => {
-      this.running.delete(index);
-      this.over.add(index);
-      // What follows from this answer comes before the next one.
-      setImmediate(() => this.look());
-    };
+  }
+
+  /** @param isEnd what follows from it comes before what is next */
+  pass(index: number, isEnd = false): void {
+    this.running.delete(index);
+    this.passed.add(index);
+    if (isEnd) setImmediate(() => this.look());
+    else this.look();
   }
 
   private look(): void {
     clearTimeout(this.timer);
-    while (this.over.has(this.next)) this.next++;
+    while (this.passed.delete(this.next)) this.next++;
+    while (this.waiting[0] !== undefined && this.waiting[0].index <= this.next) this.release(this.waiting[0]);
     const first = this.waiting[0];
     if (first === undefined) return;
-    if (first.index <= this.next) this.release(first);
-    else
-      this.timer = setTimeout(() => {
-        for (let i = this.next; i < first.index; i++) if (!this.running.has(i)) this.over.add(i);
-        if (this.waiting[0] === first) this.release(first);
-        else this.look();
-      }, PATIENCE_MS);
+    this.wait(first, PATIENCE_TICKS);
+  }
+
+  private wait(first: Waiting, ticks: number): void {
+    const dueMs = performance.now() + TICK_MS;
+    this.timer = setTimeout(() => {
+      const left = performance.now() > dueMs + LATE_MS ? ticks : ticks - 1;
+      if (left > 0) return this.wait(first, left);
+      for (let i = this.next; i < first.index; i++) if (!this.running.has(i)) this.passed.add(i);
+      if (this.waiting[0] === first) this.release(first);
+      this.look();
+    }, TICK_MS);
   }
 
   private release(first: Waiting): void {
     this.waiting.splice(this.waiting.indexOf(first), 1);
+    this.running.add(first.index);
     first.go();
   }
 

@@ -2,6 +2,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { type ErrorJson, errorFromJson, type SpellError } from "../../core/errors.ts";
 import { currentSpan, type SpanContext, span, withinSpan } from "../../core/span.ts";
+import { currentTape, type Turn } from "../../core/tape.ts";
 import { currentTasks, type Task, withTasks } from "../../core/task.ts";
 import type { ScriptFunction, ScriptValue } from "../../core/values.ts";
 import { Abandoned } from "./abandoned.ts";
@@ -16,6 +17,8 @@ interface Callback {
   tasks: readonly Task[];
   /** What calls that it makes belong to in a trace. */
   span: SpanContext | undefined;
+  /** Its place in a run that is recorded or replayed. */
+  turn: Turn | undefined;
   /** It has made a call of its own, so it stands on the VM's stack. */
   started: boolean;
   resolve(value: ScriptValue): void;
@@ -35,6 +38,9 @@ const NO_CALLBACK: readonly Task[] = [];
  * others wait for their turn, so that many at once do not fill the stack.
  */
 const MAX_FREE_DEPTH = 12;
+
+/** So long a call waits for the one that runs, where calls come one after another. */
+const HELD_MS = 2000;
 
 const callOf = new AsyncLocalStorage<number>();
 
@@ -82,17 +88,39 @@ export class Frames {
         args,
         tasks: currentTasks(),
         span: currentSpan(),
+        turn: currentTape()?.callback(),
         started: false,
         resolve,
         reject,
       };
-      if (this.mayBegin(callback)) this.begin(callback);
-      else this.waiting.set(callback.id, callback);
+      const { ready } = callback.turn ?? {};
+      if (ready === undefined) this.place(callback);
+      else void ready.then(() => this.place(callback));
     });
   }
 
-  private mayBegin({ call }: Callback): boolean {
-    if (this.running.size < MAX_FREE_DEPTH) return true;
+  private place(callback: Callback): void {
+    if (callback.turn?.isWithin || this.mayBegin(callback)) {
+      this.begin(callback);
+      return;
+    }
+    this.waiting.set(callback.id, callback);
+    if (this.isHeld(callback)) setTimeout(() => this.beginHeld(callback), HELD_MS);
+  }
+
+  /** It waits only because calls come one after another in a run that is recorded or replayed. */
+  private isHeld({ turn }: Callback): boolean {
+    return turn !== undefined && this.running.size < MAX_FREE_DEPTH;
+  }
+
+  /** The one that runs may be waiting for this one. */
+  private beginHeld(callback: Callback): void {
+    if (!this.isHeld(callback) || !this.waiting.delete(callback.id)) return;
+    this.begin(callback);
+  }
+
+  private mayBegin({ call, turn }: Callback): boolean {
+    if (this.running.size < (turn === undefined ? MAX_FREE_DEPTH : 1)) return true;
     if (call === undefined || call !== this.calls.at(-1)?.id) return false;
     for (const other of this.running.values()) if (other.call === call) return false;
     return true;
@@ -107,6 +135,7 @@ export class Frames {
   }
 
   private begin(callback: Callback): void {
+    callback.turn?.begins(this.running.size > 0);
     this.running.set(callback.id, callback);
     try {
       this.start(callback.id, callback.fn, callback.args);
@@ -144,7 +173,8 @@ export class Frames {
     const tasks = new Set<Task>();
     for (const callback of this.running.values())
       if (callback.started) for (const task of callback.tasks) tasks.add(task);
-    for (const callback of this.waiting.values()) for (const task of callback.tasks) tasks.add(task);
+    for (const callback of this.waiting.values())
+      if (!this.isHeld(callback)) for (const task of callback.tasks) tasks.add(task);
     return tasks;
   }
 

@@ -115,6 +115,14 @@ class HostTape implements Tape {
   call(): never {
     throw new SpellError("internal", "Cannot call anything from the script thread");
   }
+
+  stream(): never {
+    return this.call();
+  }
+
+  callback(): never {
+    return this.call();
+  }
 }
 
 /** What got past Lua's own error handling: the VM cannot be used any more. */

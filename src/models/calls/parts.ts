@@ -55,15 +55,21 @@ function errorOf(kept: unknown): Error {
   return Object.assign(new Error(message), statusCode === undefined ? {} : { statusCode });
 }
 
-/** A stream of these; `ended` is called once, when the last one was taken or nobody reads on. */
+/**
+ * A stream of these.
+ * @param beforeLast is waited for before the last one
+ * @param ended called when the last one was taken, or nobody reads on
+ */
 export function streamOf(
   parts: readonly LanguageModelV4StreamPart[],
+  beforeLast?: () => Promise<void>,
   ended: () => void = () => undefined,
 ): ReadableStream<LanguageModelV4StreamPart> {
   let next = 0;
   return new ReadableStream<LanguageModelV4StreamPart>(
     {
-      pull(controller) {
+      async pull(controller) {
+        if (next === parts.length - 1) await beforeLast?.();
         const part = parts[next++];
         if (part !== undefined) {
           controller.enqueue(part);

@@ -103,10 +103,8 @@ export function tapedModel(real: SpellModel | undefined, facts: ModelFacts, tape
 }
 
 async function replay(call: TapedCall, tape: Tape) {
-  const { promise: used, resolve } = Promise.withResolvers<void>();
-  const never = () => Promise.reject(new SpellError("internal", "Cannot call a model in a replay"));
-  const { parts } = await tape.call<KeptAnswer>(call, never, used);
-  return { stream: streamOf(partsOf(parts), resolve) };
+  const { answer, lastTurn, over } = await tape.stream<KeptAnswer>(call);
+  return { stream: streamOf(partsOf(answer.parts), lastTurn, over) };
 }
 
 /** Passes the parts on as they come; the whole is written when it has ended, however it ended. */
@@ -114,8 +112,9 @@ async function record(model: SpellModel, options: LanguageModelV4CallOptions, ca
   const parts: LanguageModelV4StreamPart[] = [];
   const whole = Promise.withResolvers<void>();
   // A failure is told to whoever reads.
+  const pieces: { began?: () => void } = {};
   const written = tape
-    .call<KeptAnswer>(call, () => whole.promise.then(() => ({ parts: keepParts(parts) })))
+    .call<KeptAnswer>(call, () => whole.promise.then(() => ({ parts: keepParts(parts) })), pieces)
     .catch((error: unknown) => {
       if (error instanceof SpellError && error.code === "io") throw error;
     });
@@ -147,6 +146,7 @@ async function record(model: SpellModel, options: LanguageModelV4CallOptions, ca
             controller.close();
             return;
           }
+          pieces.began?.();
           parts.push(value);
           controller.enqueue(value);
         } catch (error) {

@@ -1,6 +1,7 @@
 /** Recorded scripts replayed where there is no network: byte for byte the same. */
 import { describe, expect, test } from "bun:test";
-import { cpSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { Glob } from "bun";
 import { CallsSandbox, canBeApart, PAID, runApart } from "./support.ts";
 
@@ -96,6 +97,8 @@ describe.skipIf(!canBeApart)("Every example", () => {
     const replayed = await runApart(replaying, ["run", script, "--replay", tape]);
     const { code, stdout, stderr } = recorded;
     expect(replayed).toEqual({ code, stdout, stderr });
+    // no library and no model was unpacked
+    expect(existsSync(join(replaying.home, ".cache"))).toBe(false);
   });
 });
 
@@ -281,6 +284,54 @@ tool_calls = [{ name = "stamp" }]
 `);
     const recorded = await box.script(FLOW, "--usage", "--record", "run.jsonl");
     expect([recorded.code, recorded.stdout.match(/stamped/g)?.length]).toEqual([0, 4]);
+    for (let i = 0; i < 3; i++) {
+      const replayed = await box.run(["run", "script.lua", "--usage", "--replay", "run.jsonl"]);
+      expect([replayed.stdout, replayed.stderr]).toEqual([recorded.stdout, recorded.stderr]);
+    }
+  });
+});
+
+/** Eight agents side by side, half of them on the embedded model, whose tools share one dice box and one list. */
+const CROWD = `
+local names, seen = {}, {}
+Tool.register{name = "roll", description = "Rolls a die", parameters = {}, execute = function()
+  local n = math.random(6)
+  seen[#seen + 1] = n .. "@" .. os.clock()
+  print("rolled", n, os.time())
+  return {success = true, result = n}
+end}
+for i = 1, 8 do
+  names[i] = "agent" .. i
+  Agent.create{name = names[i], model = i % 2 == 0 and "local/spell-mini" or "ci/scripted", max_tokens = 24, allowed_tools = {"roll"}, memory_enabled = false}
+end
+Agent.create_composite("all", names, {strategy = "parallel"})
+for round = 1, 4 do
+  local r = Agent.get("all"):execute("Round " .. round .. ": roll")
+  print(round, r.execution_time_ms)
+  for _, n in ipairs(names) do print(n, r.metadata.agent_outputs[n]) end
+end
+print(table.concat(seen, " "))
+local parts = {}
+Agent.get("agent1"):invokeStream({text = "Roll"}, function(c) parts[#parts + 1] = c.text .. os.clock() end)
+print(table.concat(parts, "|"))
+`;
+
+const CROWD_TOML = `[providers.ci]
+provider_type = "test"
+default_model = "scripted"
+[[providers.ci.responses]]
+after_tool = "roll"
+text = "It shows {{tool_result}} and so on"
+chunk_delay_ms = 2
+[[providers.ci.responses]]
+answers = [{tool_calls = [{ name = "roll" }], delay_ms = 7},{tool_calls = [{ name = "roll" },{ name = "roll" }], delay_ms = 3},{text="nothing", delay_ms = 11}, {tool_calls = [{ name = "roll" }]}]
+`;
+
+describe("A crowd of agents", () => {
+  test.each([1, 2])("meets in the script in the same order each time, recording %i", async () => {
+    using box = new CallsSandbox(CROWD_TOML);
+    const recorded = await box.script(CROWD, "--usage", "--record", "run.jsonl");
+    expect([recorded.code, recorded.stdout.match(/rolled/g)!.length > 8]).toEqual([0, true]);
     for (let i = 0; i < 3; i++) {
       const replayed = await box.run(["run", "script.lua", "--usage", "--replay", "run.jsonl"]);
       expect([replayed.stdout, replayed.stderr]).toEqual([recorded.stdout, recorded.stderr]);

@@ -258,6 +258,62 @@ describe("Parallel branches", () => {
     expect(replayed.came).toEqual(recorded.came);
   });
 
+  test("call the script's functions, and see answers begin and end, in the order in which it happened", async () => {
+    using place = new TapePlace();
+    const happened: string[] = [];
+    const calls = (tape: Tape, name: string) => {
+      const turn = tape.callback();
+      const begin = () => {
+        turn.begins(false);
+        happened.push(name);
+      };
+      return turn.ready === undefined ? begin() : turn.ready.then(begin);
+    };
+    const inLane = <T>(name: string, body: () => Promise<T>) => runAsTask(`agent "${name}"`, body);
+    {
+      using tape = place.recorder();
+      const [a, b] = [Promise.withResolvers<string>(), Promise.withResolvers<string>()];
+      const pieces: Record<string, { began?: () => void }> = { a: {}, b: {} };
+      const first = inLane("a", () => tape.call(model("a"), () => a.promise, pieces.a));
+      const second = inLane("b", () => tape.call(model("b"), () => b.promise, pieces.b));
+      pieces.b!.began!();
+      await inLane("b", async () => calls(tape, "b1"));
+      await inLane("b", async () => calls(tape, "b2"));
+      pieces.a!.began!();
+      await inLane("a", async () => calls(tape, "a1"));
+      a.resolve("A");
+      await first;
+      await inLane("b", async () => calls(tape, "b3"));
+      b.resolve("B");
+      await second;
+    }
+    const kinds = place.text
+      .split("\n")
+      .slice(1, -1)
+      .map((line) => JSON.parse(line));
+    expect(kinds.map(({ kind, times, answer }) => answer ?? [kind, times])).toEqual([
+      ["begun", undefined],
+      ["callback", 2],
+      ["begun", undefined],
+      ["callback", undefined],
+      "A",
+      ["callback", undefined],
+      "B",
+    ]);
+    expect(happened.splice(0)).toEqual(["b1", "b2", "a1", "b3"]);
+    using replay = place.player();
+    const branch = (name: string, count: number) =>
+      inLane(name, async () => {
+        const { lastTurn, over } = await replay.stream(model(name));
+        for (let i = 1; i <= count; i++) await calls(replay, `${name}${i}`);
+        await lastTurn();
+        happened.push(`${name} ends`);
+        over();
+      });
+    await Promise.all([branch("a", 1), branch("b", 3)]);
+    expect(happened).toEqual(["b1", "b2", "a1", "a ends", "b3", "b ends"]);
+  });
+
   test("go on where a script no longer asks for what came before", async () => {
     using place = new TapePlace();
     {
