@@ -277,7 +277,7 @@ class Tools implements ToolService {
 const NOT_CALLED: ToolOutcome = {
   operation: "dry_run",
   message: "Dry run: the tool was not called",
-  result: null,
+  result: {},
 };
 
 /** A built-in tool that touches nothing; what a script or an agent is behind is planned in its turn. */

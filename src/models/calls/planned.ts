@@ -10,6 +10,7 @@ import type { SpellModel } from "../service.ts";
 import { type Account, costBound } from "./accounting.ts";
 import { promptBound, promptEstimate, textsBound } from "./bounds.ts";
 import { streamOf } from "./parts.ts";
+import { sampleOf } from "./sample.ts";
 
 /** What a model answers that is not asked. */
 export const PLACEHOLDER = "[dry run: no model was asked]";
@@ -46,9 +47,10 @@ async function planned(account: Account, options: LanguageModelV4CallOptions): P
   };
 }
 
-/** Under a JSON form the placeholder is the simplest value that the schema allows to name. */
-function placeholder(options: LanguageModelV4CallOptions): LanguageModelV4StreamPart[] {
-  const text = options.responseFormat?.type === "json" ? "{}" : PLACEHOLDER;
+/** Where JSON is wanted, a small value that the schema allows. */
+function placeholder({ responseFormat }: LanguageModelV4CallOptions): LanguageModelV4StreamPart[] {
+  const text =
+    responseFormat?.type === "json" ? JSON.stringify(sampleOf(responseFormat.schema ?? {})) : PLACEHOLDER;
   const none = { total: 0, noCache: 0, cacheRead: 0, cacheWrite: 0 };
   return [
     { type: "text-start", id: "0" },
