@@ -18,6 +18,16 @@ export class FileLock implements Disposable {
     }
   }
 
+  /** Waits while another holds it. @returns undefined where that takes longer than `patienceMs` */
+  static async take(path: string, patienceMs: number): Promise<FileLock | undefined> {
+    const deadlineMs = performance.now() + patienceMs;
+    for (;;) {
+      const lock = FileLock.tryTake(path);
+      if (lock !== undefined || performance.now() > deadlineMs) return lock;
+      await Bun.sleep(10 + Math.random() * 40);
+    }
+  }
+
   [Symbol.dispose](): void {
     this.database.close();
   }

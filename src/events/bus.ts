@@ -273,7 +273,6 @@ export class EventBus implements EventService {
   }
 
   private async stored(store: StoredEvents, query: EventQuery): Promise<BusEvent[]> {
-    await this.flush();
     return (await store.query(query)).map((event) => this.past(event));
   }
 
@@ -318,7 +317,8 @@ export class EventBus implements EventService {
   }
 
   async flush(): Promise<void> {
-    await Promise.all(this.outlets.map((outlet) => outlet.flush()));
+    const ends = await Promise.allSettled(this.outlets.map((outlet) => outlet.flush()));
+    for (const end of ends) if (end.status === "rejected") throw end.reason;
   }
 
   dispose(): Promise<void> {

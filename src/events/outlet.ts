@@ -77,13 +77,14 @@ export abstract class BatchOutlet implements Outlet {
         await this.hand(batch);
         this.counts.sent += batch.length;
       } catch (error) {
-        this.failed(error);
+        this.failed(error, batch.length);
         this.drop(batch.length);
       }
     }
   }
 
-  protected failed(error: unknown): void {
+  /** @param events that are given up for it */
+  protected failed(error: unknown, _events: number): void {
     this.counts.failures++;
     if (this.failures.begins())
       this.log.warn("event", `events could not be handed over: ${this.name}`, { reason: messageOf(error) });

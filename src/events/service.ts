@@ -204,7 +204,10 @@ export interface EventService {
   /** What memory holds of a correlation. */
   timeline(correlationId: string): Timeline | undefined;
   stats(): EventStats;
-  /** Resolves when everything published so far is stored, and written or sent as far as that is possible. */
+  /**
+   * Resolves when everything published so far is stored, and written or sent as far as that is possible.
+   * @throws SpellError io for events that could not be stored since the last call
+   */
   flush(): Promise<void>;
   /** Ends all subscriptions and flushes. Idempotent. */
   dispose(): Promise<void>;

@@ -1,5 +1,6 @@
 /** Events in the database, so that they outlive the process. */
 import type { Database } from "bun:sqlite";
+import { messageOf, SpellError } from "../core/errors.ts";
 import type { Storage } from "../storage/storage.ts";
 import type { StoredEvent, StoredEvents } from "./bus.ts";
 import { DEFAULT_QUERY_LIMIT } from "./correlation.ts";
@@ -35,6 +36,8 @@ interface Row {
 
 export class EventStore extends BatchOutlet implements StoredEvents {
   private sinceCleaning = CLEAN_EVERY;
+  /** Events that could not be stored, since `flush` told of them last. */
+  private lost: { events: number; reason: unknown } | undefined;
 
   constructor(
     settings: BatchSettings,
@@ -70,7 +73,30 @@ export class EventStore extends BatchOutlet implements StoredEvents {
     });
   }
 
+  protected override failed(reason: unknown, events: number): void {
+    super.failed(reason, events);
+    this.lost = { events: (this.lost?.events ?? 0) + events, reason };
+  }
+
+  /** @throws SpellError io for events that were given up since the last call */
+  override async flush(): Promise<void> {
+    await super.flush();
+    const { lost } = this;
+    this.lost = undefined;
+    if (lost === undefined) return;
+    throw new SpellError("io", `Cannot store events: ${lost.events} are lost: ${messageOf(lost.reason)}`, {
+      data: { events: lost.events },
+      hint: "Publish them again when the cause is gone",
+      cause: lost.reason,
+    });
+  }
+
+  override async close(): Promise<void> {
+    await super.close().catch(() => undefined); // the log has told of what was lost
+  }
+
   async query(query: EventQuery): Promise<StoredEvent[]> {
+    await super.flush();
     const pattern = compilePattern(query.pattern ?? "*");
     const { limit = DEFAULT_QUERY_LIMIT } = query;
     return this.storage.read((db) => {

@@ -66,6 +66,23 @@ export class WorkflowInstance implements Workflow {
     for (const watch of this.watchers) watch(key, value);
   }
 
+  async share(key: string, value: unknown): Promise<void> {
+    const hooks = this.surroundings.dependencies.hooks();
+    const point = "custom:workflow_shared_data";
+    if (!hooks?.has(point)) return this.setShared(key, value);
+    const { name } = this.definition;
+    const component = { type: "Workflow", name, id: this.id } as const;
+    const data = { workflow_id: this.id, workflow_name: name, key, value };
+    const result = await hooks.run({ point, component, data });
+    if (result.type === "cancel")
+      throw new SpellError(
+        "permission_denied",
+        `Cannot set shared data of workflow "${name}": a hook cancelled it: ${result.reason}`,
+      );
+    const changed = result.type === "modified" ? (result.data as { value?: unknown }).value : value;
+    this.setShared(key, changed);
+  }
+
   /** @returns what ends it */
   noteShared(watch: (key: string, value: unknown) => void): () => void {
     this.watchers.add(watch);

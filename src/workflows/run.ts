@@ -101,6 +101,7 @@ export async function executeWorkflow(
     }));
     await opened?.journal.end("completed");
     instance.end(result);
+    await frame.tell.note("workflow_state_change", { from: "running", to: result.status });
     frame.tell.event("completed", {
       success: result.success,
       status: result.status,
@@ -230,6 +231,7 @@ async function watched(frame: Frame, surroundings: Surroundings, startMs: number
   const instance = frame.workflow as WorkflowInstance;
   if (frame.path === "") refuseUncertain(frame);
   await instance.callBefore(scope.input);
+  await tell.point("workflow_state_change", { from: "pending", to: "running" }, frame.signal);
   tell.event("started", { name: definition.name, input: scope.input });
   await tell.progress({ type: "workflow_started" });
   const work = async () => {
@@ -304,6 +306,7 @@ async function failed(
     });
   });
   instance.endWith(end);
+  await frame.tell.note("workflow_state_change", { from: "running", to: end });
   await frame.keys.end(end, null, message);
   frame.tell.event("failed", { error: message, status: end, duration_ms: durationMs });
   await frame.tell.progress({ type: "workflow_failed", error: message, durationMs });

@@ -128,6 +128,8 @@ export interface Workflow {
   /** Of the last run. @throws SpellError not_found before one */
   readonly executionId: string;
   setShared(key: string, value: unknown): void;
+  /** The same where hooks may refuse or change it. @throws SpellError permission_denied */
+  share(key: string, value: unknown): Promise<void>;
   /** Besides those before. */
   on<K extends keyof Callbacks>(kind: K, fn: Callbacks[K]): void;
   /**

@@ -67,6 +67,21 @@ export class Teller {
     await this.ask(`custom:${name}`, data, signal);
   }
 
+  /** The same after the fact: hooks only watch. */
+  async note(name: string, data: Record<string, unknown>): Promise<void> {
+    const hooks = this.parts.dependencies.hooks();
+    const point = `custom:${name}`;
+    if (!hooks?.has(point)) return;
+    const { component, metadata } = this;
+    await hooks.run({
+      point,
+      component,
+      metadata,
+      data: { ...this.facts, ...data },
+      correlationId: this.parts.run.id,
+    });
+  }
+
   /** @throws SpellError permission_denied where a hook cancels */
   async ask(point: string, data: Record<string, unknown>, signal: AbortSignal): Promise<void> {
     const hooks = this.parts.dependencies.hooks();

@@ -8,8 +8,7 @@ export const MAX_FILE_ENTRIES = 10_000;
 /** A file may outgrow its limit by this before it is cut. */
 const SLACK_ENTRIES = 1000;
 
-const LOCK_TRIES = 100;
-const LOCK_PAUSE_MS = 10;
+const LOCK_PATIENCE_MS = 1000;
 
 export class HistoryFile {
   constructor(readonly path: string) {}
@@ -52,11 +51,8 @@ export class HistoryFile {
   /** Taken to write, so that no input is added to a file that is being replaced. */
   private async lock(): Promise<FileLock> {
     mkdirSync(dirname(this.path), { recursive: true });
-    for (let i = 0; i < LOCK_TRIES; i++) {
-      const lock = FileLock.tryTake(`${this.path}.lock`);
-      if (lock !== undefined) return lock;
-      await Bun.sleep(LOCK_PAUSE_MS);
-    }
+    const lock = await FileLock.take(`${this.path}.lock`, LOCK_PATIENCE_MS);
+    if (lock !== undefined) return lock;
     throw new SpellError("io", `Cannot write the history: another process holds it: ${this.path}.lock`);
   }
 }

@@ -1,47 +1,16 @@
 import { type TSchema, Type } from "typebox";
 import type { ScriptValue } from "../../core/values.ts";
-import { AnyTable, AnyValue, type ClassDecl, type FunctionDecl, methodsOf, param } from "../declare.ts";
+import { AnyTable, AnyValue, type ClassDecl, type FunctionDecl } from "../declare.ts";
+import { settersOf } from "../setters.ts";
 import type { Table } from "./fields.ts";
 
 /** What the setters have gathered: a table as `Agent.create` takes it. */
 export type BuilderState = Table;
 
 const BUILDER = "AgentBuilder";
-const { local } = methodsOf<BuilderState>();
+const { local, setter, stores } = settersOf(BUILDER);
 
 const Texts = Type.Array(Type.String());
-
-/** A setter: changes the receiver and returns it, so that chains and bare statements both work. */
-function setter<S extends TSchema>(
-  argument: string,
-  schema: S,
-  doc: string,
-  change: (state: BuilderState, value: ScriptValue) => void,
-  aliases: readonly string[] = [],
-): FunctionDecl {
-  return local({
-    doc,
-    params: [param(argument, schema, doc)],
-    returns: BUILDER,
-    aliases,
-    handler: (ctx, value) => {
-      change(ctx.self, value as ScriptValue);
-      return ctx.create(BUILDER, ctx.self);
-    },
-  });
-}
-
-/** A setter that stores its argument under the key of the same name. */
-const stores = (key: string, schema: TSchema, doc: string, aliases: readonly string[] = []): FunctionDecl =>
-  setter(
-    key,
-    schema,
-    doc,
-    (state, value) => {
-      state[key] = value;
-    },
-    aliases,
-  );
 
 /** A setter that adds its argument to the list under `key`. */
 const appends = (key: string, argument: string, doc: string, aliases: readonly string[] = []): FunctionDecl =>

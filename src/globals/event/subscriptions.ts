@@ -124,7 +124,7 @@ export const subscriptions: Record<string, FunctionDecl> = {
     handler: async (ctx) => (await openBus(ctx.services)).subscriptions().map(subscriptionTable),
   }),
   flush: wait({
-    doc: "Waits until the functions of `Event.on` have seen everything published so far, and until it is stored and exported where that is configured.",
+    doc: "Waits until the functions of `Event.on` have seen everything published so far, and until it is stored and exported where that is configured. Raises for events that could not be stored.",
     params: [
       optional(
         "timeout_ms",

@@ -1,4 +1,4 @@
-import { type TSchema, Type } from "typebox";
+import { Type } from "typebox";
 import { SpellError } from "../../core/errors.ts";
 import { didYouMean } from "../../core/nearest.ts";
 import { isPlainObject, type ScriptValue } from "../../core/values.ts";
@@ -9,55 +9,14 @@ import {
   AnyValue,
   type ClassDecl,
   type FunctionDecl,
-  type LocalContext,
   LuaFunction,
-  methodsOf,
   optional,
   param,
 } from "../declare.ts";
+import { settersOf } from "../setters.ts";
 
 export const BUILDER = "WorkflowBuilder";
-const { local } = methodsOf<Table>();
-
-/** What the setters have gathered: a table as `Workflow.create` takes it. */
-type Change = (state: Table, value: ScriptValue, second: ScriptValue) => void;
-
-function setter(
-  argument: string,
-  schema: TSchema,
-  doc: string,
-  change: Change,
-  aliases: readonly string[] = [],
-): FunctionDecl {
-  return local({
-    doc,
-    params: [param(argument, schema, doc)],
-    returns: BUILDER,
-    aliases,
-    handler: (ctx, value) => changed(ctx, change, value as ScriptValue),
-  });
-}
-
-function changed(
-  ctx: LocalContext<Table>,
-  change: Change,
-  first: ScriptValue,
-  second?: ScriptValue,
-): ScriptValue {
-  change(ctx.self, first, second);
-  return ctx.create(BUILDER, ctx.self);
-}
-
-const stores = (key: string, schema: TSchema, doc: string, aliases: readonly string[] = []): FunctionDecl =>
-  setter(
-    key,
-    schema,
-    doc,
-    (state, value) => {
-      state[key] = value;
-    },
-    aliases,
-  );
+const { local, changed, setter, stores } = settersOf(BUILDER);
 
 const chooses = (type: WorkflowType, doc: string, aliases: readonly string[] = []): FunctionDecl =>
   local({

@@ -95,9 +95,9 @@ export const workflowClass: ClassDecl = {
       doc: "Sets a value that conditions and placeholders of this workflow can name, and those of workflows within it.",
       params: [param("key", Type.String(), "Its name"), optional("value", AnyValue, "The value")],
       returns: "nil",
-      handler: ({ self }, key, value) => {
+      handler: async ({ self }, key, value) => {
         refuseObjects(value, key);
-        self.setShared(key, value ?? null);
+        await self.share(key, value ?? null);
         return null;
       },
     }),

@@ -3,7 +3,7 @@ import { Type } from "typebox";
 import { messageOf, SpellError } from "../../core/errors.ts";
 import { Handle, isPlainObject, type ScriptValue } from "../../core/values.ts";
 import type { WorkflowType } from "../../workflows/model.ts";
-import type { Workflow } from "../../workflows/service.ts";
+import type { Workflow, WorkflowService } from "../../workflows/service.ts";
 import type { Table } from "../agent/fields.ts";
 import {
   AnyTable,
@@ -59,9 +59,28 @@ async function create(ctx: CallContext, config: Table): Promise<Handle<Workflow>
 async function make({ services, run }: CallContext, config: Table): Promise<Workflow> {
   const workflows = await services.workflows();
   const workflow = workflows.create(config);
-  run.vm.ended.addEventListener("abort", () => workflows.remove(workflow.id), { once: true });
+  idsOf(run.vm.ended, workflows).add(workflow.id);
   return workflow;
 }
+
+/** Ids only: what a script has removed is not held. */
+function idsOf(ended: AbortSignal, workflows: WorkflowService): Set<string> {
+  const known = made.get(ended);
+  if (known !== undefined) return known;
+  const ids = new Set<string>();
+  made.set(ended, ids);
+  ended.addEventListener(
+    "abort",
+    () => {
+      for (const id of ids) workflows.remove(id);
+    },
+    { once: true },
+  );
+  return ids;
+}
+
+/** By the VM that made them. */
+const made = new WeakMap<AbortSignal, Set<string>>();
 
 export const statics: Record<string, FunctionDecl> = {
   builder: local({
@@ -144,10 +163,10 @@ export const statics: Record<string, FunctionDecl> = {
     params: [],
     returns: '{id, name, type = "instance", workflow_type}[], or {id, type, description, features}[]',
     handler: async ({ services }) => {
-      const made = (await services.workflows()).list();
-      if (made.length === 0)
+      const all = (await services.workflows()).list();
+      if (all.length === 0)
         return Object.entries(TYPES).map(([type, about]) => ({ id: type, type, ...about }));
-      return made.map(({ id, definition: { name, type } }) => ({
+      return all.map(({ id, definition: { name, type } }) => ({
         id,
         name,
         type: "instance",

@@ -3,11 +3,11 @@ import type {
   LanguageModelV4Content,
   LanguageModelV4FinishReason,
   LanguageModelV4GenerateResult,
-  LanguageModelV4StreamPart,
   LanguageModelV4StreamResult,
   LanguageModelV4Usage,
   SharedV4Warning,
 } from "@ai-sdk/provider";
+import { pushedParts } from "../part-stream.ts";
 import type { LoadOptions, SpellModel } from "../service.ts";
 import { disposeInference, type InferenceClient, inference } from "./client.ts";
 import { llamaOptions, promptRequest, samplingRequest } from "./conversation.ts";
@@ -72,16 +72,15 @@ class LlamaModel implements SpellModel {
 
   /** The stream ends with exactly one `finish` or `error` part. */
   async doStream(options: LanguageModelV4CallOptions): Promise<LanguageModelV4StreamResult> {
-    const cancel = new AbortController();
-    const { abortSignal } = options;
-    const signal = abortSignal === undefined ? cancel.signal : AbortSignal.any([abortSignal, cancel.signal]);
-    const stream = new ReadableStream<LanguageModelV4StreamPart>({
-      start: (controller) => {
-        void this.fill(controller, { ...options, abortSignal: signal }, cancel.signal);
-      },
-      cancel: (reason) => cancel.abort(reason),
+    return pushedParts(options, async (send, abortSignal) => {
+      const warnings: SharedV4Warning[] = [];
+      const parts = new StreamParts(send);
+      send({ type: "stream-start", warnings });
+      send({ type: "response-metadata", modelId: this.modelId });
+      const result = await this.run({ ...options, abortSignal }, warnings, (event) => parts.add(event));
+      parts.end(contentOf(result));
+      send({ type: "finish", finishReason: finishReasonOf(result), usage: usageOf(result) });
     });
-    return { stream };
   }
 
   async load({ signal, onProgress }: LoadOptions): Promise<void> {
@@ -121,28 +120,6 @@ class LlamaModel implements SpellModel {
       ...(options.abortSignal === undefined ? {} : { signal: options.abortSignal }),
       ...(onEvent === undefined ? {} : { onEvent }),
     });
-  }
-
-  private async fill(
-    controller: ReadableStreamDefaultController<LanguageModelV4StreamPart>,
-    options: LanguageModelV4CallOptions,
-    readerGone: AbortSignal,
-  ): Promise<void> {
-    const send = (part: LanguageModelV4StreamPart) => {
-      if (!readerGone.aborted) controller.enqueue(part);
-    };
-    const warnings: SharedV4Warning[] = [];
-    const parts = new StreamParts(send);
-    try {
-      send({ type: "stream-start", warnings });
-      send({ type: "response-metadata", modelId: this.modelId });
-      const result = await this.run(options, warnings, (event) => parts.add(event));
-      parts.end(contentOf(result));
-      send({ type: "finish", finishReason: finishReasonOf(result), usage: usageOf(result) });
-    } catch (error) {
-      send({ type: "error", error });
-    }
-    if (!readerGone.aborted) controller.close();
   }
 }
 

@@ -3,7 +3,6 @@ import type {
   LanguageModelV4Content,
   LanguageModelV4FinishReason,
   LanguageModelV4GenerateResult,
-  LanguageModelV4StreamPart,
   LanguageModelV4StreamResult,
   LanguageModelV4ToolCall,
   LanguageModelV4Usage,
@@ -12,6 +11,7 @@ import type {
 } from "@ai-sdk/provider";
 import type { ChatResponse, ToolCall } from "ollama/browser";
 import { StreamParts } from "../llamacpp/stream-parts.ts";
+import { pushedParts } from "../part-stream.ts";
 import type { SpellModel } from "../service.ts";
 import type { Request } from "./connection.ts";
 import { wrongShape } from "./failures.ts";
@@ -66,32 +66,12 @@ class OllamaModel implements SpellModel {
 
   /** The stream ends with exactly one `finish` or `error` part. */
   async doStream(options: LanguageModelV4CallOptions): Promise<LanguageModelV4StreamResult> {
-    const cancel = new AbortController();
-    const { abortSignal } = options;
-    const signal = abortSignal === undefined ? cancel.signal : AbortSignal.any([abortSignal, cancel.signal]);
-    const stream = new ReadableStream<LanguageModelV4StreamPart>({
-      start: (controller) => {
-        void this.fill(controller, { ...options, abortSignal: signal }, cancel.signal);
-      },
-      cancel: (reason) => cancel.abort(reason),
-    });
-    return { stream };
-  }
-
-  private async fill(
-    controller: ReadableStreamDefaultController<LanguageModelV4StreamPart>,
-    options: LanguageModelV4CallOptions,
-    readerGone: AbortSignal,
-  ): Promise<void> {
-    const send = (part: LanguageModelV4StreamPart) => {
-      if (!readerGone.aborted) controller.enqueue(part);
-    };
-    const warnings: SharedV4Warning[] = [];
-    const parts = new StreamParts(send);
-    try {
+    return pushedParts(options, async (send, abortSignal) => {
+      const warnings: SharedV4Warning[] = [];
+      const parts = new StreamParts(send);
       send({ type: "stream-start", warnings });
       send({ type: "response-metadata", modelId: this.modelId });
-      const answer = await this.run(options, warnings, (event) => parts.add(event));
+      const answer = await this.run({ ...options, abortSignal }, warnings, (event) => parts.add(event));
       parts.end(contentOf(answer));
       send({
         type: "finish",
@@ -99,10 +79,7 @@ class OllamaModel implements SpellModel {
         usage: usageOf(answer.last),
         providerMetadata: metadataOf(answer.last),
       });
-    } catch (error) {
-      send({ type: "error", error });
-    }
-    if (!readerGone.aborted) controller.close();
+    });
   }
 
   private async run(

@@ -93,22 +93,11 @@ export class BackupDirectory {
 
   private async lock(): Promise<FileLock> {
     const path = join(this.path, ".lock");
-    const deadlineMs = performance.now() + LOCK_PATIENCE_MS;
-    for (;;) {
-      let lock: FileLock | undefined;
-      try {
-        lock = FileLock.tryTake(path);
-      } catch (error) {
-        throw ioError("Cannot lock the directory of backups", path, error);
-      }
-      if (lock !== undefined) return lock;
-      if (performance.now() > deadlineMs)
-        throw new SpellError(
-          "limit",
-          `Cannot use the backups: another process is busy with them: ${this.path}`,
-        );
-      await Bun.sleep(20 + Math.random() * 50);
-    }
+    const lock = await FileLock.take(path, LOCK_PATIENCE_MS).catch((error: unknown) => {
+      throw ioError("Cannot lock the directory of backups", path, error);
+    });
+    if (lock !== undefined) return lock;
+    throw new SpellError("limit", `Cannot use the backups: another process is busy with them: ${this.path}`);
   }
 
   /** What a process that was killed left: nobody else writes while the lock is held. */

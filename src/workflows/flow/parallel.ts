@@ -46,6 +46,8 @@ export async function runParallel(
   };
   await Promise.all(Array.from({ length: Math.min(maxConcurrency, branches.length) }, worker));
   if (fatal !== undefined) throw fatal.error;
+  if (!frame.signal.aborted)
+    await frame.tell.point("parallel_synchronization", { ended: ended.size }, frame.signal);
   for (const branch of branches) {
     const one = ended.get(branch);
     if (one !== undefined && "frame" in one) frame.scope.join(one.frame.scope);

@@ -8,44 +8,12 @@ import { Sandbox } from "../../support/cli.ts";
 import { uniform } from "../../support/random.ts";
 import { check, checkSound, type Ended, ended, type Figures, type Soak, type SoakOptions } from "../soak.ts";
 import { buildFaultyFiles, noFaultsHere } from "./faulty-files.ts";
+import { faultyWriters, PREAMBLE } from "./faulty-writers.ts";
 import { checkDatabase } from "./kill.ts";
 
 const GUARD_MS = 120_000;
 const DATA = ".llmspell";
-
-/** What is written under faults. Others who write to the data directory stand beside it. */
-interface FaultyWriter {
-  name: string;
-  /** Lua that makes the old values, without faults. */
-  before: string;
-  /** Lua: `step(NAME, function)` for every write; each is printed as `ok NAME` or `failed NAME MESSAGE`. */
-  writes: string;
-  /** Lua that prints a JSON object with a value for each step: `old` or `new`, anything else is neither. */
-  after: string;
-}
-
-const PREAMBLE = `local function step(name, write)
-  local ok, message = pcall(write)
-  print(ok and "ok" or "failed", name, ok and "" or tostring(message))
-end
-local function long(word) local t = {} for i = 1, 3000 do t[i] = word .. i * 7919 % 1000003 end return table.concat(t) end
-`;
-
-const state: FaultyWriter = {
-  name: "state",
-  before: `State.save("global", "short", "old") State.save("global", "long", long("old")) State.save("global", "gone", "old")
-    State.save("global", "count", 1)`,
-  writes: `step("short", function() State.save("global", "short", "new") end)
-    step("long", function() State.save("global", "long", long("new")) end)
-    step("gone", function() State.delete("global", "gone") end)
-    step("count", function() State.update("global", "count", function(n) return n + 1 end) end)`,
-  after: `local function which(value, old, new) return value == old and "old" or value == new and "new" or "neither" end
-    local function load(key) return State.load("global", key) end
-    print(JSON.stringify({short = which(load("short"), "old", "new"), long = which(load("long"), long("old"), long("new")),
-      gone = which(load("gone"), "old", nil), count = which(load("count"), 1, 2)}))`,
-};
-
-const writers: readonly FaultyWriter[] = [state];
+const CONFIG = "fault.toml";
 
 /** As numbers of Linux, with what the message must say. */
 const FAULTS = [
@@ -57,6 +25,9 @@ const FAULTS = [
     says: /disk reports an error|I\/O error|EIO|cannot be opened|damaged|memory/i,
   },
 ];
+
+/** Of each writer and kind, about, in the short form. */
+const SHORT_FAULTS = 3;
 
 interface Fault {
   errno: number;
@@ -86,7 +57,7 @@ class FaultBench {
             ...(fault.lasting ? { FAULT_LASTING: "1" } : {}),
             ...(fault.short ? { FAULT_SHORT: "1" } : {}),
           };
-    const end = await ended(this.box.start(["run", script], { env }), GUARD_MS, script);
+    const end = await ended(this.box.start(["-c", CONFIG, "run", script], { env }), GUARD_MS, script);
     const calls = await Bun.file(count)
       .text()
       .catch(() => "0");
@@ -104,7 +75,8 @@ async function run({ seed, full }: SoakOptions): Promise<Figures> {
   using box = new Sandbox();
   const bench = new FaultBench(box, buildFaultyFiles(box.root));
   const totals = { faults: 0, acknowledged: 0, refused: 0, old: 0, new: 0 };
-  for (const writer of writers) {
+  for (const writer of faultyWriters) {
+    box.write(CONFIG, writer.config ?? "");
     box.write("before.lua", PREAMBLE + writer.before);
     box.write("writes.lua", PREAMBLE + writer.writes);
     box.write("after.lua", PREAMBLE + writer.after);
@@ -117,7 +89,7 @@ async function run({ seed, full }: SoakOptions): Promise<Figures> {
     check(calls > 0, `${writer.name}: no call could be made to fail`);
     for (const { name, errno, says } of FAULTS) {
       for (let at = 1; at <= calls; at++) {
-        if (!full && random() < 0.85) continue;
+        if (!full && random() * calls >= SHORT_FAULTS) continue;
         rmSync(data, { recursive: true });
         cpSync(kept, data, { recursive: true });
         const fault = { errno, at, lasting: random() < 0.5, short: random() < 0.5 };
@@ -132,6 +104,7 @@ async function run({ seed, full }: SoakOptions): Promise<Figures> {
       }
     }
     rmSync(kept, { recursive: true });
+    rmSync(data, { recursive: true });
   }
   return { ...totals, half: 0, damaged: 0 };
 }

@@ -4,50 +4,9 @@ import { join } from "node:path";
 import { Sandbox } from "../../support/cli.ts";
 import { check, checkSound, ended, type Figures, type Soak, type SoakOptions } from "../soak.ts";
 import { checkDatabase } from "./kill.ts";
+import { SHARED_CONFIG, sharedWriters } from "./shared-writers.ts";
 
 const PROCESSES = 16;
-
-/** What each process does over and over until its time is over; it checks what it alone writes. */
-interface SharedWriter {
-  name: string;
-  /** Lua: `local function NAME(i, id)`, which does the i-th round of the process `id` and raises where something is wrong. */
-  round: string;
-  /** Lua: `local function NAME_end(id)`: a last look at what the process alone wrote. */
-  end: string;
-  /** Lua that returns the number of rounds that all processes together must have done, from what is there. */
-  total: string;
-}
-
-const state: SharedWriter = {
-  name: "state",
-  round: `local last = {}
-local function state(i, id)
-  State.update("global", "rounds", function(n) return (n or 0) + 1 end)
-  local scope, key = "custom:" .. id, "k" .. i % 20
-  local old = State.load(scope, key)
-  assert(old == nil and last[key] == nil or old.i == last[key], key .. " was " .. tostring(last[key]))
-  if i % 50 == 0 then
-    State.delete(scope, key)
-    last[key] = nil
-  else
-    State.save(scope, key, {i = i, text = ("spell "):rep(i % 700)})
-    last[key] = i
-  end
-end`,
-  end: `local function state_end(id)
-  local keys = State.list_keys("custom:" .. id)
-  local expected = 0
-  for key, i in pairs(last) do
-    expected = expected + 1
-    assert(State.load("custom:" .. id, key).i == i, key .. " is lost")
-  end
-  assert(#keys == expected, "keys: " .. #keys .. ", expected " .. expected)
-end`,
-  total: 'return State.load("global", "rounds") or 0',
-};
-
-/** Others who write to the data directory stand here beside it. */
-const sharedWriters: readonly SharedWriter[] = [state];
 
 const script = `local id, seconds = ARGS[1], tonumber(ARGS[2])
 ${sharedWriters.map(({ round, end }) => `${round}\n${end}`).join("\n")}
@@ -63,10 +22,7 @@ async function run({ full }: SoakOptions): Promise<Figures> {
   const seconds = full ? 300 : 3;
   const guardMs = (seconds + 120) * 1000;
   using box = new Sandbox();
-  box.write(
-    "long.toml",
-    "[runtime]\nscript_timeout_seconds = 900\n[runtime.security]\nmax_execution_time_ms = 900000\n",
-  );
+  box.write("long.toml", SHARED_CONFIG);
   box.write("write.lua", script);
   const wal = new LargestFile(join(box.home, ".llmspell/llmspell.db-wal"));
   const started = Array.from({ length: PROCESSES }, (_, id) =>
@@ -82,7 +38,7 @@ async function run({ full }: SoakOptions): Promise<Figures> {
   });
   const total = rounds.reduce((sum, n) => sum + n, 0);
   for (const { name, total: code } of sharedWriters) {
-    const end = await ended(box.start(["exec", code]), guardMs, name);
+    const end = await ended(box.start(["-c", "long.toml", "exec", code]), guardMs, name);
     check(
       Number(end.stdout) === total,
       `${name}: ${total} rounds were acknowledged, ${end.stdout} are there`,

@@ -67,7 +67,8 @@ print(JSON.stringify(all))`,
   },
 };
 
-const SESSIONS = `[runtime.sessions]
+/** Sessions that stay, as many as a soak makes. */
+export const SESSIONS = `[runtime.sessions]
 enabled = true
 storage_backend = "sqlite"
 max_sessions = 1000000

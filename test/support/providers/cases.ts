@@ -502,9 +502,11 @@ export const cases: readonly ProviderCase[] = [
               endAfter: { bytes: Math.floor(length * bytes) + more, how },
               pieceBytes: 64,
             });
-            const error = await failed(target);
-            assert.match(error.message, /broke off/, `${how} after ${bytes}: ${error.message}`);
-            assert.equal(target.server.seen.length, 1);
+            const { error, text } = await streamed(target);
+            assert.match(error?.message ?? "", /broke off/, `${how} after ${bytes}: ${error?.message}`);
+            assert(TEXT.repeat(4).startsWith(text));
+            // a connection that is cut may take with it what was not read yet: an attempt that said nothing is repeated
+            if (how === "clean") assert.equal(target.server.seen.length, 1);
           }
         }
       }
@@ -575,7 +577,7 @@ export const cases: readonly ProviderCase[] = [
       }
       const last = parts.at(-1)!;
       assert(last.type === "error" && (last.error as SpellError).message === "enough", JSON.stringify(last));
-      for (let i = 0; i < 100 && server.abandoned === before; i++) await Bun.sleep(10);
+      for (let i = 0; i < 1000 && server.abandoned === before; i++) await Bun.sleep(10);
       assert.equal(server.abandoned, before + 1);
     },
   },
@@ -587,7 +589,7 @@ export const cases: readonly ProviderCase[] = [
       const before = server.abandoned;
       const { stream } = await (await target.open()).doStream(HELLO);
       for await (const part of stream) if (part.type === "text-delta") break;
-      for (let i = 0; i < 100 && server.abandoned === before; i++) await Bun.sleep(10);
+      for (let i = 0; i < 1000 && server.abandoned === before; i++) await Bun.sleep(10);
       assert.equal(server.abandoned, before + 1);
     },
   },

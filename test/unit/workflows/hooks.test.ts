@@ -123,6 +123,7 @@ describe("hooks", () => {
     const note: HookFunction = ({ point }) => void seen.push(point.replace("custom:", "")) as undefined;
     const names = [
       "parallel_fork",
+      "parallel_synchronization",
       "parallel_join",
       "condition_evaluation",
       "branch_selection",
@@ -135,6 +136,27 @@ describe("hooks", () => {
     await run({ name: "c", type: "conditional", condition: "input.x == nil", then_steps: [step("a")] });
     await run({ name: "l", type: "loop", collection: [1], body: [step("a")] });
     expect(seen).toEqual(names);
+  });
+
+  test("run when shared data are set, which they may change or refuse, and when a run begins and ends", async () => {
+    const moves: string[] = [];
+    const { workflows, run } = await hooked(
+      ["workflow_state_change", ({ data }) => void moves.push(`${data.from} ${data.to}`) as undefined],
+      [
+        "workflow_shared_data",
+        ({ data }) =>
+          data.key === "secret"
+            ? { type: "cancel", reason: "not here" }
+            : { type: "modified", data: { value: `${data.value}!` } },
+      ],
+    );
+    const workflow = workflows.create(sequential([step("a")]));
+    await workflow.share("k", "v");
+    expect(workflow.shared.get("k")).toBe("v!");
+    expect((await failure(() => workflow.share("secret", 1))).code).toBe("permission_denied");
+    await run(sequential([step("a")]));
+    await failure(() => run(sequential([step("a", { fail: "x" })])));
+    expect(moves).toEqual(["pending running", "running completed", "pending running", "running failed"]);
   });
 
   test("change a step's input, its result, or give the result themselves", async () => {
