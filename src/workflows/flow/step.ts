@@ -197,14 +197,18 @@ function adopted(value: unknown): Pick<Performed, "value" | "fields"> {
   return { value: main, fields: value };
 }
 
-function restored(frame: Frame, outcome: StepOutcome, at: StepPlace, path: string): Promise<StepOutcome> {
+async function restored(
+  frame: Frame,
+  outcome: StepOutcome,
+  at: StepPlace,
+  path: string,
+): Promise<StepOutcome> {
   for (const [key, value] of Object.entries(frame.journal!.sharedOf(path)))
     frame.workflow.setShared(key, value);
   frame.tally.restored++;
-  return noted(frame, outcome).then(async () => {
-    await frame.tell.stepRestored(outcome, at.index, path);
-    return outcome;
-  });
+  noted(frame, outcome);
+  await frame.tell.stepRestored(outcome, at.index, path);
+  return outcome;
 }
 
 /** Keeps the outcome: in the journal before anybody sees it. */
@@ -221,13 +225,13 @@ async function kept(
       await journal.forget(row.path, outcome.error!);
     await frame.tell.ask("WorkflowCheckpoint", { checkpoint_id: `${journal.id}:${row.path}` }, frame.signal);
   }
-  await noted(frame, outcome);
+  noted(frame, outcome);
   if (outcome.status !== "skipped") await frame.keys.step(outcome, row.path, at);
   await frame.tell.stepEnded(outcome, at.index, row.path);
   return outcome;
 }
 
-async function noted(frame: Frame, outcome: StepOutcome): Promise<void> {
+function noted(frame: Frame, outcome: StepOutcome): void {
   frame.scope.finish(outcome);
   frame.noteAgents(outcome);
 }
