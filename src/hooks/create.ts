@@ -10,7 +10,7 @@ import { BREAKER_PRESETS, CircuitBreaker } from "./breaker.ts";
 import { BUILTINS, type Builtin, type BuiltinSession, builtinOptions } from "./builtin/index.ts";
 import { asResult, runChain } from "./chain.ts";
 import { Executor, type ExecutorSettings } from "./executor.ts";
-import { BUILTIN, Hook, HookRegistry } from "./registry.ts";
+import { Hook, HookRegistry } from "./registry.ts";
 import { ResultCache } from "./result-cache.ts";
 import type {
   HookedOperation,
@@ -170,7 +170,7 @@ class Hooks implements HookService {
       ...builtin.spec,
       name,
       description: builtin.description,
-      tags: [BUILTIN],
+      tags: ["builtin"],
       breaker: builtin.spec.breaker ?? "off",
     })) as Hook;
     this.builtins.set(name, { hook, builtin });

@@ -7,9 +7,6 @@ import { canonicalPoints } from "./points.ts";
 import { PRIORITIES } from "./priority.ts";
 import type { HookContext, HookFilter, HookFunction, HookSpec, RegisteredHook } from "./service.ts";
 
-/** The tag of built-in hooks. */
-export const BUILTIN = "builtin";
-
 /** A registered hook with what is known of its calls. */
 export class Hook implements RegisteredHook {
   readonly id = randomId();

@@ -2,7 +2,7 @@
 import { type RecorderSource, recorded } from "../core/recording.ts";
 import { span } from "../core/span.ts";
 import { Executor, type ExecutorOptions } from "./executor.ts";
-import { BUILTIN, type Hook } from "./registry.ts";
+import type { Hook } from "./registry.ts";
 import type { HookContext, HookResult } from "./service.ts";
 
 export class WatchedExecutor extends Executor {
@@ -14,7 +14,7 @@ export class WatchedExecutor extends Executor {
   }
 
   override run(hook: Hook, context: HookContext, signal?: AbortSignal): HookResult | Promise<HookResult> {
-    if (hook.immediate || hook.tags.includes(BUILTIN)) return super.run(hook, context, signal);
+    if (hook.immediate || hook.language === "native") return super.run(hook, context, signal);
     const { point, component, correlationId } = context;
     const { data } = context;
     return span({ category: "hook", operation: point, attributes: { "llmspell.hook.name": hook.name } }, () =>

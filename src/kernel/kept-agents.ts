@@ -1,10 +1,11 @@
 /** Agents whose conversations outlive the process without being told: `auto_load` and `auto_save` of state. */
-import { loadAgent, saveAgent } from "../agents/saved-state.ts";
+import { loadAgent } from "../agents/saved-state.ts";
 import type { Agent, AgentService } from "../agents/service.ts";
 import { messageOf } from "../core/errors.ts";
+import { keepState } from "../globals/agent/kept-state.ts";
 import type { Services } from "./services.ts";
 
-type Kept = Pick<Services, "config" | "log" | "state">;
+type Kept = Pick<Services, "config" | "log" | "state" | "activeHooks" | "activeEvents">;
 
 /**
  * The same service. Both settings count only where they are set: by default agents of the same name in two runs would
@@ -31,11 +32,11 @@ async function keep(agent: Agent, to: Kept): Promise<Agent> {
 }
 
 /** An answer is worth more than its record: a failure is told in the log. */
-async function save(agent: Agent, { state, log }: Kept, correlationId: string): Promise<void> {
+async function save(agent: Agent, to: Kept, correlationId: string): Promise<void> {
   try {
-    await saveAgent(await state(), agent, { correlationId });
+    await keepState(agent, to, { correlationId });
   } catch (error) {
-    log.warn("agent", "the conversation of an agent could not be saved", {
+    to.log.warn("agent", "the conversation of an agent could not be saved", {
       agent: agent.name,
       error: messageOf(error),
     });

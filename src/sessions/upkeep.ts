@@ -32,6 +32,8 @@ export interface TimeoutWarning extends Record<string, unknown> {
 
 const SWEEP_MS = 60_000;
 const CLEAN_UP_MS = 3_600_000;
+/** Recorded steps of a session that stay, however old. */
+const STEPS_KEPT = 100;
 /** Before a session's end, in seconds, the earliest first. */
 const WARNINGS = [300, 60];
 /** The first clean-up waits until a process has shown that it stays. */
@@ -128,12 +130,25 @@ export class Upkeep {
 
   /** Removes or archives what ended long ago, and what ended processes left. */
   async cleanUp(): Promise<void> {
-    const { retention_seconds, archive_expired } = this.options.settings();
+    const { retention_seconds, archive_expired, replay_retention_seconds } = this.options.settings();
     const expire = archive_expired ? this.options.archive : this.options.delete;
     if (retention_seconds > 0)
       for (const id of this.ended(Date.now() - retention_seconds * 1000))
         await this.attempt(() => expire(id));
+    if (replay_retention_seconds > 0)
+      await this.attempt(() => this.forgetSteps(Date.now() - replay_retention_seconds * 1000));
     await this.options.artifacts.contents.collect();
+  }
+
+  private async forgetSteps(beforeMs: number): Promise<void> {
+    await this.options.storage.write((db) =>
+      db
+        .query(
+          `DELETE FROM replay_step WHERE started_at < ? AND step <= (SELECT max(step) FROM replay_step AS newest
+             WHERE newest.session_id = replay_step.session_id) - ${STEPS_KEPT}`,
+        )
+        .run(beforeMs),
+    );
   }
 
   private ended(beforeMs: number): string[] {

@@ -49,6 +49,11 @@ export class ScopedState {
     );
   }
 
+  /** The scope above; undefined for `global`. */
+  get parent(): string | undefined {
+    return parentOf(this.scope);
+  }
+
   async load(scope: string, key: string, options?: StateCallOptions): Promise<unknown> {
     return this.state.load(scope, key, this.checked(scope, key, options));
   }

@@ -140,6 +140,10 @@ const Sessions = section("Sessions, artifacts and replay.", {
   archive_expired: flag(false, "Archive such a session, and keep it, in place of removing it"),
   persist_interval_seconds: integer(300, "Time between automatic saves, in seconds"),
   max_storage_bytes: integer(10_000_000_000, "Space for all sessions, in bytes", POSITIVE),
+  replay_retention_seconds: integer(
+    604_800,
+    "Age at which recorded steps are removed, but for a session's last hundred, in seconds; 0: never",
+  ),
   enable_replay: flag(true, "Record what sessions do, so that it can be replayed"),
 });
 

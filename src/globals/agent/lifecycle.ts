@@ -1,10 +1,11 @@
 /** Methods of an agent for its life: state, transitions, end. */
 import { Type } from "typebox";
 import type { Lifecycle } from "../../agents/lifecycle.ts";
-import { loadAgent, SAVED_AGENTS, saveAgent } from "../../agents/saved-state.ts";
+import { loadAgent } from "../../agents/saved-state.ts";
 import type { Agent } from "../../agents/service.ts";
 import { AnyValue, type FunctionDecl, methodsOf, optional, param } from "../declare.ts";
 import { present, type Table } from "./fields.ts";
+import { forgetState, keepState } from "./kept-state.ts";
 
 const { wait } = methodsOf<Agent>();
 
@@ -53,7 +54,7 @@ export const lifecycleMethods: Record<string, FunctionDecl> = {
     params: [],
     returns: "nil",
     handler: async (ctx) => {
-      await saveAgent(await ctx.services.state(), ctx.self, { correlationId: ctx.run.id });
+      await keepState(ctx.self, ctx.services, { correlationId: ctx.run.id });
       return null;
     },
   }),
@@ -68,7 +69,7 @@ export const lifecycleMethods: Record<string, FunctionDecl> = {
     params: [],
     returns: "nil",
     handler: async (ctx) => {
-      await (await ctx.services.state()).delete(SAVED_AGENTS, ctx.self.name);
+      await forgetState(ctx.self, ctx.services, { correlationId: ctx.run.id });
       return null;
     },
   }),

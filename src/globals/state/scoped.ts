@@ -42,6 +42,12 @@ export const ScopedStateClass: ClassDecl = {
       returns: "string",
       handler: (ctx) => ctx.self.scope,
     }),
+    parent: method({
+      doc: "The scope above: of a session the user whom its id names before the first `_`, else `global`; nil for `global`.",
+      params: [],
+      returns: "string or nil",
+      handler: (ctx) => ctx.self.parent ?? null,
+    }),
     save: method({
       doc: "Stores a value.",
       params: [scopeParam, keyParam, optional("value", AnyValue, "As of `State.save`")],

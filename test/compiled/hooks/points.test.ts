@@ -63,7 +63,30 @@ interface Case {
   expected: { point: string; component?: object; data: object; metadata?: object }[];
 }
 
+const STATE = { operation: "state_set", scope: "global", key: "k" };
+const KEPT = { operation: "save", agent_type: "llm" };
+
 const CASES: Record<string, Case> = {
+  "a saved value, around the store": {
+    points: ["PreStateChange", "PreStatePersist", "PostStatePersist", "PostStateChange"],
+    script: 'State.save("global", "k", 1)',
+    expected: [
+      { point: "PreStateChange", component: { type: "System", name: "state" }, data: STATE },
+      { point: "PreStatePersist", data: STATE },
+      { point: "PostStatePersist", data: { ...STATE, success: true } },
+      { point: "PostStateChange", data: { ...STATE, success: true } },
+    ],
+  },
+  "an agent whose conversation is kept and forgotten": {
+    points: ["agent_state_save", "agent_state_delete"],
+    script: `${AGENT} agent:execute("hi") agent:save_state() agent:delete_state()`,
+    expected: [
+      { point: "custom:agent_state_save", component: ADA, data: KEPT, metadata: KEPT },
+      { point: "custom:agent_state_save", component: ADA, data: { ...KEPT, success: true } },
+      { point: "custom:agent_state_delete", data: { operation: "delete" } },
+      { point: "custom:agent_state_delete", data: { operation: "delete", success: true } },
+    ],
+  },
   "a tool call": {
     points: ["BeforeToolExecution", "ToolValidation", "AfterToolExecution", "ToolError"],
     script: CALCULATE,

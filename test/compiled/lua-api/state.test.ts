@@ -141,8 +141,8 @@ luaTable("State's other functions", {
       `local mine = State.as("agent:writer") mine:save("agent:writer", "n", 1)
       mine:update("agent:writer", "n", function(n) return n + 1 end)
       local ok, err = pcall(mine.load, mine, "user:bob", "theme")
-      return mine:scope(), mine:load("agent:writer", "n"), mine:list_keys("agent:writer"), State.load("agent:writer", "n"), ok, tostring(err)`,
-      `"agent:writer" 2 {"n"} 2 false "Access to state denied: agent:writer may not reach user:bob"`,
+      return mine:scope(), mine:parent(), State.as("session:bob_1"):parent(), mine:load("agent:writer", "n"), mine:list_keys("agent:writer"), State.load("agent:writer", "n"), ok, tostring(err)`,
+      `"agent:writer" "global" "user:bob" 2 {"n"} 2 false "Access to state denied: agent:writer may not reach user:bob"`,
     ],
     [
       "leave the value where the function raises",

@@ -66,6 +66,24 @@ describe("a configuration is refused, by field and reason, when", () => {
       '"luna". Did you mean "lua"?',
     ],
     [
+      "a pattern of secrets is no expression",
+      '[runtime.state_persistence.redaction]\npatterns = ["ok", "(" ]',
+      "runtime.state_persistence.redaction.patterns[1]",
+      "Cannot compile regular expression",
+    ],
+    [
+      "the time of daily backups is none",
+      '[runtime.state_persistence.backup.schedule]\ndaily_time = "24:00"',
+      "runtime.state_persistence.backup.schedule.daily_time",
+      'must be a time such as 03:30: "24:00"',
+    ],
+    [
+      "a day of backups is none",
+      '[runtime.state_persistence.backup.schedule]\nweekly_days = ["Monday", "Fryday"]',
+      "runtime.state_persistence.backup.schedule.weekly_days",
+      'names no day: "Fryday". Days are monday,',
+    ],
+    [
       "the default provider does not exist",
       '[providers]\ndefault_provider = "opnai"\n[providers.openai]\nprovider_type = "openai"',
       "providers.default_provider",

@@ -25,6 +25,8 @@ export function script(models: Record<string, SpellModel> = {}, definitions: Too
     },
     agents: async () => agents,
     tools: async () => tools,
+    activeHooks: () => undefined,
+    activeEvents: () => undefined,
   } as unknown as Services;
   const dispatcher = new Dispatcher([AgentGlobal], services);
   const run = testRun();

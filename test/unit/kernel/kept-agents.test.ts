@@ -17,6 +17,8 @@ function processWith(state: StateService, explicit: string[], answers: string[])
     config: configWith(() => {}, explicit),
     log: new Log((record) => lines.push(record), "warn"),
     state: async () => state,
+    activeHooks: () => undefined,
+    activeEvents: () => undefined,
   });
   const turn = async (name: string, text: string) =>
     (agents.get(name) ?? (await agents.create({ name, model: "m" }))).execute({ text }, testRun());

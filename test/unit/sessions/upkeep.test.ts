@@ -100,6 +100,33 @@ describe("An ended session", () => {
   });
 });
 
+test("Recorded steps leave after a week, but for the last hundred of a session", async () => {
+  await using w = await world();
+  const { id } = await w.sessions.create();
+  w.sessions.setCurrent(id);
+  const record = (count: number, daysAgo: number) => {
+    for (let i = 0; i < count; i++)
+      w.sessions.recorder.record({
+        kind: "tool",
+        name: `${daysAgo}`,
+        input: {},
+        output: null,
+        startedMs: Date.now() - daysAgo * 86_400_000,
+        durationMs: 1,
+      });
+  };
+  record(90, 8);
+  record(50, 6);
+  expect(await w.sessions.replay.steps(id)).toHaveLength(140);
+  const { upkeep, settings } = upkeepOf(w, { replay_retention_seconds: 0 });
+  await upkeep.cleanUp();
+  expect(await w.sessions.replay.steps(id)).toHaveLength(140);
+  settings.replay_retention_seconds = 7 * 86_400;
+  await upkeep.cleanUp();
+  const left = await w.sessions.replay.steps(id);
+  expect([left.length, left[0]!.step, left.at(-1)!.step]).toEqual([100, 41, 140]);
+});
+
 test("A warning is an event of the session", async () => {
   await using w = await world();
   const { id } = await w.sessions.create();

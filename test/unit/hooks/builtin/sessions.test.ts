@@ -70,6 +70,20 @@ describe("artifact collector", () => {
   });
 });
 
+test("Built-in hooks are not recorded for replays, hooks of scripts are", async () => {
+  const recorded: string[] = [];
+  const { session } = testSession();
+  const { hooks, add } = await testHooks({
+    session,
+    recorder: async () => ({ record: ({ name }) => void recorded.push(name) }),
+  });
+  await hooks.enableBuiltin("artifact_collector");
+  await hooks.enableBuiltin("session_policy");
+  await add(() => undefined, { language: "lua", name: "mine", tags: ["builtin"] });
+  await hooks.around(operation(), () => "result");
+  expect(recorded).toEqual(["mine"]);
+});
+
 describe("session policy", () => {
   const tokens = (total: number) =>
     agent(
