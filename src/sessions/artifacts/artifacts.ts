@@ -4,7 +4,7 @@ import type { Database } from "bun:sqlite";
 import { basename } from "node:path";
 import type { Config } from "../../config/schema.ts";
 import { nowMs } from "../../core/clock.ts";
-import { SpellError } from "../../core/errors.ts";
+import { messageOf, SpellError } from "../../core/errors.ts";
 import { stringifyJson } from "../../core/json.ts";
 import type { Storage } from "../../storage/storage.ts";
 import type { Announcer } from "../announce.ts";
@@ -26,6 +26,7 @@ import type {
   AuditEntry,
   AuditQuery,
 } from "./service.ts";
+import { ArtifactEvents, idText } from "./told.ts";
 import { typeWord } from "./types.ts";
 
 export interface ArtifactDependencies {
@@ -62,8 +63,10 @@ export type ArtifactFields = Pick<
 export class Artifacts implements ArtifactService {
   readonly contents: Contents;
   private readonly uses = new Audit();
+  private readonly events: ArtifactEvents;
 
   constructor(private readonly to: ArtifactDependencies) {
+    this.events = new ArtifactEvents(to.announcer);
     this.contents = new Contents(to.storage, to.directory);
   }
 
@@ -89,7 +92,7 @@ export class Artifacts implements ArtifactService {
     const id = { content_hash: version.hash, session_id: owner.id, sequence: version.sequence, name };
     this.to.touch(owner.id);
     this.note(owner.id, "write", id);
-    await this.announce("stored", owner, { artifact_id: idText(id), name, size: content.length });
+    await this.events.stored(owner, id, content.length, fields.parent_artifact);
     await this.to.announcer.runHooks("AfterToolExecution", "store artifact", owner, {
       action: "store_artifact",
       artifact_id: id,
@@ -146,14 +149,15 @@ export class Artifacts implements ArtifactService {
     const user = await this.session(session);
     const row = this.find(id);
     this.checkAccess(user.id, row, "read", "read");
-    const content = await this.contents.read(row.content_hash).catch((error: unknown) => {
+    const metadata = recordOf(row);
+    const content = await this.contents.read(row.content_hash).catch(async (error: unknown) => {
       // removed between the two readings
-      throw this.to.storage.read((db) => findArtifact(db, id)) === null
-        ? artifactNotFound(id)
-        : named(error, row);
+      if (this.to.storage.read((db) => findArtifact(db, id)) === null) throw artifactNotFound(id);
+      await this.events.damaged(user, metadata.id, messageOf(error));
+      throw named(error, row);
     });
-    await this.announce("retrieved", user, { artifact_id: idText(id), name: row.name });
-    return { metadata: recordOf(row), content };
+    await this.events.read(user, metadata.id);
+    return { metadata, content };
   }
 
   async list(session: string): Promise<ArtifactRecord[]> {
@@ -178,7 +182,7 @@ export class Artifacts implements ArtifactService {
     await this.to.storage.write((db) => db.query("DELETE FROM artifact WHERE id = ?").run(row.id));
     await this.contents.removeUnused([row.content_hash]);
     this.to.touch(row.session_id);
-    await this.announce("deleted", user, { artifact_id: idText(id), name: row.name });
+    await this.events.deleted(user, recordOf(row).id);
   }
 
   async grant(
@@ -274,10 +278,6 @@ export class Artifacts implements ArtifactService {
         },
       );
   }
-
-  private announce(what: string, session: SessionRow, data: Record<string, unknown>): Promise<void> {
-    return this.to.announcer.publish(`session.artifact.${what}`, session, data);
-  }
 }
 
 /** @returns the version */
@@ -324,10 +324,6 @@ function findArtifact(db: Database, id: ArtifactId): ArtifactRow | null {
     { hint: "Use the whole id as Artifact.store or Artifact.list gave it: its name tells them apart" },
   );
 }
-
-/** `session/2/1f2e3d4c`. */
-const idText = ({ session_id, sequence, content_hash }: ArtifactId): string =>
-  `${session_id}/${sequence}/${content_hash.slice(0, 8)}`;
 
 const artifactNotFound = (id: ArtifactId): SpellError =>
   new SpellError("not_found", `Artifact not found: ${idText(id)}`, {

@@ -73,12 +73,24 @@ class Backups implements BackupService {
 
   async create(options: CreateOptions = {}): Promise<BackupInfo> {
     const { directory } = this;
-    return directory.exclusively(async () => {
-      const created = await this.write(directory, options);
-      if (options.output === undefined)
-        await this.clean(directory, this.policy(), false, [created.metadata.id]);
-      return created;
-    });
+    return directory.exclusively(() => this.createIn(directory, options));
+  }
+
+  async createIf(
+    isDue: (newest: BackupInfo | undefined) => boolean,
+    options: CreateOptions,
+  ): Promise<BackupInfo | undefined> {
+    const { directory } = this;
+    return directory.exclusively(async () =>
+      isDue(directory.list()[0]) ? this.createIn(directory, options) : undefined,
+    );
+  }
+
+  private async createIn(directory: BackupDirectory, options: CreateOptions): Promise<BackupInfo> {
+    const created = await this.write(directory, options);
+    if (options.output === undefined)
+      await this.clean(directory, this.policy(), false, [created.metadata.id]);
+    return created;
   }
 
   /** One that is to be restored, or on which another builds, stays: retention runs after, not here. */

@@ -2,7 +2,7 @@
 import type { Config } from "../../config/schema.ts";
 import { messageOf } from "../../core/errors.ts";
 import type { Log } from "../../core/log.ts";
-import type { BackupService } from "./service.ts";
+import type { BackupInfo, BackupService } from "./service.ts";
 
 export type ScheduleSettings = Config["runtime"]["state_persistence"]["backup"]["schedule"];
 
@@ -78,16 +78,20 @@ export function scheduleBackups({ settings, backups, log }: ScheduleDependencies
   const look = async (): Promise<number> => {
     if (!settings().enabled) return LOOK_EVERY_MS;
     const service = await backups();
-    const newest = (await service.list())[0];
-    const newestMs = newest === undefined ? undefined : Date.parse(newest.metadata.created_at);
-    const leftMs = nextBackupMs(settings(), newestMs, Date.now()) - Date.now();
-    if (leftMs > 0) return leftMs;
-    const { metadata } = await service.create({
+    const leftMs = (newest: BackupInfo | undefined): number =>
+      nextBackupMs(settings(), newest && Date.parse(newest.metadata.created_at), Date.now()) - Date.now();
+    const waitMs = leftMs((await service.list())[0]);
+    if (waitMs > 0) return waitMs;
+    const made = await service.createIf((newest) => leftMs(newest) <= 0, {
       incremental: true,
       description: "By the schedule",
       signal: ended.signal,
     });
-    log.info("kernel", "a scheduled backup was made", { backup: metadata.id, type: metadata.backup_type });
+    if (made !== undefined)
+      log.info("kernel", "a scheduled backup was made", {
+        backup: made.metadata.id,
+        type: made.metadata.backup_type,
+      });
     return 0;
   };
   const round = async (): Promise<void> => {

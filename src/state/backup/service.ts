@@ -78,6 +78,11 @@ export interface StorageUsage {
 export interface BackupService {
   /** @throws SpellError io (disk full and the like), config (encryption without a key) */
   create(options?: CreateOptions): Promise<BackupInfo>;
+  /** As `create`, unless the newest backup says otherwise: nobody else makes one in between. */
+  createIf(
+    isDue: (newest: BackupInfo | undefined) => boolean,
+    options: CreateOptions,
+  ): Promise<BackupInfo | undefined>;
   /** Newest first; those whose description is damaged are left out. */
   list(): Promise<BackupInfo[]>;
   /** @throws SpellError not_found, io (damaged) */

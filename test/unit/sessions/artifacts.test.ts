@@ -156,6 +156,7 @@ describe("An artifact", () => {
         "io",
         `Cannot read artifact "report": its content is damaged: ${file}`,
       ]);
+      expect(w.events.at(-1)?.type).toBe("artifact.validation_failed");
     }
     await store(w, owner, "after the damage", content);
     expect((await w.sessions.artifacts.get(owner, id)).content.length).toBe(content.length);
@@ -185,6 +186,37 @@ describe("An artifact", () => {
     expect((await failure(artifacts.get(owner, id))).message).toBe(
       `Artifact not found: ${owner}/1/${id.content_hash.slice(0, 8)}`,
     );
+  });
+
+  test("tells the bus what becomes of it, with the session's correlation id", async () => {
+    await using w = await world();
+    const owner = await session(w);
+    const { artifacts } = w.sessions;
+    await store(w, owner, "x", bytes("one"));
+    w.events.length = 0;
+    const id = await artifacts.store(owner, {
+      type: "note",
+      name: "x",
+      content: bytes("two"),
+      metadata: { parent_artifact: "the first" },
+    });
+    await artifacts.get(owner, id);
+    await artifacts.delete(owner, id);
+    const told = w.events.filter(({ type }) => type.includes("artifact"));
+    expect(told.map(({ type }) => type)).toEqual([
+      "session.artifact.stored",
+      "artifact.versioned",
+      "artifact.derived",
+      "session.artifact.retrieved",
+      "artifact.accessed",
+      "artifact.validated",
+      "session.artifact.deleted",
+      "artifact.deleted",
+    ]);
+    const about = { session_id: owner, artifact_id: `${owner}/2/${id.content_hash.slice(0, 8)}`, name: "x" };
+    for (const { data } of told) expect(data).toMatchObject(about);
+    expect(told[2]!.data).toMatchObject({ parent_artifact: "the first" });
+    expect(new Set(told.map(({ metadata }) => metadata.correlationId)).size).toBe(1);
   });
 
   test("leaves a trace of each use, refusals included", async () => {
