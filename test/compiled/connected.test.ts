@@ -48,7 +48,8 @@ function comparable({ code, stdout, stderr }: Finished): Finished | object {
   const same = stdout
     .replaceAll(/((?:duration_ms|execution_time_ms|cpu_time_ms|modified_at)\\*": ?)[\d.]+/g, "$10")
     .replaceAll(/"mode":"\w+"/g, '"mode":""')
-    .replaceAll(/\b[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}\b/g, "ID");
+    .replaceAll(/\b[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}\b/g, "ID")
+    .replaceAll(/(\[REDACTED\])_[\da-f]{8}/g, "$1"); // of each process its own
   return { code, stdout: same, stderr };
 }
 
