@@ -1,9 +1,7 @@
 import { SpellError } from "../core/errors.ts";
 import { linearRegex } from "../core/linear-regex.ts";
 import type { DebugLevel } from "./level.ts";
-
-export const PATTERN_TYPES = ["exact", "wildcard", "regex", "hierarchical"] as const;
-export type PatternType = (typeof PATTERN_TYPES)[number];
+import type { PatternType } from "./pattern-types.ts";
 
 export interface FilterRule {
   readonly pattern: string;

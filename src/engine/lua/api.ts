@@ -38,6 +38,7 @@ export interface LuaExports {
   lua_getstack(L: number, level: number, record: number): number;
   lua_getupvalue(L: number, index: number, n: number): number;
   lua_getmetatable(L: number, index: number): number;
+  lua_gettable(L: number, index: number): number;
   lua_gettop(L: number): number;
   lua_isinteger(L: number, index: number): number;
   lua_next(L: number, index: number): number;
@@ -62,6 +63,7 @@ export interface LuaExports {
   lua_sethook(L: number, hook: number, mask: number, count: number): void;
   lua_setmetatable(L: number, index: number): number;
   lua_setupvalue(L: number, index: number, n: number): number;
+  lua_settable(L: number, index: number): void;
   lua_settop(L: number, index: number): void;
   lua_toboolean(L: number, index: number): number;
   lua_tointegerx(L: number, index: number, isInteger: number): bigint;

@@ -53,8 +53,69 @@ export class Bindings {
   }
 
   install(): void {
-    for (const global of this.numbering.globals)
-      if (this.offers(global.decl.when)) this.installGlobal(global);
+    const { lua, stack, main: L } = this.vm;
+    this.pushFilling(L);
+    for (const global of this.numbering.globals) {
+      if (!this.offers(global.decl.when)) continue;
+      lua.lua_createtable(L, 0, 0);
+      this.unfilled.set(lua.lua_topointer(L, -1), global);
+      lua.lua_pushvalue(L, -2);
+      lua.lua_setmetatable(L, -2);
+      stack.withText(global.decl.name, (name) => lua.lua_setglobal(L, name));
+    }
+    lua.lua_settop(L, -2);
+  }
+
+  /** Globals that nobody has looked at yet, by the address of their table. */
+  private readonly unfilled = new Map<number, NumberedGlobal>();
+
+  /**
+   * Pushes the metatable of globals' tables that are still empty. A script uses few of them: the functions of one are put into
+   * its table when it is first looked at, which then has the metatable it is meant to have.
+   */
+  private pushFilling(L: number): void {
+    const { vm } = this;
+    const { lua } = vm;
+    vm.stack.withText("next", (name) => lua.lua_getglobal(L, name));
+    const next = lua.luaL_ref(L, REGISTRY);
+    lua.lua_createtable(L, 0, 3);
+    vm.setField(L, "__index", () =>
+      vm.pushNative(L, (state) => {
+        this.fill(state);
+        lua.lua_gettable(state, 1);
+        return 1;
+      }),
+    );
+    vm.setField(L, "__newindex", () =>
+      vm.pushNative(L, (state) => {
+        this.fill(state);
+        lua.lua_settable(state, 1);
+        return 0;
+      }),
+    );
+    vm.setField(L, "__pairs", () =>
+      vm.pushNative(L, (state) => {
+        this.fill(state);
+        lua.lua_rawgeti(state, REGISTRY, BigInt(next));
+        lua.lua_pushvalue(state, 1);
+        lua.lua_pushnil(state);
+        return 3;
+      }),
+    );
+  }
+
+  /** Fills the table that is the first argument. */
+  private fill(L: number): void {
+    const { lua } = this.vm;
+    const at = lua.lua_topointer(L, 1);
+    const global = this.unfilled.get(at);
+    if (global === undefined) return;
+    this.unfilled.delete(at);
+    lua.lua_pushvalue(L, 1);
+    lua.lua_pushnil(L);
+    lua.lua_setmetatable(L, -2);
+    this.fillGlobal(L, global);
+    lua.lua_settop(L, -2);
   }
 
   private offers(feature: Feature | undefined): boolean {
@@ -65,15 +126,13 @@ export class Bindings {
     return !decl.internal && this.offers(decl.when);
   }
 
-  private installGlobal(global: NumberedGlobal): void {
+  /** Of the table at the top. */
+  private fillGlobal(L: number, global: NumberedGlobal): void {
     const { vm } = this;
-    const { lua, stack, main: L } = vm;
-    lua.lua_createtable(L, 0, global.functions.size);
     for (const [name, fn] of global.functions)
       if (this.isVisible(fn)) vm.setField(L, name, () => this.pushFunction(L, fn));
     if (global.index !== undefined) this.setIndex(L, () => this.pushIndex(L, global.index!));
     else if (global.decl.bothSpellings) this.setIndex(L, () => this.pushOtherSpellings(L, global));
-    stack.withText(global.decl.name, (name) => lua.lua_setglobal(L, name));
   }
 
   /** Pushes the private table that a global's Lua functions are given: its other functions. */

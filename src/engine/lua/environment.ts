@@ -7,7 +7,7 @@ import { SpellError } from "../../core/errors.ts";
 import type { EnginePolicy } from "../engine.ts";
 import { type LuaExports, LuaType, REGISTRY } from "./api.ts";
 import type { ExecuteMessage } from "./link.ts";
-import { OWN_CHUNK, PRELUDE } from "./prelude.ts";
+import { OWN_CHUNK, POPEN, PRELUDE } from "./prelude.ts";
 import type { LuaVm, Native } from "./vm.ts";
 
 type Library = Extract<keyof LuaExports, `luaopen_${string}`>;
@@ -199,6 +199,10 @@ export class Environment {
     };
     return {
       print: (L) => this.print(L),
+      popen: (L) => {
+        this.callOwnChunk(L, POPEN, "popen");
+        return 1;
+      },
       source: (L) => {
         const path = argument(L, 1);
         try {

@@ -108,77 +108,89 @@ if os then
 end
 
 if io then
-  -- A process's output is read whole when it is opened; what is written to one runs it when closed.
-  local Process = {}
-  Process.__index = Process
-  Process.__name = "FILE*"
-  function Process:close()
-    if self.closed then error("attempt to use a closed file", 2) end
-    self.closed = true
-    if self.file then self.file:close() end
-    if self.parts then return host.finish(self.command, concat(self.parts)) end
-    return self.ok, self.kind, self.code
-  end
-  function Process:write(...)
-    if not self.parts then return nil, "Bad file descriptor", 9 end
-    for i = 1, select("#", ...) do self.parts[#self.parts + 1] = tostring((select(i, ...))) end
-    return self
-  end
-  function Process:flush() return self end
-  function Process:setvbuf() return true end
-  local function taken(self, format)
-    local text, at = self.text, self.at
-    if type(format) == "number" then
-      if at > #text and format > 0 then return nil end
-      self.at = at + format
-      return text:sub(at, at + format - 1)
-    end
-    format = gsub(format, "^%*", "")
-    if format == "a" then
-      self.at = #text + 1
-      return text:sub(at)
-    end
-    if at > #text then return nil end
-    if format == "n" then
-      local from, to = find(text, "^%s*[-+]?[%w.]+", at)
-      if not from then return nil end
-      self.at = to + 1
-      return tonumber(text:sub(from, to))
-    end
-    local stop = find(text, "\\n", at, true)
-    self.at = (stop or #text) + 1
-    return text:sub(at, (stop and format == "l") and stop - 1 or stop or #text)
-  end
-  function Process:read(...)
-    if not self.text then return nil, "Bad file descriptor", 9 end
-    local results, count = {}, select("#", ...)
-    if count == 0 then return taken(self, "l") end
-    for i = 1, count do
-      results[i] = taken(self, (select(i, ...)))
-      if results[i] == nil then return table.unpack(results, 1, i) end
-    end
-    return table.unpack(results, 1, count)
-  end
-  function Process:lines(...)
-    local formats = table.pack(...)
-    return function() return self:read(table.unpack(formats, 1, formats.n)) end
-  end
+  local popen
   function io.popen(command, mode)
-    if mode ~= nil and mode ~= "r" and mode ~= "w" then
-      error("bad argument #2 to 'popen' (invalid mode)", 2)
-    end
-    if mode == "w" then
-      local allowed, message = host.may_spawn()
-      if not allowed then return nil, message end
-      return setmetatable({ command = command, parts = {} }, Process)
-    end
-    local text, ok, kind, code = host.capture(command)
-    if not text then return nil, ok end
-    return setmetatable({ text = text, at = 1, ok = ok, kind = kind, code = code }, Process)
+    popen = popen or host.popen(host)
+    return popen(command, mode)
   end
   io.stdout:setvbuf("no")
   io.stderr:setvbuf("no")
 end
 
 return own
+`;
+
+/** Compiled at the first `io.popen`, to which it evaluates; called with the host functions. */
+export const POPEN = `
+local host = ...
+local find, gsub, concat = string.find, string.gsub, table.concat
+
+-- A process's output is read whole when it is opened; what is written to one runs it when closed.
+local Process = {}
+Process.__index = Process
+Process.__name = "FILE*"
+function Process:close()
+  if self.closed then error("attempt to use a closed file", 2) end
+  self.closed = true
+  if self.file then self.file:close() end
+  if self.parts then return host.finish(self.command, concat(self.parts)) end
+  return self.ok, self.kind, self.code
+end
+function Process:write(...)
+  if not self.parts then return nil, "Bad file descriptor", 9 end
+  for i = 1, select("#", ...) do self.parts[#self.parts + 1] = tostring((select(i, ...))) end
+  return self
+end
+function Process:flush() return self end
+function Process:setvbuf() return true end
+local function taken(self, format)
+  local text, at = self.text, self.at
+  if type(format) == "number" then
+    if at > #text and format > 0 then return nil end
+    self.at = at + format
+    return text:sub(at, at + format - 1)
+  end
+  format = gsub(format, "^%*", "")
+  if format == "a" then
+    self.at = #text + 1
+    return text:sub(at)
+  end
+  if at > #text then return nil end
+  if format == "n" then
+    local from, to = find(text, "^%s*[-+]?[%w.]+", at)
+    if not from then return nil end
+    self.at = to + 1
+    return tonumber(text:sub(from, to))
+  end
+  local stop = find(text, "\\n", at, true)
+  self.at = (stop or #text) + 1
+  return text:sub(at, (stop and format == "l") and stop - 1 or stop or #text)
+end
+function Process:read(...)
+  if not self.text then return nil, "Bad file descriptor", 9 end
+  local results, count = {}, select("#", ...)
+  if count == 0 then return taken(self, "l") end
+  for i = 1, count do
+    results[i] = taken(self, (select(i, ...)))
+    if results[i] == nil then return table.unpack(results, 1, i) end
+  end
+  return table.unpack(results, 1, count)
+end
+function Process:lines(...)
+  local formats = table.pack(...)
+  return function() return self:read(table.unpack(formats, 1, formats.n)) end
+end
+return function(command, mode)
+  if mode ~= nil and mode ~= "r" and mode ~= "w" then
+    error("bad argument #2 to 'popen' (invalid mode)", 2)
+  end
+  if mode == "w" then
+    local allowed, message = host.may_spawn()
+    if not allowed then return nil, message end
+    return setmetatable({ command = command, parts = {} }, Process)
+  end
+  local text, ok, kind, code = host.capture(command)
+  if not text then return nil, ok end
+  return setmetatable({ text = text, at = 1, ok = ok, kind = kind, code = code }, Process)
+end
 `;

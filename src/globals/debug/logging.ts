@@ -2,9 +2,9 @@ import { type Static, Type } from "typebox";
 import { nowMs } from "../../core/clock.ts";
 import type { LogLevel } from "../../core/log.ts";
 import type { ScriptValue } from "../../core/values.ts";
-import { PATTERN_TYPES } from "../../debug/filters.ts";
 import { parseLevel } from "../../debug/level.ts";
 import { loggable } from "../../debug/loggable.ts";
+import { PATTERN_TYPES } from "../../debug/pattern-types.ts";
 import type { DebugOutput } from "../../debug/session.ts";
 import {
   AnyTable,

@@ -201,6 +201,33 @@ describe("the standard library", () => {
   });
 });
 
+describe("a global that nobody has looked at yet", () => {
+  const fresh = async (code: string) => {
+    const h = harness();
+    try {
+      return (await h.run(code)).value;
+    } finally {
+      await h.engine.dispose();
+    }
+  };
+
+  test("is whole to iteration", async () => {
+    const seen =
+      "local names = {} for name in pairs(Host) do names[#names + 1] = name end table.sort(names) return names";
+    expect(await fresh(seen)).toEqual(await fresh(`local _ = Host.nothing ${seen}`));
+  });
+
+  test("keeps what a script puts into it first", async () => {
+    expect(
+      await fresh(
+        "Host.mine = 1 local n = 0 for _ in pairs(Host) do n = n + 1 end return {Host.mine, n > 1}",
+      ),
+    ).toEqual([1, true]);
+    const [name] = (await fresh("for name in pairs(Host) do return {name} end")) as [string];
+    expect(await fresh(`Host.${name} = 7 return Host.${name}`)).toBe(7);
+  });
+});
+
 describe("what is typed at a prompt", () => {
   test.each([
     ["1 + 1", 2],
