@@ -40,6 +40,10 @@ export class HeldValues {
     this.collector = vm.native((L) => this.collected(L));
   }
 
+  get isEmpty(): boolean {
+    return this.objects.size + this.crossings.size === 0;
+  }
+
   private newTable(weak?: string): number {
     const L = this.vm.main;
     this.lua.lua_createtable(L, 0, 0);

@@ -79,7 +79,8 @@ function serve(globals: readonly GlobalDecl[], { memory, policy }: WorkerStart):
       if (vm.exitCode !== undefined) return { exitCode: vm.exitCode };
       return { error: errorToJson(error) };
     } finally {
-      vm.collectGarbage();
+      if (message.interactive) vm.tidy();
+      else vm.collectGarbage();
     }
   };
 

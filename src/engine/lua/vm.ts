@@ -13,6 +13,7 @@ import { type FileSystem, instantiateLua, isLuaUnwind, type LuaInstance } from "
 
 const HOOK_INSTRUCTIONS = 1000;
 const ARGUMENT_SLOTS = 8;
+const UNTIDY_BYTES = 64 * 1024;
 
 /** A C function for Lua: takes the state, returns the count of results it pushed. */
 export type Native = (L: number) => number;
@@ -302,7 +303,17 @@ export class LuaVm {
     lua.lua_rawgeti(L, REGISTRY, BigInt(this.collectgarbage));
     stack.pushText(L, "collect");
     if (lua.lua_pcallk(L, 1, 0, 0, 0, 0) !== LUA_OK) lua.lua_settop(L, top);
+    this.collectedBytes = this.heapBytes().usedBytes;
   }
+
+  /** The same where it is worth it: what little an input at a prompt leaves may wait for the next. */
+  tidy(): void {
+    const grown = this.heapBytes().usedBytes - this.collectedBytes;
+    if (grown > UNTIDY_BYTES || !this.held.isEmpty) this.collectGarbage();
+  }
+
+  /** Bytes in use after the last collection. */
+  private collectedBytes = 0;
 
   /** The registry reference of Lua's own `collectgarbage`, which a script may have replaced. */
   private collectgarbage = 0;
