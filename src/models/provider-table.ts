@@ -105,7 +105,7 @@ export class ProviderTable {
     if (typeFacts(type) !== undefined) {
       throw new SpellError("config", this.missingType(name, type), {
         data: { provider: name },
-        hint: `Add a [providers.${name}] table to the configuration, or use local/spell-mini, which needs none`,
+        hint: this.missingHint(name, type),
       });
     }
     throw new SpellError("not_found", `Unknown provider: "${name}"`, {
@@ -189,6 +189,13 @@ export class ProviderTable {
       problem: `Provider '${key}' is not configured: ${reason}`,
       hint: `Set ${variable}, or store a key: llmspell keys add ${key} KEY; local/spell-mini needs none`,
     };
+  }
+
+  private missingHint(name: string, type: string): string {
+    const variable = providerType(type)?.keyVariables[0];
+    if (variable === undefined || this.places.env[variable])
+      return `Add a [providers.${name}] table to the configuration, or use local/spell-mini, which needs none`;
+    return `Set ${variable}, or store the key with \`llmspell keys add ${type}\`; local/spell-mini needs none`;
   }
 
   private missingType(name: string, type: string): string {
