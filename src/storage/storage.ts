@@ -3,7 +3,7 @@
  * write has acknowledged survives the end of the process at any moment.
  */
 import { Database, SQLiteError } from "bun:sqlite";
-import { mkdirSync } from "node:fs";
+import { mkdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { SpellError } from "../core/errors.ts";
 import { ioError } from "../core/io-error.ts";
@@ -22,6 +22,11 @@ const BUSY_PAUSE_MS = 8;
 const READ_LIMIT_MS = 10_000;
 /** What the log may hold when nobody needs it any more. */
 const LOG_KEPT_BYTES = 8 * 1024 * 1024;
+/** A log that is larger is begun anew by whoever sees it: readers who follow each other without a gap keep SQLite from it. */
+const LOG_BOUND_BYTES = 64 * 1024 * 1024;
+const WRITES_BETWEEN_LOOKS = 256;
+/** How long that may block this thread. */
+const LOG_WAIT_MS = 100;
 /** After this a writer that never had its turn gives up. */
 const BUSY_LIMIT_MS = 60_000;
 
@@ -110,11 +115,28 @@ class SqliteStorage implements Storage {
   write<T>(work: (db: Database) => T): Promise<T> {
     return whenFree(this.path, () => {
       try {
-        return this.transaction.immediate(work) as T;
+        const result = this.transaction.immediate(work) as T;
+        if (++this.writes % WRITES_BETWEEN_LOOKS === 0) this.boundLog();
+        return result;
       } catch (error) {
         throw isBusy(error) ? error : storageError("Cannot write the database", this.path, error);
       }
     });
+  }
+
+  private writes = 0;
+
+  private boundLog(): void {
+    const bytes = statSync(`${this.path}-wal`, { throwIfNoEntry: false })?.size ?? 0;
+    if (bytes < LOG_BOUND_BYTES) return;
+    this.db.run(`PRAGMA busy_timeout = ${LOG_WAIT_MS}`);
+    try {
+      this.db.run("PRAGMA wal_checkpoint(TRUNCATE)");
+    } catch {
+      // What was written stays in the log, and the next one to look tries again.
+    } finally {
+      this.db.run(`PRAGMA busy_timeout = ${BUSY_BLOCK_MS}`);
+    }
   }
 
   close(): void {
