@@ -126,16 +126,19 @@ class SqliteStorage implements Storage {
 
   private writes = 0;
 
+  /** Never fails: what was written stays in the log, and the next one to look tries again. */
   private boundLog(): void {
-    const bytes = statSync(`${this.path}-wal`, { throwIfNoEntry: false })?.size ?? 0;
-    if (bytes < LOG_BOUND_BYTES) return;
-    this.db.run(`PRAGMA busy_timeout = ${LOG_WAIT_MS}`);
     try {
-      this.db.run("PRAGMA wal_checkpoint(TRUNCATE)");
+      const bytes = statSync(`${this.path}-wal`, { throwIfNoEntry: false })?.size ?? 0;
+      if (bytes < LOG_BOUND_BYTES) return;
+      this.db.run(`PRAGMA busy_timeout = ${LOG_WAIT_MS}`);
+      try {
+        this.db.run("PRAGMA wal_checkpoint(TRUNCATE)");
+      } finally {
+        this.db.run(`PRAGMA busy_timeout = ${BUSY_BLOCK_MS}`);
+      }
     } catch {
-      // What was written stays in the log, and the next one to look tries again.
-    } finally {
-      this.db.run(`PRAGMA busy_timeout = ${BUSY_BLOCK_MS}`);
+      // The write itself has been acknowledged.
     }
   }
 

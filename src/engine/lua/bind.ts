@@ -81,6 +81,7 @@ export class Bindings {
     lua.lua_createtable(L, 0, 3);
     vm.setField(L, "__index", () =>
       vm.pushNative(L, (state) => {
+        lua.lua_settop(state, 2); // a script may call it with anything
         this.fill(state);
         lua.lua_gettable(state, 1);
         return 1;
@@ -88,6 +89,7 @@ export class Bindings {
     );
     vm.setField(L, "__newindex", () =>
       vm.pushNative(L, (state) => {
+        lua.lua_settop(state, 3);
         this.fill(state);
         lua.lua_settable(state, 1);
         return 0;
@@ -95,6 +97,7 @@ export class Bindings {
     );
     vm.setField(L, "__pairs", () =>
       vm.pushNative(L, (state) => {
+        lua.lua_settop(state, 1);
         this.fill(state);
         lua.lua_rawgeti(state, REGISTRY, BigInt(next));
         lua.lua_pushvalue(state, 1);

@@ -217,6 +217,18 @@ describe("a global that nobody has looked at yet", () => {
     expect(await fresh(seen)).toEqual(await fresh(`local _ = Host.nothing ${seen}`));
   });
 
+  test("does not mind what its metamethods are called with", async () => {
+    const calls = `local m, seen = getmetatable(Host), {}
+      for _, name in ipairs{"__index", "__newindex", "__pairs"} do
+        local method = m[name]
+        seen[#seen + 1] = {pcall(method), pcall(method, 1), pcall(method, {}, "a", 1, 2), pcall(method, "text", nil)}
+      end
+      return #seen`;
+    expect(await fresh(calls)).toBe(3);
+    const after = "for name in pairs(Host) do return type(Host[name]) end";
+    expect(await fresh(calls.replace("return #seen", after))).toBe(await fresh(after));
+  });
+
   test("keeps what a script puts into it first", async () => {
     expect(
       await fresh(
