@@ -1,6 +1,8 @@
 /** Approval of tool calls and compaction of conversations, on the executable. */
 import { describe, expect, test } from "bun:test";
+import { join } from "node:path";
 import { Sandbox } from "../../support/cli.ts";
+import { KernelSandbox } from "../../support/kernel.ts";
 import { Terminal } from "../../support/terminal.ts";
 import { luaTable, scripted } from "./support.ts";
 
@@ -95,5 +97,24 @@ describe("Approval at a terminal", () => {
     await terminal.answer('Agent "ada" wants to call calculator {"expression":"6*7"}', keys);
     expect(await terminal.exited()).toBe(0);
     expect(terminal.screen).toContain(`ran: ${success}`);
+  });
+
+  test("asks whoever sits before a connected client, and nobody behind a pipe", async () => {
+    using box = new KernelSandbox();
+    box.write("llm.toml", CONFIG);
+    box.write(
+      "ask.lua",
+      `local a = Agent.create{model = "ci/scripted", tools = {"calculator"}, approval = "ask"}
+       print("ran: " .. tostring(a:execute("reckon 6*7").tool_calls[1].result.success))`,
+    );
+    const { id } = await box.daemon(["--id", "asking"], {
+      env: { LLMSPELL_CONFIG: join(box.cwd, "llm.toml") },
+    });
+    const words = ["run", "--kernel", id, "ask.lua"];
+    const terminal = new Terminal(box, words);
+    await terminal.answer("wants to call calculator", "y\r");
+    expect(await terminal.exited()).toBe(0);
+    expect(terminal.screen).toContain("ran: true");
+    expect((await box.run(words, { stdin: "y\n" })).stdout).toBe("ran: false\n");
   });
 });
