@@ -156,6 +156,8 @@ function guardWords(
   path: readonly string[],
 ): string[] {
   const guarded: string[] = [];
+  /** At the end: cac takes the word after a switch with a hyphen in its name for the switch's value. */
+  const switches: string[] = [];
   const words = [...given];
   for (let i = 0; i < words.length; i++) {
     words.splice(i, 1, ...splitJoined(words[i]!, flags));
@@ -182,7 +184,7 @@ function guardWords(
     if (option.value === undefined) {
       if (equals !== -1)
         throw usageError(`Option ${option.flag} takes no value: ${word.slice(equals + 1)}`, seeHelp(path));
-      guarded.push(option.flag);
+      switches.push(option.flag);
       continue;
     }
     const value = equals === -1 ? words[++i] : word.slice(equals + 1);
@@ -190,7 +192,7 @@ function guardWords(
       throw usageError(`Option ${option.flag} needs a value: ${option.value}`, seeHelp(path));
     guarded.push(`${option.flag}=${GUARD}${value}`);
   }
-  return guarded;
+  return [...guarded, ...switches];
 }
 
 /** `-cFILE` as `--config=FILE`, `-vf` as two switches; anything else as it stands. */

@@ -57,6 +57,7 @@ export class StateAccess {
       {
         before: "BeforeStateRead",
         after: "AfterStateRead",
+        resultKey: "value",
         component: COMPONENT,
         data: { ...operationOn("state_get", place), ...(options.exact ? { exact: true } : {}) },
         ...options,

@@ -45,9 +45,20 @@ export class Secrets {
     if (typeof value === "string") return change(value);
     if (Array.isArray(value)) return value.map((item) => this.mapTexts(item, change));
     if (!isPlainObject(value)) return value;
+    const { deltas } = value;
+    if (isTexts(deltas)) {
+      // a secret that came in pieces is in none of them
+      const whole = deltas.join("");
+      const clean = change(whole);
+      if (clean !== whole)
+        return { ...(this.mapTexts({ ...value, deltas: [] }, change) as object), deltas: [clean] };
+    }
     return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, this.mapTexts(item, change)]));
   }
 }
+
+const isTexts = (value: unknown): value is string[] =>
+  Array.isArray(value) && value.length > 0 && value.every((item) => typeof item === "string");
 
 /** Values of variables whose names say that they hold secrets. */
 export function* environmentSecrets(env: Readonly<Record<string, string | undefined>>): Iterable<string> {

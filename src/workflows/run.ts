@@ -5,7 +5,9 @@ import { runWithSignal } from "../agents/run-scope.ts";
 import { blake3Hex } from "../core/blake3.ts";
 import { randomId, steadyMs } from "../core/clock.ts";
 import { errorToJson, messageOf, SpellError } from "../core/errors.ts";
+import { currentPlan } from "../core/plan.ts";
 import { span } from "../core/span.ts";
+import { currentTape } from "../core/tape.ts";
 import { runAsTask } from "../core/task.ts";
 import { isPlainObject } from "../core/values.ts";
 import type { RunContext } from "../kernel/services.ts";
@@ -141,9 +143,9 @@ interface FrameParts {
   outer: Outer | undefined;
 }
 
-/** A durable run that goes on keeps its id, so that its state keys stay together. */
+/** A durable run that goes on keeps its id, so that its state keys stay together; one that is recorded has one of its own. */
 function executionIdOf(opened: Opened | undefined, outer: Outer | undefined): string {
-  if (opened !== undefined)
+  if (opened !== undefined && currentTape() === undefined)
     return Bun.randomUUIDv5(`llmspell-run:${opened.journal.id}:${opened.begunAtMs}`, "url");
   if (outer?.frame.journal !== undefined)
     return Bun.randomUUIDv5(`llmspell-run:${outer.frame.executionId}/${outer.path}`, "url");
@@ -362,6 +364,8 @@ async function openJournal(
   const given = options.runId ?? definition.runId;
   if (!(options.durable ?? (given !== undefined || definition.durable))) return undefined;
   const ids = service.runIdFor(run);
+  // what has not really been done may not be taken for done later
+  if (currentPlan() !== undefined || currentTape()?.isReplay === true) return undefined;
   const journal = await service.journal();
   const { script } = run;
   return journal.open({
