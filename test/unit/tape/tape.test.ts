@@ -179,6 +179,17 @@ describe("What is missing in a recording", () => {
 describe("Secrets", () => {
   const KEY = "k-very-secret-0123456789";
 
+  test("that an answer gives back in pieces stay out as well", async () => {
+    using place = new TapePlace();
+    {
+      using tape = place.recorder([KEY]);
+      const deltas = ["it is ", KEY.slice(0, 5), KEY.slice(5, 11), KEY.slice(11), "."];
+      await tape.call(model("say it"), async () => [{ type: "text-delta", id: "0", deltas }]);
+    }
+    expect(place.text).toContain('"it is [REDACTED]."');
+    expect(place.text).not.toContain(KEY.slice(5, 11));
+  });
+
   test("never reach the file: known values, and texts and members that look like them", async () => {
     using place = new TapePlace();
     const openai = `sk-${"a1B2".repeat(12)}`;
