@@ -19,6 +19,8 @@ export interface SessionDependencies extends Announcing {
   env: Readonly<Record<string, string | undefined>>;
   /** Relative paths of files to store start here. */
   cwd: string;
+  /** Files of artifacts are read and left as they are. */
+  isDryRun?: boolean;
   /** Name of the session that this kernel records for where none is chosen; absent: it then records nothing. */
   ownSession?: string;
 }
