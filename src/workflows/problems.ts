@@ -5,7 +5,7 @@ import { cycleOf } from "./cycles.ts";
 import type { WorkflowInstance } from "./instance.ts";
 import type { Step } from "./model.ts";
 import { UNSEEN } from "./read/unseen.ts";
-import { type Reference, referencesOf, stepMeant } from "./references.ts";
+import { bareName, type Reference, referencesOf, stepMeant } from "./references.ts";
 import type { Surroundings } from "./run.ts";
 
 export interface Problems {
@@ -79,7 +79,11 @@ function note(
   const where = `${prefix}${reference.where}`;
   const meant = stepMeant(reference);
   if (rest === undefined) {
-    if (meant?.whyNot !== undefined)
+    if (meant === undefined) return;
+    const asked = bareName(written);
+    if (asked !== meant.name)
+      warnings.push(`${where}: ${written} names nothing: of step "${meant.name}" it is step.${asked}`);
+    else if (meant.whyNot !== undefined)
       warnings.push(
         `${where}: ${written} cannot be the output of step "${meant.name}", which ${UNSEEN[meant.whyNot]}`,
       );

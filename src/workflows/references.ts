@@ -167,7 +167,7 @@ export function stepMeant({
   sight,
   written,
 }: Reference): { name: string; whyNot: Unseen | undefined } | undefined {
-  const names = isExact ? [rest!] : prefixesOf(rest ?? bare(written));
+  const names = isExact ? [rest!] : prefixesOf(rest ?? bareName(written));
   const seen = names.find((name) => sight.has(name));
   if (seen !== undefined) return { name: seen, whyNot: undefined };
   for (const name of names) {
@@ -177,7 +177,8 @@ export function stepMeant({
   return undefined;
 }
 
-const bare = (written: string): string => written.replace(/^\$|^\{\{|\}\}$/g, "");
+/** As it is looked for. */
+export const bareName = (written: string): string => written.replace(/^\$|^\{\{|\}\}$/g, "");
 
 /** `a.b.c`, `a.b`, `a`: names of steps may hold points. */
 function prefixesOf(text: string): string[] {

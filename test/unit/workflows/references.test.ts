@@ -260,4 +260,18 @@ describe("what is wrong with a workflow is told before a run", () => {
       ],
     });
   });
+
+  test("fields of a step that is named without `step.`: they are found nowhere", async () => {
+    const { workflows } = bench({ tools: [noting([])] });
+    const one = workflows.create(
+      sequential(
+        step("a"),
+        step("b", { text: "{{a.output}} {{a}}" }, { condition: "a.result.x == 1 and input.a.x" }),
+      ),
+    );
+    expect((await one.problems()).warnings).toEqual([
+      'step "b": its condition: a.result.x names nothing: of step "a" it is step.a.result.x',
+      'step "b": its input: {{a.output}} names nothing: of step "a" it is step.a.output',
+    ]);
+  });
 });
