@@ -22,8 +22,8 @@ export interface StepPlace extends StepPosition {
   index: number;
   /** The step before it. */
   from: string | undefined;
-  /** A failure is noted and does not stop the run. */
-  tolerates: boolean;
+  /** A failure is noted and does not end the run. */
+  isPassedOver: boolean;
 }
 
 /** Its failure is part of the outcome. @throws what stops the run whatever its error strategy */
@@ -149,6 +149,7 @@ async function repeated<T>(
         reason: String(error),
       });
     }
+    if (step.type === "workflow") await frame.journal?.reopen(path);
     await pause(retry.delayMs * (retry.exponential ? 2 ** attempt : 1), frame.signal);
   }
 }
@@ -230,9 +231,11 @@ async function kept(
 ): Promise<StepOutcome> {
   const { journal } = frame;
   if (journal !== undefined) {
-    if (outcome.status !== "failed" || at.tolerates) await journal.finish(row, outcome);
-    else if (row.repeatable || outcome.error?.code !== "timeout")
+    if (outcome.status !== "failed" || at.isPassedOver) await journal.finish(row, outcome);
+    else if (row.repeatable || outcome.error?.code !== "timeout") {
+      if (row.kind === "workflow") await journal.reopen(row.path);
       await journal.forget(row.path, outcome.error!);
+    }
     await frame.tell.ask("WorkflowCheckpoint", { checkpoint_id: `${journal.id}:${row.path}` }, frame.signal);
   }
   noted(frame, outcome);
