@@ -299,7 +299,11 @@ describe("a workflow within a durable run that passed a failure over, so that it
     error_strategy: "continue",
     steps: [step("first", { n: "first" }), step("bad", { n: "bad" })],
     branches: [
-      { name: "mended", condition: { type: "step_succeeded", step: "bad" }, steps: [step("go", { n: "go" })] },
+      {
+        name: "mended",
+        condition: { type: "step_succeeded", step: "bad" },
+        steps: [step("go", { n: "go" })],
+      },
     ],
     default_branch: { steps: [step("give-up", { n: "give-up" })] },
   };
@@ -311,13 +315,18 @@ describe("a workflow within a durable run that passed a failure over, so that it
     const { run } = await here.processOf([flaky(calls, 1)]);
     const result = await run(outer({ retry_count: 1, retry_delay_ms: 1 }), {}, { runId: "r" });
     expect(names(calls)).toEqual(["first", "bad", "give-up", "bad", "go", "last"]);
-    expect(result).toMatchObject({ success: true, steps: [{ value: "go", retryCount: 1 }, { value: "last" }] });
+    expect(result).toMatchObject({
+      success: true,
+      steps: [{ value: "go", retryCount: 1 }, { value: "last" }],
+    });
   });
 
   test("is tried again when the run that it ended goes on", async () => {
     const calls: Calls = [];
     const tool = flaky(calls, 1);
-    const error = await failure(async () => (await here.processOf([tool])).run(outer({}), {}, { runId: "r" }));
+    const error = await failure(async () =>
+      (await here.processOf([tool])).run(outer({}), {}, { runId: "r" }),
+    );
     expect(error.message).toContain('workflow "inner" completed in part');
     const result = await (await here.processOf([tool])).run(outer({}), {}, { runId: "r" });
     expect(names(calls)).toEqual(["first", "bad", "give-up", "bad", "go", "last"]);
