@@ -139,7 +139,8 @@ export class KernelServices implements Services {
 
   readonly storage: Once<Storage> = once(async () => {
     const { openStorage } = await import("../storage/storage.ts");
-    return openStorage(dataDirectory(this.env));
+    const { database_timeout_seconds } = this.config.current.runtime;
+    return openStorage(dataDirectory(this.env), undefined, database_timeout_seconds * 1000);
   });
 
   readonly state: Once<StateService> = once(async () => {

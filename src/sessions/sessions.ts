@@ -175,9 +175,7 @@ export class Sessions implements SessionService {
       { save_timestamp: time(now) },
       { compression_enabled: "true", checksums_enabled: "true" },
     );
-    await this.recorder.flush();
-    this.recorder.unsaved.delete(row.id);
-    await this.storage.write((db) => {
+    await this.recorder.save(row.id, (db) => {
       readSession(db, row.id);
       db.query("UPDATE session SET saved_at = ? WHERE id = ?").run(now, row.id);
     });
@@ -234,6 +232,7 @@ export class Sessions implements SessionService {
       db.query("UPDATE session SET status = ?, updated_at = ? WHERE id = ?").run(to, now, row.id);
       if (ends) db.query("UPDATE session SET ended_at = ?, saved_at = ? WHERE id = ?").run(now, now, row.id);
     });
+    if (ends) this.recorder.unsaved.delete(row.id);
     if (ends && this.chosen === row.id) this.chosen = null;
     await this.announcer.publish(`session.${to === "active" ? "resumed" : to}`, row, data);
   }
