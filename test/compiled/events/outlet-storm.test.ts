@@ -55,7 +55,9 @@ describe("an event storm", () => {
     expect([sent! + dropped!, waiting, processed]).toEqual([COUNT, 0, COUNT]);
     expect(stderr.match(/events are dropped: store/g)?.length ?? 0).toBe(dropped === 0 ? 0 : 1);
     using db = new Database(join(box.home, ".llmspell", "llmspell.db"), { readonly: true });
-    const stored = db.query("SELECT payload FROM event WHERE type = 'storm.x' ORDER BY number").all() as { payload: string }[];
+    const stored = db.query("SELECT payload FROM event WHERE type = 'storm.x' ORDER BY number").all() as {
+      payload: string;
+    }[];
     expect(stored).toHaveLength(sent!);
     const numbers = stored.map(({ payload }) => Number(/"n":(\d+)/.exec(payload)![1]));
     expect(numbers).toEqual(numbers.toSorted((a, b) => a - b));
