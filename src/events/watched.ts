@@ -1,11 +1,14 @@
 /** A bus whose scripts' events are traced and recorded for replays. What the kernel tells of itself follows from other steps. */
 import { currentCorrelation } from "../core/correlation.ts";
-import { currentCall, type RecorderSource } from "../core/recording.ts";
+import { currentCall, type Recorder, type RecorderSource } from "../core/recording.ts";
 import { isTraced, span } from "../core/span.ts";
 import type { EventInput, EventService, PublishOutcome } from "./service.ts";
 
+/** A recorder that is there tells at once which session is the current one: a script may choose another in the same turn. */
+type SoonRecorder = () => Recorder | ReturnType<RecorderSource>;
+
 /** The same bus. */
-export function watchedEvents<B extends EventService>(bus: B, recorder: RecorderSource): B {
+export function watchedEvents<B extends EventService>(bus: B, recorder: SoonRecorder): B {
   const publish = bus.publish.bind(bus);
   bus.publish = (input) => {
     if (input.language === undefined || input.language === "native") return publish(input);
@@ -24,7 +27,8 @@ export function watchedEvents<B extends EventService>(bus: B, recorder: Recorder
       correlationId: input.correlationId ?? currentCorrelation(),
       within: currentCall(),
     } as const;
-    void found.then((known) => known?.record(call)).catch(() => undefined); // told to those who use sessions
+    if (!(found instanceof Promise)) found.record(call);
+    else void found.then((known) => known?.record(call)).catch(() => undefined); // told to those who use sessions
     return outcome;
   };
   return bus;

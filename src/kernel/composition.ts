@@ -71,6 +71,7 @@ export class KernelServices implements Services {
   private bus: EventService | undefined;
   private hooksNow: HookService | undefined;
   private eventHooks: EventHooks | undefined;
+  private recorderNow: Recorder | undefined;
 
   constructor(private readonly options: KernelOptions) {
     const { log, env, cwd } = options;
@@ -190,7 +191,7 @@ export class KernelServices implements Services {
       ...this.common,
       storage: () => this.storage(),
     });
-    const watched = watchedEvents(bus, () => this.recorder());
+    const watched = watchedEvents(bus, () => this.recorder() && (this.recorderNow ?? this.recorder()));
     this.eventHooks = new EventHooks(() => this.hooksNow, this.log);
     this.bus = this.eventHooks.around(watched);
     return this.bus;
@@ -235,6 +236,7 @@ export class KernelServices implements Services {
       hooks: async () => this.hooksNow ?? NO_HOOKS,
       ...(this.options.id === undefined ? {} : { ownSession: `kernel-session-${this.options.id}` }),
     });
+    this.recorderNow = sessions.recorder;
     return watchedSessions(sessions);
   });
 

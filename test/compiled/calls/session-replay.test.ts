@@ -165,6 +165,23 @@ describe("A replay of a session", () => {
   });
 });
 
+test("an event belongs to the session that is the current one when it is published", async () => {
+  using box = new CallsSandbox("[runtime.sessions]\nenabled = true\nstorage_backend = \"sqlite\"\n");
+  const done = await box.script(`
+    local a, b = Session.create(), Session.create()
+    for i = 1, 50 do
+      Session.set_current(a) Event.publish("a", {i}) Session.set_current(b) Event.publish("b", {i}) Session.set_current(nil)
+      Event.publish("c", {i})
+    end
+    for _, id in ipairs{a, b} do
+      Session.save(id)
+      local names = {}
+      for _, s in ipairs(Session.replay_timeline(id)) do names[s.hook_name] = (names[s.hook_name] or 0) + 1 end
+      print(names.a, names.b, names.c)
+    end`);
+  expect([done.stdout, done.stderr]).toEqual(["50\tnil\tnil\nnil\t50\tnil\n", ""]);
+});
+
 test("what was called within a step that runs again is called there, once, and compared", async () => {
   await using server = await ProviderServer.start(vendor.format);
   server.script(answer("Fine"), answer("Tired"));
