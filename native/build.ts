@@ -19,6 +19,7 @@ export interface NativeSet {
 const root = join(import.meta.dir, "..");
 const SHIMS = [
   "llama_shim.c",
+  "huge_pages.c",
   "chat_shim.cpp",
   "sampler_shim.cpp",
   "steps_shim.cpp",

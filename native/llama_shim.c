@@ -1,5 +1,6 @@
 // What bun:ffi cannot say to llama.cpp's C API: structs passed by value, C callbacks, the log.
 #include "ggml-backend.h"
+#include "huge_pages.h"
 #include "llama.h"
 
 #include <stdatomic.h>
@@ -23,6 +24,7 @@ static atomic_flag log_lock = ATOMIC_FLAG_INIT;
 
 static void keep_log(enum ggml_log_level level, const char *text, void *unused) {
     (void) unused;
+    huge_pages_heed(text);
     while (atomic_flag_test_and_set_explicit(&log_lock, memory_order_acquire)) {}
     const int kept = level == GGML_LOG_LEVEL_CONT ? log_last_kept : (int) level >= log_keep_level;
     log_last_kept = kept;
@@ -83,8 +85,19 @@ EXPORT struct llama_model *spell_model_load(const char *path, int gpu_layers, gg
         params.progress_callback = report_progress;
         params.progress_callback_user_data = words;
     }
-    if (gpu_layers < 0 && devices[0] != NULL) return spell_model_load_fitting(path, &params, context_tokens);
-    return llama_model_load_from_file(path, params);
+    huge_pages_begin();
+    struct llama_model *model = gpu_layers < 0 && devices[0] != NULL
+                                    ? spell_model_load_fitting(path, &params, context_tokens)
+                                    : llama_model_load_from_file(path, params);
+    huge_pages_end();
+    return model;
+}
+
+static struct llama_context *new_context(struct llama_model *model, struct llama_context_params params) {
+    huge_pages_begin();
+    struct llama_context *context = llama_init_from_model(model, params);
+    huge_pages_end();
+    return context;
 }
 
 // Measured: with room for fewer, llama.cpp lays its buffers out so that reading prompts takes a fifth longer.
@@ -107,7 +120,7 @@ EXPORT struct llama_context *spell_context_new(struct llama_model *model, uint32
     if (params.n_outputs_max > batch_tokens) params.n_outputs_max = batch_tokens;
     params.kv_unified = true; // one room for all sequences: a long one may use what the others leave, a prefix is shared
     params.no_perf = true;
-    return llama_init_from_model(model, params);
+    return new_context(model, params);
 }
 
 // --- threads that are kept between decodes; without them ggml starts new ones for every token
@@ -222,7 +235,7 @@ EXPORT struct llama_context *spell_embedding_context_new(struct llama_model *mod
     params.embeddings = true;
     params.kv_unified = true;
     params.no_perf = true;
-    return llama_init_from_model(model, params);
+    return new_context(model, params);
 }
 
 // Copies the vector of a sequence of the last batch: `count` numbers, one where the pooling is a score. False where there is none.
@@ -250,7 +263,7 @@ EXPORT struct llama_context *spell_encoder_context_new(struct llama_model *model
     params.type_k = GGML_TYPE_F32;
     params.type_v = GGML_TYPE_F32;
     params.no_perf = true;
-    return llama_init_from_model(model, params);
+    return new_context(model, params);
 }
 
 // Encodes the first `count` entries; what the decoder attends to from then on. Returns what llama_encode returns

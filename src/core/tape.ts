@@ -8,8 +8,8 @@ export type ReadingKind = "time" | "steady" | "cpu" | "uuid" | "bytes";
 export type Reading = number | string;
 
 export interface TapedCall {
-  kind: "resolve" | "count" | "model" | "embedding" | "reranking" | "http";
-  /** Who is asked: `provider/model`, or method and URL. */
+  kind: "resolve" | "count" | "model" | "embedding" | "reranking" | "http" | "journal";
+  /** Who is asked: `provider/model`, method and URL, or a durable run. */
   name: string;
   /** What the answer depends on, as JSON can say it. */
   request: unknown;

@@ -69,10 +69,11 @@ const CALLS: ReadonlySet<string> = new Set<TapedCall["kind"]>([
   "embedding",
   "reranking",
   "http",
+  "journal",
 ]);
 
 /** Answers of these come at a time; the others are facts. */
-const TIMED: ReadonlySet<string> = new Set(["model", "embedding", "reranking", "http"]);
+const TIMED: ReadonlySet<string> = new Set(["model", "embedding", "reranking", "http", "journal"]);
 export const isTimed = ({ kind }: { kind: string }): boolean => TIMED.has(kind);
 export const isReading = (line: TapeLine): line is ReadingLine => READINGS.has(line.kind);
 

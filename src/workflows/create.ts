@@ -4,7 +4,8 @@ import { messageOf } from "../core/errors.ts";
 import { Handle, isPlainObject } from "../core/values.ts";
 import type { RunContext } from "../kernel/services.ts";
 import { WorkflowInstance } from "./instance.ts";
-import { Journal } from "./journal/journal.ts";
+import type { Journal, Opened, RunBeginning } from "./journal/journal.ts";
+import { Journals } from "./journal/journals.ts";
 import { readDefinition } from "./read/definition.ts";
 import type { RunIds, Surroundings } from "./run.ts";
 import { forgetWorkflow, loadWorkflow, saveWorkflow } from "./saved.ts";
@@ -25,10 +26,11 @@ class Workflows implements WorkflowService {
   private readonly instances = new Map<string, WorkflowInstance>();
   private readonly scriptRuns = new Map<string, ScriptRun>();
   private errorHandler: Callbacks["error"] | undefined;
-  private opened: Promise<Journal> | undefined;
+  private readonly journals: Journals;
   private readonly surroundings: Surroundings;
 
   constructor(private readonly dependencies: WorkflowDependencies) {
+    this.journals = new Journals(dependencies);
     this.surroundings = { dependencies, service: this, failed: (message) => this.failed(message) };
   }
 
@@ -100,16 +102,11 @@ class Workflows implements WorkflowService {
   }
 
   journal(): Promise<Journal> {
-    this.opened ??= this.openJournal().catch((error: unknown) => {
-      this.opened = undefined;
-      throw error;
-    });
-    return this.opened;
+    return this.journals.journal();
   }
 
-  private async openJournal(): Promise<Journal> {
-    const { storage, dataDirectory, log } = this.dependencies;
-    return new Journal(await storage(), dataDirectory, log);
+  openRun(beginning: RunBeginning): Promise<Opened> {
+    return this.journals.open(beginning);
   }
 
   /** The runs of a script are numbered as they begin, so that a script that is run again finds them again. */
@@ -134,6 +131,6 @@ class Workflows implements WorkflowService {
   }
 
   dispose(): void {
-    void this.opened?.then((journal) => journal.dispose()).catch(() => undefined); // one that could not be opened holds nothing
+    this.journals.dispose();
   }
 }

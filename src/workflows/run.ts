@@ -5,7 +5,6 @@ import { runWithSignal } from "../agents/run-scope.ts";
 import { blake3Hex } from "../core/blake3.ts";
 import { randomId, steadyMs } from "../core/clock.ts";
 import { errorToJson, messageOf, SpellError } from "../core/errors.ts";
-import { currentPlan } from "../core/plan.ts";
 import { span } from "../core/span.ts";
 import { currentTape } from "../core/tape.ts";
 import { runAsTask } from "../core/task.ts";
@@ -367,11 +366,8 @@ async function openJournal(
   const given = options.runId ?? definition.runId;
   if (!(options.durable ?? (given !== undefined || definition.durable))) return undefined;
   const ids = service.runIdFor(run);
-  // what has not really been done may not be taken for done later
-  if (currentPlan() !== undefined || currentTape()?.isReplay === true) return undefined;
-  const journal = await service.journal();
   const { script } = run;
-  return journal.open({
+  return service.openRun({
     id: given ?? ids.runId,
     workflow: definition.name,
     type: definition.type,

@@ -9,7 +9,7 @@ import type { UsageFigures } from "../models/calls/usage.ts";
 import type { StateService } from "../state/service.ts";
 import type { Storage } from "../storage/storage.ts";
 import type { ToolService } from "../tools/service.ts";
-import type { Journal } from "./journal/journal.ts";
+import type { Journal, Opened, RunBeginning } from "./journal/journal.ts";
 import type { Definition, WorkflowType } from "./model.ts";
 import type { StepOutcome } from "./outcome.ts";
 
@@ -167,5 +167,7 @@ export interface WorkflowService {
   readonly directory: string;
   /** Journals of durable runs. */
   journal(): Promise<Journal>;
+  /** Begins a durable run, or goes on with it. @throws SpellError as `Journal.open` */
+  openRun(beginning: RunBeginning): Promise<Opened>;
   dispose(): void;
 }

@@ -3,18 +3,30 @@ import type { Context, DecodeOutcome } from "./context.ts";
 import { PIECE_BYTES, type Sampler } from "./sampler.ts";
 
 /** Most steps of one run. */
-export const MOST_STEPS = 64;
+export const MOST_STEPS = 256;
 const CHOICE_WORDS = 3;
 /** Room for texts beyond what one step can need. */
 const SPARE_PIECE_BYTES = 64 * 1024;
 
 /** A token that was chosen, its text in UTF-8, perhaps a part of a character. */
 export interface Choice {
-  /** -1: its sampler failed. */
   token: number;
   /** It ends the answer. */
   isEnd: boolean;
   piece: Uint8Array;
+}
+
+/** What was chosen for one request in the steps of a run. */
+export interface Chosen {
+  tokens: number[];
+  /** The last one ends the answer. */
+  isEnd: boolean;
+  /** Its sampler failed after these. */
+  isFailed: boolean;
+  /** Their texts, one behind the other; valid until the next run. */
+  bytes: Uint8Array;
+  /** Where each text ends in `bytes`. */
+  ends: number[];
 }
 
 export interface StepLimits {
@@ -48,13 +60,13 @@ export class Steps {
 
   /**
    * Decodes the first entries of the context's batch arrays, one for each sampler, and goes on with what these choose.
-   * `done[step][i]` is the choice for entry `i`; texts are valid until the next call. `failure` is how the decode after these
-   * steps ended, where one was tried and did not succeed.
+   * `chosen[i]` is for entry `i`, `steps` says how many were decoded. `failure` is how the decode after these steps ended,
+   * where one was tried and did not succeed.
    */
   generate(
     samplers: readonly Sampler[],
     limits: StepLimits,
-  ): { done: Choice[][]; failure: () => DecodeOutcome } {
+  ): { steps: number; chosen: Chosen[]; failure: () => DecodeOutcome } {
     const { addresses, library } = this.context;
     for (const [i, { pointer }] of samplers.entries()) this.samplers[i] = BigInt(pointer);
     const { messages } = limits;
@@ -79,22 +91,37 @@ export class Steps {
     const steps = Math.min(limits.steps, MOST_STEPS);
     const done = library.fn.spell_generate(ptr(this.run), samplers.length, steps, ptr(this.status));
     const status = this.status[0];
-    return { done: this.read(done, samplers.length), failure: () => this.context.outcome(status) };
+    return {
+      steps: done,
+      chosen: this.read(done, samplers.length),
+      failure: () => this.context.outcome(status),
+    };
   }
 
-  private read(steps: number, requests: number): Choice[][] {
-    let word = 0;
-    let byte = 0;
-    const choice = (): Choice => {
-      const [token, isEnd, bytes] = this.choices.subarray(word, word + CHOICE_WORDS) as unknown as [
-        number,
-        number,
-        number,
-      ];
-      word += CHOICE_WORDS;
-      byte += bytes;
-      return { token, isEnd: isEnd !== 0, piece: this.pieces.subarray(byte - bytes, byte) };
-    };
-    return Array.from({ length: steps }, () => Array.from({ length: requests }, choice));
+  /** Native code writes step by step; the texts of several requests lie between each other. */
+  private read(steps: number, requests: number): Chosen[] {
+    const { choices, pieces } = this;
+    const all: Chosen[] = [];
+    for (let i = 0; i < requests; i++) {
+      let size = 0;
+      for (let step = 0; step < steps; step++) size += choices[CHOICE_WORDS * (step * requests + i) + 2]!;
+      const bytes = requests === 1 ? pieces.subarray(0, size) : new Uint8Array(size);
+      all.push({ tokens: [], isEnd: false, isFailed: false, bytes, ends: [] });
+    }
+    let from = 0;
+    for (let word = 0, end = CHOICE_WORDS * steps * requests; word < end; word += CHOICE_WORDS) {
+      const one = all[(word / CHOICE_WORDS) % requests]!;
+      const to = from + choices[word + 2]!;
+      const at = one.ends.at(-1) ?? 0;
+      if (requests > 1) one.bytes.set(pieces.subarray(from, to), at);
+      if (choices[word]! < 0) one.isFailed = true;
+      else {
+        one.tokens.push(choices[word]!);
+        one.ends.push(at + to - from);
+        one.isEnd = choices[word + 1] !== 0;
+      }
+      from = to;
+    }
+    return all;
   }
 }

@@ -1,7 +1,7 @@
 import { SpellError } from "../../core/errors.ts";
 import type { Context } from "../../ffi/llama/context.ts";
 import { Sampler } from "../../ffi/llama/sampler.ts";
-import type { Choice } from "../../ffi/llama/steps.ts";
+import type { Chosen } from "../../ffi/llama/steps.ts";
 import { AnswerStream } from "./answer.ts";
 import type { GenerateHooks } from "./generator.ts";
 import type { ModelParts, Prompt } from "./model-parts.ts";
@@ -121,6 +121,11 @@ export class Answering {
     return this.stops.isActive;
   }
 
+  /** Whether its first token was chosen. */
+  get isBegun(): boolean {
+    return this.chosen.length > 0;
+  }
+
   /** Whether somebody reads its text while it is made. */
   get isRead(): boolean {
     return this.hooks.emit !== undefined;
@@ -134,17 +139,30 @@ export class Answering {
       return;
     }
     this.chooser.next(context, index);
-    this.take(this.chooser);
+    const { token, isEnd, piece } = this.chooser;
+    this.take([token], isEnd, piece);
   }
 
-  /** Takes note of a token that was chosen. @throws SpellError provider where choosing it failed */
-  take({ token, isEnd, piece }: Choice): void {
+  /** Takes note of tokens that were chosen one after the other, up to a stop text. Returns how many these are. */
+  takeAll({ tokens, isEnd, bytes, ends }: Chosen): number {
+    if (!this.stops.isActive) {
+      this.take(tokens, isEnd, bytes);
+      return tokens.length;
+    }
+    for (const [i, token] of tokens.entries()) {
+      this.take([token], isEnd && i === tokens.length - 1, bytes.subarray(ends[i - 1] ?? 0, ends[i]));
+      if (this.end !== undefined) return i + 1;
+    }
+    return tokens.length;
+  }
+
+  private take(tokens: readonly number[], isEnd: boolean, bytes: Uint8Array): void {
+    if (tokens.length === 0) return;
     if (this.readMs === undefined) this.promptWasRead();
-    if (token < 0) throw this.chooser.failure();
-    this.chosen.push(token);
-    this.feed = [token];
+    for (const token of tokens) this.chosen.push(token);
+    this.feed = tokens.slice(-1);
     this.fed = 0;
-    this.answer!.push(this.stops.push(this.decoder.decode(piece, { stream: true })));
+    this.answer!.push(this.stops.push(this.decoder.decode(bytes, { stream: true })));
     if (isEnd) this.finish("end");
     else if (this.stops.stopped) this.end = "stop";
     else if (this.remaining <= 0) this.finish("limit");

@@ -1,6 +1,6 @@
 import { SpellError } from "../../core/errors.ts";
 import { Context, type DecodeOutcome } from "../../ffi/llama/context.ts";
-import { Steps } from "../../ffi/llama/steps.ts";
+import { type Chosen, Steps } from "../../ffi/llama/steps.ts";
 import { Answering } from "./answering.ts";
 import { fillBatch, type Part, shareOut, watchCancels } from "./batch.ts";
 import type { GenerateHooks, Generator } from "./generator.ts";
@@ -19,7 +19,7 @@ const WORTH_WAITING_TOKENS = 32;
 /** How long steps go on without looking up while somebody reads: below what an eye tells apart. */
 const READ_MS = 16;
 /** And while nobody does. A message or a cancel ends them at once. */
-const UNREAD_MS = 100;
+const UNREAD_MS = 1000;
 
 /**
  * Answers the requests to one model side by side, in one context with a sequence for each. A step decodes one token for
@@ -176,33 +176,36 @@ export class Scheduler implements Generator {
 
   /** Steps in which every request has one token decoded and the next one chosen, as many as can be made without looking up. */
   private generateTogether(parts: readonly Part[]): void {
-    const steps = this.stepsAhead();
-    this.room.makeRoom(parts.length * steps);
+    const ahead = this.stepsAhead();
+    this.room.makeRoom(parts.length * ahead);
     watchCancels(this.context, parts);
-    const { done, failure } = this.steps.generate(
+    const { steps, chosen, failure } = this.steps.generate(
       parts.map(({ answering }) => answering.chooser),
-      {
-        steps,
-        timeMs: this.parts.turns.isShared
-          ? 0
-          : this.running.some(({ isRead }) => isRead)
-            ? READ_MS
-            : UNREAD_MS,
-        messages: this.parts.turns.messages,
-      },
+      { steps: ahead, timeMs: this.runMs, messages: this.parts.turns.messages },
     );
-    for (const choices of done) {
-      for (const [i, { answering }] of parts.entries()) {
-        if (answering.sequence === undefined) continue; // it ended at a stop text; the tokens behind it count for nothing
-        this.room.append(answering.sequence, answering.feed, 0, 1);
-        answering.fed = 1;
-        this.conclude(answering, () => answering.take(choices[i]!));
-      }
-    }
+    if (steps > 0)
+      for (const [i, { answering }] of parts.entries())
+        this.conclude(answering, () => this.takeChosen(answering, chosen[i]!, steps));
     this.settleOutcome(
       parts.filter(({ answering }) => answering.sequence !== undefined),
       failure,
     );
+  }
+
+  /** Tokens behind a stop text count for nothing. @throws SpellError provider where choosing one failed */
+  private takeChosen(answering: Answering, chosen: Chosen, steps: number): void {
+    const sequence = answering.sequence!;
+    const decoded = [answering.feed[0]!, ...chosen.tokens];
+    answering.fed = 1;
+    const taken = answering.takeAll(chosen);
+    this.room.append(sequence, decoded, 0, answering.end === "stop" ? taken : steps);
+    if (chosen.isFailed && answering.end === undefined) throw answering.chooser.failure();
+  }
+
+  /** How long steps go on without looking up. The time at which the first token of an answer comes is to be known. */
+  private get runMs(): number {
+    if (this.parts.turns.isShared || this.running.some(({ isBegun }) => !isBegun)) return 0;
+    return this.running.some(({ isRead }) => isRead) ? READ_MS : UNREAD_MS;
   }
 
   /** Steps that all running requests have room for, and can take back where a text ends one of them. */

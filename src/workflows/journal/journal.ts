@@ -7,7 +7,16 @@ import { didYouMean } from "../../core/nearest.ts";
 import { fromWire, toWire } from "../../core/wire-values.ts";
 import type { Storage } from "../../storage/storage.ts";
 import { Owner } from "./owner.ts";
-import { countSteps, findRun, listRuns, type RunRow, type StepRow, stepsOf } from "./rows.ts";
+import {
+  countSteps,
+  findRun,
+  insertRun,
+  insertStep,
+  listRuns,
+  type RunRow,
+  type StepRow,
+  stepsOf,
+} from "./rows.ts";
 import { RunJournal } from "./run-journal.ts";
 
 export interface RunBeginning {
@@ -35,6 +44,12 @@ export interface Opened {
   begunAtMs: number;
 }
 
+/** All that is written of a run. */
+export interface Written {
+  run: RunRow;
+  steps: StepRow[];
+}
+
 /** How a run stands for those who look: whoever ran it may have died. */
 export type ShownRun = RunRow & { isAlive: boolean; steps: number };
 
@@ -44,7 +59,8 @@ export class Journal {
 
   constructor(
     private readonly storage: Storage,
-    dataDirectory: string,
+    /** Undefined: no other process sees it. */
+    dataDirectory: string | undefined,
     private readonly log: Log,
   ) {
     this.owner = new Owner(dataDirectory);
@@ -65,28 +81,29 @@ export class Journal {
       const row = await this.storage.write((db) => {
         const found = findRun(db, begun.id);
         if (found === undefined) {
-          db.query(
-            `INSERT INTO workflow_run (id, workflow, type, status, definition, definition_hash, input, shared, script, script_hash,
-               arguments, directory, script_run, owner, owner_pid, starts, begun_at, updated_at)
-             VALUES (?, ?, ?, 'running', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?)`,
-          ).run(
-            begun.id,
-            begun.workflow,
-            begun.type,
-            begun.definition,
-            hashOf(begun.definition),
-            JSON.stringify(toWire(begun.input)),
-            JSON.stringify(toWire(begun.shared)),
-            begun.script ?? null,
-            begun.scriptHash ?? null,
-            JSON.stringify(begun.arguments),
-            begun.directory,
-            begun.scriptRun,
-            this.owner.id,
-            process.pid,
-            now,
-            now,
-          );
+          insertRun(db, {
+            id: begun.id,
+            workflow: begun.workflow,
+            type: begun.type,
+            status: "running",
+            definition: begun.definition,
+            definition_hash: hashOf(begun.definition),
+            input: JSON.stringify(toWire(begun.input)),
+            shared: JSON.stringify(toWire(begun.shared)),
+            script: begun.script ?? null,
+            script_hash: begun.scriptHash ?? null,
+            arguments: JSON.stringify(begun.arguments),
+            directory: begun.directory,
+            script_run: begun.scriptRun,
+            owner: this.owner.id,
+            owner_pid: process.pid,
+            starts: 1,
+            cancel_requested: 0,
+            error: null,
+            begun_at: now,
+            updated_at: now,
+            ended_at: null,
+          });
           return undefined;
         }
         this.check(found, begun, dead);
@@ -110,6 +127,20 @@ export class Journal {
     }
   }
 
+  /** Undefined where there is no such run. */
+  written(id: string): Written | undefined {
+    const { run, steps } = this.storage.read((db) => ({ run: findRun(db, id), steps: stepsOf(db, id) }));
+    return run === undefined ? undefined : { run, steps };
+  }
+
+  /** What another journal has written of a run that this one does not know. */
+  async put({ run, steps }: Written): Promise<void> {
+    await this.storage.write((db) => {
+      insertRun(db, run);
+      for (const step of steps) insertStep(db, run.id, step);
+    });
+  }
+
   list(): ShownRun[] {
     const { rows, counts } = this.storage.read((db) => ({ rows: listRuns(db), counts: countSteps(db) }));
     return rows.map((row) => this.shown(row, counts.get(row.id) ?? 0));
@@ -117,9 +148,10 @@ export class Journal {
 
   /** @throws SpellError not_found */
   show(id: string): { run: ShownRun; steps: StepRow[] } {
-    const { row, steps } = this.storage.read((db) => ({ row: findRun(db, id), steps: stepsOf(db, id) }));
-    if (row === undefined) throw this.unknown(id);
-    return { run: this.shown(row, steps.filter(isEnded).length), steps };
+    const written = this.written(id);
+    if (written === undefined) throw this.unknown(id);
+    const { run, steps } = written;
+    return { run: this.shown(run, steps.filter(isEnded).length), steps };
   }
 
   /** @returns `cancelled`, or `requested` where another process has to heed it @throws SpellError not_found, invalid_argument */

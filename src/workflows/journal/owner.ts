@@ -13,19 +13,20 @@ export class Owner implements Disposable {
   readonly id = crypto.randomUUID();
   private lock: FileLock | undefined;
 
-  constructor(private readonly dataDirectory: string) {}
+  /** @param dataDirectory undefined where no other process sees the journal */
+  constructor(private readonly dataDirectory: string | undefined) {}
 
   /** From now on the process is an owner. */
   hold(): void {
-    if (this.lock !== undefined) return;
+    if (this.lock !== undefined || this.dataDirectory === undefined) return;
     mkdirSync(join(this.dataDirectory, DIRECTORY), { recursive: true, mode: 0o700 });
-    this.removeOld();
+    this.removeOld(this.dataDirectory);
     this.lock = FileLock.tryTake(this.pathOf(this.id));
   }
 
   /** Locks of processes that were killed. One that is being made has not been taken yet: it is left alone. */
-  private removeOld(): void {
-    const directory = join(this.dataDirectory, DIRECTORY);
+  private removeOld(dataDirectory: string): void {
+    const directory = join(dataDirectory, DIRECTORY);
     for (const name of readdirSync(directory)) {
       const [, owner] = /^([0-9a-f-]{36})\.lock$/.exec(name) ?? [];
       const made = statSync(join(directory, name), { throwIfNoEntry: false })?.mtimeMs ?? Date.now();
@@ -34,6 +35,7 @@ export class Owner implements Disposable {
   }
 
   isAlive(owner: string): boolean {
+    if (this.dataDirectory === undefined) return owner === this.id;
     if (owner === this.id) return this.lock !== undefined;
     using lock = FileLock.tryTake(this.pathOf(owner));
     if (lock === undefined) return true;
@@ -42,7 +44,7 @@ export class Owner implements Disposable {
   }
 
   private pathOf(owner: string): string {
-    return join(this.dataDirectory, DIRECTORY, `${owner}.lock`);
+    return join(this.dataDirectory!, DIRECTORY, `${owner}.lock`);
   }
 
   /** Nobody ever takes the lock of an owner that is gone for its own. */

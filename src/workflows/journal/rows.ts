@@ -67,3 +67,41 @@ export const countSteps = (db: Database): Map<string, number> => {
     .all() as { run_id: string; n: number }[];
   return new Map(rows.map(({ run_id, n }) => [run_id, n]));
 };
+
+const RUN_COLUMNS = [
+  ...[
+    "id",
+    "workflow",
+    "type",
+    "status",
+    "definition",
+    "definition_hash",
+    "input",
+    "shared",
+    "script",
+    "script_hash",
+  ],
+  ...["arguments", "directory", "script_run", "owner", "owner_pid", "starts", "cancel_requested", "error"],
+  ...["begun_at", "updated_at", "ended_at"],
+] as (keyof RunRow)[];
+
+const STEP_COLUMNS = [
+  ...["path", "place", "kind", "target", "status", "is_repeatable", "starts", "outcome", "shared", "error"],
+  ...["begun_at", "ended_at"],
+] as (keyof StepRow)[];
+
+const places = (columns: readonly string[]): string => columns.map(() => "?").join(", ");
+
+export function insertRun(db: Database, row: RunRow): void {
+  db.query(`INSERT INTO workflow_run (${RUN_COLUMNS.join(", ")}) VALUES (${places(RUN_COLUMNS)})`).run(
+    ...RUN_COLUMNS.map((column) => row[column]),
+  );
+}
+
+/** In place of the step of this path, where there is one. */
+export function insertStep(db: Database, runId: string, row: StepRow): void {
+  db.query(INSERT_STEP).run(runId, ...STEP_COLUMNS.map((column) => row[column]));
+}
+
+const INSERT_STEP = `INSERT OR REPLACE INTO workflow_step (run_id, ${STEP_COLUMNS.join(", ")})
+  VALUES (?, ${places(STEP_COLUMNS)})`;

@@ -1,11 +1,10 @@
 /** The journal of one run while this process owns it: what was done, and what is being done. */
-import type { Database } from "bun:sqlite";
 import { type ErrorJson, SpellError } from "../../core/errors.ts";
 import type { Log } from "../../core/log.ts";
 import { fromWire, toWire } from "../../core/wire-values.ts";
 import type { Storage } from "../../storage/storage.ts";
 import type { StepOutcome } from "../outcome.ts";
-import { type RunStatus, type StepRow, type StepStatus, stepsOf } from "./rows.ts";
+import { insertStep, type RunStatus, type StepRow, type StepStatus, stepsOf } from "./rows.ts";
 
 /** How often a request of another process to cancel is looked for. */
 const CANCEL_LOOK_MS = 200;
@@ -216,26 +215,4 @@ export class RunJournal {
       this.log.warn("workflow", "the journal cannot be read", { run: this.id, reason: String(error) });
     }
   }
-}
-
-function insertStep(db: Database, runId: string, row: StepRow): void {
-  db.query(
-    `INSERT OR REPLACE INTO workflow_step
-     (run_id, path, place, kind, target, status, is_repeatable, starts, outcome, shared, error, begun_at, ended_at)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-  ).run(
-    runId,
-    row.path,
-    row.place,
-    row.kind,
-    row.target,
-    row.status,
-    row.is_repeatable,
-    row.starts,
-    row.outcome,
-    row.shared,
-    row.error,
-    row.begun_at,
-    row.ended_at,
-  );
 }
