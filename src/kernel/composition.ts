@@ -5,10 +5,11 @@ import type { LoadedConfig } from "../config/load.ts";
 import { createConfigService } from "../config/service.ts";
 import type { Log } from "../core/log.ts";
 import { dataDirectory } from "../core/paths.ts";
-import type { Recorder } from "../core/recording.ts";
+import { currentRerun, type Recorder } from "../core/recording.ts";
 import type { ScriptValue } from "../core/values.ts";
 import type { DebugService } from "../debug/service.ts";
 import type { EventService } from "../events/service.ts";
+import type { EventHooks } from "../hooks/event-points.ts";
 import { NO_HOOKS } from "../hooks/none.ts";
 import type { HookService } from "../hooks/service.ts";
 import type { KernelMetrics } from "../metrics/create.ts";
@@ -34,6 +35,9 @@ export interface KernelOptions {
   /** Of a kernel that listens: it records in a session of its own. */
   id?: string;
 }
+
+/** So long events wait at the end for the hooks of scripts. */
+const EVENT_HOOKS_MS = 5000;
 
 /** Gives the service, which the first call makes. One that could not be made is tried again. */
 interface Once<T> {
@@ -66,6 +70,8 @@ export class KernelServices implements Services {
   private readonly common;
   private bus: EventService | undefined;
   private hooksNow: HookService | undefined;
+  private eventHooks: EventHooks | undefined;
+  private recorderNow: Recorder | undefined;
 
   constructor(private readonly options: KernelOptions) {
     const { log, env, cwd } = options;
@@ -180,12 +186,15 @@ export class KernelServices implements Services {
 
   readonly events: Once<EventService> = once(async () => {
     const { createEventService } = await import("../events/create.ts");
-    const { withEventHooks } = await import("../hooks/event-points.ts");
+    const { watchedEvents } = await import("../events/watched.ts");
+    const { EventHooks } = await import("../hooks/event-points.ts");
     const bus = await createEventService({
       ...this.common,
       storage: () => this.storage(),
     });
-    this.bus = withEventHooks(bus, () => this.hooksNow);
+    const watched = watchedEvents(bus, () => this.recorder() && (this.recorderNow ?? this.recorder()));
+    this.eventHooks = new EventHooks(() => this.hooksNow, this.log);
+    this.bus = this.eventHooks.around(watched);
     return this.bus;
   });
 
@@ -223,10 +232,12 @@ export class KernelServices implements Services {
       dataDirectory: dataDirectory(this.env),
       storage: () => this.storage(),
       tools: () => this.tools(),
+      models: () => this.models(),
       events: () => this.events(),
       hooks: async () => this.hooksNow ?? NO_HOOKS,
       ...(this.options.id === undefined ? {} : { ownSession: `kernel-session-${this.options.id}` }),
     });
+    this.recorderNow = sessions.recorder;
     return watchedSessions(sessions);
   });
 
@@ -256,7 +267,7 @@ export class KernelServices implements Services {
   /** A process that has no session of its own records once a script has chosen one. */
   private recorder(): Promise<Recorder | undefined> | undefined {
     const { enabled, enable_replay } = this.config.current.runtime.sessions;
-    if (!enabled || !enable_replay) return undefined;
+    if (!enabled || (!enable_replay && currentRerun() === undefined)) return undefined;
     if (this.options.id === undefined && !this.sessions.isWanted()) return undefined;
     return this.sessions().then(({ recorder }) => recorder);
   }
@@ -266,6 +277,7 @@ export class KernelServices implements Services {
     if (this.hooksNow !== undefined) {
       const { endWithHooks } = await import("./hooks.ts");
       await endWithHooks(this, this.hooksNow, this.agents.isWanted());
+      await this.eventHooks?.end(EVENT_HOOKS_MS);
     }
     await session?.dispose();
     const sessions = await this.sessions.made();

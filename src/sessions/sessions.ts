@@ -76,7 +76,7 @@ export class Sessions implements SessionService {
       readFile: (path, mostBytes, signal) => readSandboxed(dependencies, path, mostBytes, signal),
     });
     this.kept = new Values(storage, this.announcer, this.recorder);
-    this.replay = new Replays({ storage, recorder: this.recorder, tools: dependencies.tools, log });
+    this.replay = new Replays({ storage, recorder: this.recorder, services: dependencies, log });
     this.upkeep = new Upkeep({
       storage,
       settings,

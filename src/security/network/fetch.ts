@@ -2,6 +2,7 @@
 import { messageOf, SpellError } from "../../core/errors.ts";
 import { errnoOf } from "../../core/io-error.ts";
 import { currentTape } from "../../core/tape.ts";
+import { refused } from "../denial.ts";
 import { trustedAuthorities } from "./authorities.ts";
 import { proxyFor } from "./proxy.ts";
 import { checkedAddresses, checkHost, type NetworkRules } from "./rules.ts";
@@ -73,13 +74,8 @@ function redirected(from: URL, location: string): URL {
   if (url === null)
     throw new SpellError("network", `Cannot fetch: the redirect leads to no URL: ${from.origin}`);
   if (from.protocol === "https:" && url.protocol !== "https:") {
-    throw new SpellError(
-      "permission_denied",
-      `URL validation failed: a redirect drops https: ${url.origin}`,
-      {
-        data: { origin: url.origin },
-      },
-    );
+    const text = `URL validation failed: a redirect drops https: ${url.origin}`;
+    throw refused("network", new SpellError("permission_denied", text, { data: { origin: url.origin } }));
   }
   return url;
 }
