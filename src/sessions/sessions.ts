@@ -69,6 +69,7 @@ export class Sessions implements SessionService {
     this.artifacts = new Artifacts({
       storage,
       directory,
+      readsOnly: dependencies.isDryRun ?? false,
       settings,
       announcer: this.announcer,
       current: () => this.current(),

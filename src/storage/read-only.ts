@@ -85,10 +85,10 @@ export class ReadOnlyStorage implements Storage {
   private open(): Opened {
     const seen = stampOf(this.path);
     if (find(this.path) === undefined) return { db: this.empty(), seen };
-    const isLogged = (find(`${this.path}-wal`)?.size ?? 0) > 0;
+    const isLogged = hasLog(this.path);
     let db: Database | undefined;
     try {
-      db = isLogged ? openLogged(this.path) : openAsItIs(this.path);
+      db = openToRead(this.path);
       const done = appliedSteps(db) ?? [];
       checkKnown(this.path, done, this.migrations);
       if (done.length < this.migrations.length) throw olderError(this.path);
@@ -101,6 +101,10 @@ export class ReadOnlyStorage implements Storage {
     }
   }
 }
+
+const hasLog = (path: string): boolean => (find(`${path}-wal`)?.size ?? 0) > 0;
+
+export const openToRead = (path: string): Database => (hasLog(path) ? openLogged(path) : openAsItIs(path));
 
 /** Somebody writes it elsewhere, or was killed while writing: the log beside it is part of it. */
 function openLogged(path: string): Database {

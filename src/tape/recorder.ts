@@ -1,5 +1,5 @@
 /** Writes down what a run takes from outside. */
-import { closeSync, openSync, writeSync } from "node:fs";
+import { closeSync, ftruncateSync, openSync, writeSync } from "node:fs";
 import { errorToJson, SpellError } from "../core/errors.ts";
 import { errnoOf, ioError } from "../core/io-error.ts";
 import { requestKey } from "../core/request-key.ts";
@@ -41,6 +41,9 @@ export class Recorder implements Tape, Disposable {
   private begun = 0;
   private isClosed = false;
   private hasRedacted = false;
+  /** Of whole lines. */
+  private sizeBytes = 0;
+  private failure: SpellError | undefined;
 
   /** @throws SpellError already_exists, io */
   constructor(private readonly options: RecorderOptions) {
@@ -156,21 +159,38 @@ export class Recorder implements Tape, Disposable {
     this.open.clear();
   }
 
-  /** At once and whole, so that a process that is killed leaves every line but the last one. */
+  /**
+   * At once and whole, so that a process that is killed leaves every line but the last one. After one that could not be
+   * written none is: what is there can be replayed as far as it goes.
+   */
   private write(line: TapeLine | TapeHeader): void {
+    if (this.failure !== undefined) throw this.failure;
+    const bytes = Buffer.from(`${JSON.stringify(line)}\n`);
     try {
-      writeSync(this.fd, `${JSON.stringify(line)}\n`);
+      for (let at = 0; at < bytes.length; ) at += writeSync(this.fd, bytes, at);
+      this.sizeBytes += bytes.length;
     } catch (error) {
-      throw ioError("Cannot record", this.options.path, error, "Make room, or record elsewhere");
+      this.failure = ioError("Cannot record", this.options.path, error, "Make room, or record elsewhere");
+      ftruncateSync(this.fd, this.sizeBytes);
+      throw this.failure;
     }
   }
 
-  [Symbol.dispose](): void {
-    if (this.isClosed) return;
+  settle(): void {
+    if (this.failure !== undefined) throw this.failure;
     this.order(undefined);
     this.flush();
-    this.isClosed = true;
-    closeSync(this.fd);
+  }
+
+  /** @throws SpellError as `settle` */
+  [Symbol.dispose](): void {
+    if (this.isClosed) return;
+    try {
+      this.settle();
+    } finally {
+      this.isClosed = true;
+      closeSync(this.fd);
+    }
   }
 }
 

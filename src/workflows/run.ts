@@ -13,6 +13,7 @@ import type { RunContext } from "../kernel/services.ts";
 import { Payer, payFor } from "../models/calls/payer.ts";
 import type { StateService } from "../state/service.ts";
 import { canonicalOf } from "./canonical.ts";
+import { cycleOf } from "./cycles.ts";
 import { Frame, type Tally } from "./flow/frame.ts";
 import { type Ran, runKind } from "./flow/kinds.ts";
 import type { Performed } from "./flow/perform.ts";
@@ -314,8 +315,9 @@ async function failed(
   await frame.keys.end(end, null, message);
   frame.tell.event("failed", { error: message, status: end, duration_ms: durationMs });
   await frame.tell.progress({ type: "workflow_failed", error: message, durationMs });
-  if (isNested || isStopped || !(error instanceof SpellError)) return error;
+  if (isStopped || !(error instanceof SpellError)) return error;
   await instance.callError(message);
+  if (isNested) return error;
   await surroundings.failed(message);
   if (message.startsWith(EXECUTION_ERROR)) return error;
   return new SpellError(error.code, `${EXECUTION_ERROR}${message}`, {
@@ -392,18 +394,11 @@ function stepCount(definition: Definition): number | undefined {
 
 /** Workflows that name each other are found before anything is done. @throws SpellError invalid_argument */
 function refuseCycles(instance: WorkflowInstance, { service }: Surroundings): void {
-  const visit = (one: WorkflowInstance, trail: readonly WorkflowInstance[]): void => {
-    if (trail.includes(one)) {
-      const names = [...trail.slice(trail.indexOf(one)), one].map((each) => each.definition.name);
-      throw new SpellError(
-        "invalid_argument",
-        `Cannot run workflow "${instance.definition.name}": it is a step of itself: ${names.join(" → ")}`,
-        {
-          data: { variant: "ConfigurationError" },
-        },
-      );
-    }
-    for (const inner of one.nested((name) => service.find(name))) visit(inner, [...trail, one]);
-  };
-  visit(instance, []);
+  const cycle = cycleOf(instance, (name) => service.find(name));
+  if (cycle === undefined) return;
+  throw new SpellError(
+    "invalid_argument",
+    `Cannot run workflow "${instance.definition.name}": it is a step of itself: ${cycle.join(" → ")}`,
+    { data: { variant: "ConfigurationError" } },
+  );
 }

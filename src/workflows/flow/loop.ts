@@ -1,7 +1,7 @@
 /** Passes of a body over a range, a list, or while something holds. */
 import type { Iterator, LoopDefinition } from "../model.ts";
 import type { StepOutcome } from "../outcome.ts";
-import { conditionFailed } from "./conditional.ts";
+import { conditionFailed } from "./condition-failed.ts";
 import type { Frame } from "./frame.ts";
 import type { Ran } from "./kinds.ts";
 import { countOf, failureOf, lastValue, runLine } from "./line.ts";

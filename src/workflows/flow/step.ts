@@ -12,6 +12,7 @@ import type { Step } from "../model.ts";
 import type { StepOutcome } from "../outcome.ts";
 import { substitute } from "../placeholders.ts";
 import type { StepPosition } from "../state-keys.ts";
+import { conditionFailed } from "./condition-failed.ts";
 import type { Frame } from "./frame.ts";
 import { isRepeatable, type Performed, perform, type RunNested } from "./perform.ts";
 
@@ -36,7 +37,7 @@ export async function runStep(
   const known = frame.journal?.outcomeOf(path);
   if (known !== undefined) return restored(frame, known, at, path);
   if (frame.signal.aborted) throw abortError(frame.signal);
-  if (step.condition !== undefined && !(await frame.choose(`if:${partOf(step.name)}`, step.condition)))
+  if (!(await isWanted(frame, step)))
     return kept(frame, passedOver(step), at, {
       path,
       kind: step.type,
@@ -71,6 +72,15 @@ export async function runStep(
     },
   );
   return kept(frame, outcome, at, row);
+}
+
+async function isWanted(frame: Frame, { name, condition }: Step): Promise<boolean> {
+  if (condition === undefined) return true;
+  try {
+    return await frame.choose(`if:${partOf(name)}`, condition);
+  } catch (error) {
+    throw conditionFailed(frame.definition.name, `the condition of step "${name}"`, error);
+  }
 }
 
 /** A failure that is an end of the whole run passes; any other becomes an outcome. */

@@ -2,7 +2,8 @@
 // FAULT_PATH fail with FAULT_ERRNO, and all that follow it where FAULT_LASTING is set. Calls: pwrite64, write, fsync,
 // fdatasync, ftruncate, ftruncate64, rename, unlink, and mmap of a shared file (memory that the system refuses). With
 // FAULT_SHORT a write that fails writes half of its bytes first. With FAULT_KILL the program is killed at that call instead, as
-// by kill -9. At the end the number of calls is in the file FAULT_COUNT. With FAULT_MEMORY the calls that count, and fail, are
+// by kill -9. With FAULT_COMMITS only the ends of transactions count, as SQLite writes them to its log. At the end the number
+// of calls is in the file FAULT_COUNT. With FAULT_MEMORY the calls that count, and fail, are
 // others: those for memory of the program's own. (Its allocator is part of it and reserves what it gives out in few large
 // pieces, so no single allocation can be made to fail; where the system has no page for one, it kills the program.)
 #define _GNU_SOURCE
@@ -62,7 +63,14 @@ static int fails_after(int write_first) {
   return 1;
 }
 
-static int fails(void) { return fails_after(0); }
+static int only_commits(void) { return getenv("FAULT_COMMITS") != NULL; }
+
+// The header of a frame of SQLite's log has 24 bytes; in the last one of a transaction bytes 4 to 7 are not 0.
+static int is_commit(const void *bytes, size_t count) {
+  return count == 24 && memcmp((const char *)bytes + 4, "\0\0\0\0", 4) != 0;
+}
+
+static int fails(void) { return !only_commits() && fails_after(0); }
 
 static int is_of_memory(void) { return getenv("FAULT_MEMORY") != NULL; }
 
@@ -82,7 +90,7 @@ static int is_refused(int flags) {
 
 ssize_t pwrite64(int fd, const void *bytes, size_t count, off64_t at) {
   NEXT(ssize_t, pwrite64, int, const void *, size_t, off64_t)
-  if (counts(of_file(fd)) && fails_after(1)) {
+  if (counts(of_file(fd)) && (!only_commits() || is_commit(bytes, count)) && fails_after(1)) {
     int code = errno;
     if (getenv("FAULT_SHORT") != NULL && count > 1) next(fd, bytes, count / 2, at);
     die();
@@ -94,7 +102,7 @@ ssize_t pwrite64(int fd, const void *bytes, size_t count, off64_t at) {
 
 ssize_t write(int fd, const void *bytes, size_t count) {
   NEXT(ssize_t, write, int, const void *, size_t)
-  if (counts(of_file(fd)) && fails_after(1)) {
+  if (counts(of_file(fd)) && !only_commits() && fails_after(1)) {
     int code = errno;
     if (getenv("FAULT_SHORT") != NULL && count > 1) next(fd, bytes, count / 2);
     die();
