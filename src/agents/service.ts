@@ -111,12 +111,15 @@ export interface AgentUsage {
   retries?: number;
   /** What the calls cost, in USD; absent where nothing is known to be paid. */
   costUsd?: number;
+  /** From the first call until the first piece of its answer. */
+  firstTokenMs?: number;
 }
 
 export const noUsage = (): AgentUsage => ({ promptTokens: 0, completionTokens: 0, totalTokens: 0 });
 
 /** Adds `more` to `sum`; what neither tells stays absent. */
-export function addUsage(sum: AgentUsage, more: AgentUsage): AgentUsage {
+export function addUsage(sum: AgentUsage, { firstTokenMs, ...more }: AgentUsage): AgentUsage {
+  if (firstTokenMs !== undefined) sum.firstTokenMs ??= firstTokenMs;
   for (const [key, value] of Object.entries(more) as [keyof AgentUsage, number | undefined][])
     if (value !== undefined) sum[key] = (sum[key] ?? 0) + value;
   return sum;

@@ -189,7 +189,7 @@ export function tapedEmbedding(
           request: { values, ...(providerOptions === undefined ? {} : { providerOptions }) },
         },
         async () => {
-          const { embeddings, usage, warnings } = await real!.doEmbed({
+          const { embeddings, usage, warnings, providerMetadata } = await real!.doEmbed({
             values,
             ...(providerOptions === undefined ? {} : { providerOptions }),
             ...(abortSignal === undefined ? {} : { abortSignal }),
@@ -199,6 +199,7 @@ export function tapedEmbedding(
             embeddings: embeddings.map((vector) => Array.from(vector)),
             warnings,
             ...(usage === undefined ? {} : { usage }),
+            ...(providerMetadata === undefined ? {} : { providerMetadata }),
           };
         },
       ),
