@@ -274,15 +274,15 @@ class OpenCall {
     if (!this.isOpen) return undefined;
     this.isOpen = false;
     const { provider = this.account.provider, model = this.account.model } = what;
-    const isPaid = what.outcome !== "cached";
-    const tokens = isPaid ? what.promptTokens + what.completionTokens : 0;
+    const tokens = what.outcome === "cached" ? 0 : what.promptTokens + what.completionTokens;
+    const isPaid = what.outcome === "ok" || tokens > 0;
     const price = this.account.price({ provider, model });
     const costUsd = isPaid ? costOf(price, what) : undefined;
     record(this.payers, {
       ...emptyRecord(this.kind, this.account),
       ...what,
       ...(costUsd === undefined ? {} : { costUsd }),
-      isUnpriced: price === undefined && (what.outcome === "ok" || tokens > 0),
+      isUnpriced: isPaid && price === undefined,
       ...(this.firstMs === undefined ? {} : { firstMs: this.firstMs }),
       durationMs: steadyMs() - this.startMs,
     });

@@ -34,7 +34,7 @@ test("server_binary is started once with the settings of the provider, and ends 
   const program = installFakeLlamaServer(join(box.root, "bin"));
   const keys = [
     `server_binary = "${program}"`,
-    ...["context_size = 2048", "gpu_layers = 7", "cpu_threads = 3", "batch_size = 256"],
+    ...["context_size = 2048", "max_concurrent = 3", "gpu_layers = 7", "cpu_threads = 3", "batch_size = 256"],
   ];
   box.write("c.toml", config(keys.join("\n")));
   const done = await box.lua(ASK, { args: ["-c", "c.toml"] });
@@ -42,7 +42,7 @@ test("server_binary is started once with the settings of the provider, and ends 
   const [words = "", named] = done.stdout.split("\n");
   expect(words).toMatch(/^--model \S+\.gguf --host 127\.0\.0\.1 --port \d+ /);
   expect(words).toEndWith(
-    "--jinja --ctx-size 2048 --parallel 1 --n-gpu-layers 7 --threads 3 --batch-size 256",
+    "--jinja --ctx-size 6144 --parallel 3 --n-gpu-layers 7 --threads 3 --batch-size 256",
   );
   expect(named).toBe("local\tspell-mini\tnil");
   const port = Number(/--port (\d+)/.exec(words)![1]);

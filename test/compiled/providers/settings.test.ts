@@ -19,7 +19,7 @@ provider_type = "openai"
 base_url = "${server.origin}/v1"
 api_key = "${KEY}"
 ${keys}`);
-  return use(box, server);
+  return await use(box, server);
 }
 
 const agent = (more = "") =>

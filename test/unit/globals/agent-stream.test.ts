@@ -55,7 +55,7 @@ describe("agent:invokeStream", () => {
     const broken = sends(
       ...textParts("par"),
       { type: "error", error: new Error("overloaded") },
-      finish("error"),
+      finish(),
     );
     const { call, method } = script({ m: new ScriptedModel([broken]) });
     const ada = await call("create", { model: "m" });
