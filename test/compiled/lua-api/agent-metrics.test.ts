@@ -20,7 +20,7 @@ test("Times, processor time and counts are those of the turns", async () => {
       before = before == nil, average = p.avg_execution_time_ms, total = p.total_executions,
       success = p.success_rate, errors = p.error_rate, asleep = m.cpu_percent, busy = busy.cpu_percent,
       tokens = m.total_tokens, cost = m.cost_usd, failed = m.requests_failed, memory = m.memory_bytes,
-    }`);
+    })`);
   expect(done.stderr).toBe("");
   const told = JSON.parse(done.stdout);
   // two turns of 300 ms, and one that fails at once
