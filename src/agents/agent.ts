@@ -26,7 +26,7 @@ export interface AgentParts {
   kind: AgentKind;
   config: ResolvedConfig;
   behaviour: Behaviour;
-  model?: { provider: string; modelId: string };
+  model?: Agent["model"];
   toolNames?: readonly string[];
   members?: readonly Agent[];
   recorder: RecorderSource | undefined;

@@ -3,6 +3,7 @@ import type { LanguageModelV4Message } from "@ai-sdk/provider";
 import type { RunContext } from "../kernel/services.ts";
 import type { BudgetLimits } from "../models/calls/budget.ts";
 import type { Payer } from "../models/calls/payer.ts";
+import type { SpellModel } from "../models/service.ts";
 import type { AgentAlerts, HealthReport } from "./alerts.ts";
 import type { AnswerForm } from "./answer-form.ts";
 import type { ApprovalPolicy } from "./approval.ts";
@@ -165,7 +166,7 @@ export interface Agent {
   readonly description: string;
   readonly config: Readonly<AgentConfig>;
   /** Undefined for agents without a model of their own. */
-  readonly model: { provider: string; modelId: string } | undefined;
+  readonly model: Pick<SpellModel, "provider" | "modelId" | "seesImages"> | undefined;
   /** Main names of the tools the model may call. */
   readonly toolNames: readonly string[];
   /** Members of a composite, in order. */

@@ -61,13 +61,14 @@ export function withFallback(models: readonly SpellModel[], log: Log): SpellMode
     }
   }
 
-  const { provider, modelId, contextTokens, countTokens, load } = first;
+  const { provider, modelId, contextTokens, seesImages, countTokens, load } = first;
   return {
     specificationVersion: "v4",
     provider,
     modelId,
     supportedUrls: {},
     ...(contextTokens === undefined ? {} : { contextTokens }),
+    ...(seesImages === undefined ? {} : { seesImages }),
     ...(countTokens === undefined ? {} : { countTokens: countTokens.bind(first) }),
     ...(load === undefined ? {} : { load: load.bind(first) }),
     holdsToGrammar: models.every((model) => model.holdsToGrammar === true),

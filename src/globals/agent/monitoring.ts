@@ -1,7 +1,7 @@
 /** Methods of an agent that tell how it does: metrics, health, alerts, and what it is. */
 
 import { Type } from "typebox";
-import type { AlertCondition, AlertRule, Operator } from "../../agents/alerts.ts";
+import { type AlertCondition, type AlertRule, HEALTH_STATES, type Operator } from "../../agents/alerts.ts";
 import type { Agent } from "../../agents/service.ts";
 import { nowMs } from "../../core/clock.ts";
 import { SpellError } from "../../core/errors.ts";
@@ -31,7 +31,7 @@ export function capabilitiesOf(agent: Agent): Table {
     supports_streaming: true,
     supports_tools: agent.kind === "llm",
     supports_context: agent.kind === "llm",
-    supports_multimodal: false,
+    supports_multimodal: agent.model?.seesImages ?? false,
   };
 }
 
@@ -193,6 +193,8 @@ function alertCondition(given: Table): AlertCondition {
     case "health_status": {
       const status = text(given.status);
       if (status === undefined) throw invalid("condition.status", "is required");
+      if (!HEALTH_STATES.some((state) => state.toLowerCase() === status.toLowerCase()))
+        throw invalid("condition.status", `must be one of ${HEALTH_STATES.join(", ")}: ${status}`);
       return { type: "health_status", status };
     }
     case "error_rate": {

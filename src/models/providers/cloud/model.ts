@@ -15,6 +15,7 @@ import { CallState } from "./transport.ts";
 export function cloudModel(connection: Connection): SpellModel {
   const { model, request, vendor } = connection;
   const { settings, type } = request.provider;
+  const imagesSeen = seesImages(type, model.modelId);
   const contextTokens = settings.context_size ?? contextTokensOf(type, model.modelId);
 
   function prepared(options: LanguageModelV4CallOptions): LanguageModelV4CallOptions {
@@ -36,7 +37,7 @@ export function cloudModel(connection: Connection): SpellModel {
         code: "invalid_argument",
         hint: "Leave out the tools, or choose a model that was trained to call them",
       });
-    if (hasImages(given) && seesImages(type, model.modelId) === false)
+    if (hasImages(given) && imagesSeen === false)
       throw callFailure(model, "it sees no images", {
         code: "invalid_argument",
         hint: "Leave out the images, or choose a model that sees them",
@@ -61,6 +62,7 @@ export function cloudModel(connection: Connection): SpellModel {
     ...model,
     supportedUrls: {},
     ...(contextTokens === undefined ? {} : { contextTokens }),
+    ...(imagesSeen === undefined ? {} : { seesImages: imagesSeen }),
 
     async doStream(given) {
       const { options, chat, guard } = await begin(given, true);
