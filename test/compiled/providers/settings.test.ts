@@ -184,3 +184,40 @@ describe("A budget of time", () => {
     });
   });
 });
+
+describe("max_tokens and temperature of a provider", () => {
+  const usage = async (config: string, model: string, more = "") => {
+    using box = new CallsSandbox(config);
+    const done = await box.script(
+      `local r = Agent.create{name = "a", model = "${model}"${more}}:execute("Tell me a story")
+       print(r.usage.completion_tokens, r.metadata.finish_reason)`,
+    );
+    expect(done.stderr).toBe("");
+    return done.stdout;
+  };
+
+  test.each([
+    ["local/spell-mini", '[providers.llamacpp]\nprovider_type = "llamacpp"\nmax_tokens = 5\n'],
+    [
+      "ci/x",
+      '[providers.ci]\nprovider_type = "test"\nmax_tokens = 5\n[[providers.ci.responses]]\ntext = "one two three four five six"\n',
+    ],
+  ])("hold for %s, unless the agent says otherwise", async (model, config) => {
+    expect(await usage(config, model)).toBe("5\tlength\n");
+    expect(await usage(config, model, ", max_tokens = 3")).toBe("3\tlength\n");
+  });
+
+  test("go to a vendor with every request", async () => {
+    await withServer("max_tokens = 77\ntemperature = 0.25", [OK], async (box, server) => {
+      await box.script(`${ASK} print(${agent(", temperature = 1, max_tokens = 9")}:execute("Hello").text)`);
+      const sent = server.seen.map(({ body }) => [
+        body.temperature,
+        body.max_tokens ?? body.max_completion_tokens,
+      ]);
+      expect(sent).toEqual([
+        [0.25, 77],
+        [1, 9],
+      ]);
+    });
+  });
+});
