@@ -130,7 +130,7 @@ export class KernelServices implements Services {
       hooks: () => this.hooksNow,
       events: () => this.bus,
       storage: () => this.storage(),
-      dataDirectory: dataDirectory(this.env),
+      dataDirectory: this.isDryRun ? undefined : dataDirectory(this.env),
       cwd: this.options.cwd,
     });
   });

@@ -8,7 +8,7 @@ import { Journal, type Opened, type RunBeginning, type Written } from "./journal
 export interface JournalDependencies {
   log: Log;
   storage(): Promise<Storage>;
-  dataDirectory: string;
+  dataDirectory: string | undefined;
 }
 
 export class Journals {
