@@ -2,6 +2,7 @@
 import { messageOf, SpellError } from "../core/errors.ts";
 import { stringifyJson } from "../core/json.ts";
 import { didYouMean } from "../core/nearest.ts";
+import { span } from "../core/span.ts";
 import { isPlainObject } from "../core/values.ts";
 import type { RunContext } from "../kernel/services.ts";
 import type { ToolService } from "../tools/service.ts";
@@ -60,21 +61,36 @@ export class Approvals {
   async decide(tool: string, parameters: Record<string, unknown>): Promise<Verdict> {
     const call = { agent: this.agent, tool, parameters };
     if (this.policy === undefined) return { allowed: true };
-    if (this.policy.kind === "function") {
-      try {
-        return await this.policy.decide(call);
-      } catch (error) {
-        if (this.run.signal.aborted) throw error;
-        return { allowed: false, reason: `its approval failed: ${messageOf(error)}` };
-      }
-    }
-    switch (this.ruleFor(tool)) {
-      case "auto":
-        return { allowed: true };
-      case "deny":
-        return { allowed: false, reason: "the agent's approval policy denies this tool" };
-      case "ask":
-        return this.ask(call);
+    const rule = this.policy.kind === "function" ? "function" : this.ruleFor(tool);
+    if (rule === "auto") return { allowed: true };
+    return span(
+      {
+        category: "security",
+        operation: "approve_tool",
+        attributes: {
+          "llmspell.security.rule": rule,
+          "gen_ai.agent.name": this.agent,
+          "gen_ai.tool.name": tool,
+        },
+      },
+      async (watched) => {
+        const verdict = await this.verdict(rule, call);
+        watched.set({ "llmspell.security.allowed": verdict.allowed });
+        if (!verdict.allowed) watched.fail("permission_denied", verdict.reason);
+        return verdict;
+      },
+    );
+  }
+
+  private async verdict(rule: "function" | "deny" | "ask", call: ProposedCall): Promise<Verdict> {
+    if (rule === "deny") return { allowed: false, reason: "the agent's approval policy denies this tool" };
+    if (rule === "ask") return this.ask(call);
+    const policy = this.policy as Extract<ApprovalPolicy, { kind: "function" }>;
+    try {
+      return await policy.decide(call);
+    } catch (error) {
+      if (this.run.signal.aborted) throw error;
+      return { allowed: false, reason: `its approval failed: ${messageOf(error)}` };
     }
   }
 

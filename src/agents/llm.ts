@@ -13,6 +13,7 @@ import { Approvals } from "./approval.ts";
 import { summaryTurn } from "./compaction.ts";
 import { Conversation } from "./conversation.ts";
 import { runLoop } from "./loop.ts";
+import { modelChoice } from "./recorded-model.ts";
 import type { SavedConversations } from "./saved-state.ts";
 import type { AgentConfig, AgentInput } from "./service.ts";
 import type { ResolvedConfig } from "./settings.ts";
@@ -59,6 +60,7 @@ export class LlmBehaviour implements Behaviour {
     const system = systemPrompt(config, model, turn.input);
     const result = await runLoop({
       model,
+      choice: modelChoice(config),
       prompt: [
         ...(system === "" ? [] : [{ role: "system" as const, content: system }]),
         ...conversation.messages(older),

@@ -16,12 +16,15 @@ import type { Approvals } from "./approval.ts";
 import type { AgentHooks } from "./hooks.ts";
 import { checkShift, localOptions } from "./local-options.ts";
 import { assistantMessage, callModel, loadModel, type ModelAnswer } from "./model-call.ts";
+import { type ModelChoice, recordedAnswer, recordedQuestion } from "./recorded-model.ts";
 import { type AgentEvent, type AgentToolCall, type AgentUsage, addUsage, noUsage } from "./service.ts";
 import { ensureFits } from "./tokens.ts";
 import { modelTool, parseArguments, runToolRound } from "./tool-round.ts";
 
 export interface LoopRequest {
   model: SpellModel;
+  /** What the model was asked for by, for recordings. */
+  choice: ModelChoice;
   /** System prompt, earlier turns and the user's new message. */
   prompt: readonly LanguageModelV4Message[];
   settings: Pick<
@@ -183,7 +186,7 @@ async function ask(
       {
         kind: "model",
         name: `${model.provider}/${model.modelId}`,
-        input: { prompt, settings, tools: [...request.allowed.keys()] },
+        input: recordedQuestion(request.choice, settings, { ...options, prompt }),
         correlationId,
       },
       () => callModel(model, { ...options, prompt }, signal, emit),
@@ -199,13 +202,6 @@ function isDraft({ form, model, maxSchemaRetries }: LoopRequest, isHeld: boolean
   if (form === undefined) return false;
   return !isHeld || ("schema" in form && model.holdsToGrammar !== true && maxSchemaRetries > 0);
 }
-
-const recordedAnswer = ({ text, toolCalls, finishReason, usage }: ModelAnswer) => ({
-  text,
-  tool_calls: toolCalls.map(({ toolName, input }) => ({ tool: toolName, input })),
-  finish_reason: finishReason,
-  usage,
-});
 
 /** The prompt with another text in the user's last message. */
 function withInput(

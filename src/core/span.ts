@@ -93,6 +93,9 @@ export function span<T>(input: SpanInput, work: (span: Span) => T): T {
   return tracer === undefined ? work(UNWATCHED) : tracer.run(input, work);
 }
 
+/** Whether spans are recorded: what comes by the hundred thousand asks before it says anything. */
+export const isTraced = (): boolean => tracer !== undefined;
+
 /** Where the running code belongs in a trace; undefined where nothing is traced. */
 export function currentSpan(): SpanContext | undefined {
   return tracer?.current();

@@ -3,6 +3,7 @@ import { SpellError } from "./errors.ts";
 
 /** Something that runs and may hold a lock: an agent's turn, a workflow run. */
 export interface Task {
+  /** Empty: nobody is told of it. */
   readonly label: string;
   /** Aborted when nobody waits for the task any more: what a script callback of it still asks for must end too. */
   readonly signal?: AbortSignal;

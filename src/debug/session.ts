@@ -1,6 +1,7 @@
 import { nowMs } from "../core/clock.ts";
 import type { LogLevel } from "../core/log.ts";
 import { Ring } from "../core/ring.ts";
+import { type RedactionSettings, Redactor } from "../state/redact.ts";
 import { type DebugEntry, type EntryFormat, entryFields, formatEntry } from "./entry.ts";
 import { type FilterSettings, ModuleFilters } from "./filters.ts";
 import { type DebugLevel, passes } from "./level.ts";
@@ -18,6 +19,8 @@ export interface DebugSettings {
   format: EntryFormat;
   /** Entries kept for `getCapturedEntries`; 0 for none. */
   captureEntries: number;
+  /** What counts as a secret; as for state. */
+  redaction: RedactionSettings;
   moduleFilters: FilterSettings;
   performance: {
     enabled: boolean;
@@ -45,6 +48,7 @@ export class DebugSession {
   readonly filters: ModuleFilters;
   readonly profiler: Profiler;
   private readonly captured: Ring<DebugEntry>;
+  private redactor: Redactor | undefined;
   private lastReportMs: number;
 
   constructor(
@@ -64,6 +68,14 @@ export class DebugSession {
   accepts(level: LogLevel, module: string | undefined): boolean {
     if (!this.enabled || !passes(level, this.filters.levelFor(module) ?? this.level)) return false;
     return this.filters.allows(module);
+  }
+
+  /** A value as entries, dumps and traces show it: without secrets. @param name what it is called, where it is called anything */
+  shown(value: unknown, name = ""): unknown {
+    const { redaction } = this.settings;
+    if (!redaction.enabled) return value;
+    this.redactor ??= new Redactor(redaction);
+    return this.redactor.redact(value, name);
   }
 
   /** Prints and captures an entry that `accepts` let through. */

@@ -17,6 +17,7 @@ export function debugSettings(config: ConfigService, terminal: boolean): DebugSe
     file: output.file !== undefined,
     format: output.format,
     captureEntries: output.buffer.enabled ? output.buffer.max_entries : 0,
+    redaction: config.current.runtime.state_persistence.redaction,
     moduleFilters: {
       enabled: module_filters.enabled,
       disabled: module_filters.disabled,

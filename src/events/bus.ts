@@ -302,6 +302,12 @@ export class EventBus implements EventService {
     return events.length;
   }
 
+  publishAgain(input: EventInput, timestampMs: number): PublishOutcome {
+    if (this.ended !== undefined || !this.filter.passes(input)) return "filtered";
+    const event = this.past({ input, id: crypto.randomUUID(), timestampMs });
+    return this.deliver(event) ? "accepted" : "dropped";
+  }
+
   timeline(correlationId: string): Timeline | undefined {
     return this.memory.timeline(correlationId);
   }

@@ -201,6 +201,11 @@ export interface EventService {
    * @returns how many
    */
   replay(query?: EventQuery, to?: Subscription): Promise<number>;
+  /**
+   * Delivers an event once more to all that match, marked as replayed, as `replay` does.
+   * @param timestampMs when it was published
+   */
+  publishAgain(event: EventInput, timestampMs: number): PublishOutcome;
   /** What memory holds of a correlation. */
   timeline(correlationId: string): Timeline | undefined;
   stats(): EventStats;

@@ -66,14 +66,16 @@ interface Run {
 /** Built-in hooks answer at once: only where one does not is there anything to wait for. */
 function runFrom(first: number, run: Run): Folded | Promise<Folded> {
   const { hooks, context, folded, executor } = run;
+  let startMs: number | undefined;
   for (let i = first; i < hooks.length; i++) {
     const hook = hooks[i]!;
     context.data = folded.data;
     if (!executor.admits(hook, context)) continue;
     folded.ran.push(hook);
-    const result = executor.run(hook, context, run.signal);
+    const result = executor.run(hook, context, run.signal, startMs);
     if (result instanceof Promise)
       return result.then((later) => (take(folded, later, hook) ? end(run) : runFrom(i + 1, run)));
+    startMs = executor.endedMs;
     if (take(folded, result, hook)) break;
   }
   return end(run);
@@ -124,7 +126,7 @@ type Context = { -readonly [K in keyof HookContext]: HookContext[K] };
 
 const noIdentity = () => "";
 
-function makeContext(input: ChainInput): Context {
+export function makeContext(input: ChainInput): Context {
   const { point, component, data, metadata = {}, identity = noIdentity } = input;
   const correlationId = input.correlationId ?? currentCorrelation() ?? randomId();
   return { point, component, data, metadata, correlationId, timestampMs: nowMs(), identity };

@@ -8,8 +8,9 @@ import type { ConfigService } from "../kernel/services.ts";
 import { Around, type AroundOptions } from "./around.ts";
 import { BREAKER_PRESETS, CircuitBreaker } from "./breaker.ts";
 import { BUILTINS, type Builtin, type BuiltinSession, builtinOptions } from "./builtin/index.ts";
-import { asResult, runChain } from "./chain.ts";
+import { asResult, makeContext, runChain } from "./chain.ts";
 import { Executor, type ExecutorSettings } from "./executor.ts";
+import { unknownHook } from "./none.ts";
 import { Hook, HookRegistry } from "./registry.ts";
 import { ResultCache } from "./result-cache.ts";
 import type {
@@ -67,6 +68,7 @@ class Hooks implements HookService {
     const parts = { settings: () => this.settings, log, events, ...(now === undefined ? {} : { now }) };
     this.executor =
       options.recorder === undefined ? new Executor(parts) : new WatchedExecutor(parts, options.recorder);
+    const judge = (hooks: readonly Hook[], operationMs: number) => this.executor.judge(hooks, operationMs);
     this.parts = {
       fold: (input) => {
         const hooks = this.registry.at(input.point);
@@ -74,7 +76,7 @@ class Hooks implements HookService {
       },
       cache: new ResultCache(),
       targets: new Targets(targets),
-      ended: (hooks, operationMs) => this.executor.judge(hooks, operationMs),
+      ended: () => (this.executor.judges ? judge : undefined),
     };
   }
 
@@ -91,6 +93,21 @@ class Hooks implements HookService {
     const folded = this.parts.fold(input);
     if (folded instanceof Promise) return folded.then(asResult);
     return folded === undefined ? { type: "continue" } : asResult(folded);
+  }
+
+  standsAt(name: string, point: string): boolean {
+    return this.recordedAt(name, point) !== undefined;
+  }
+
+  async runAgain(name: string, input: HookInput): Promise<HookResult> {
+    const hook = this.recordedAt(name, input.point);
+    if (hook === undefined) throw unknownHook(name);
+    return this.executor.runAgain(hook, makeContext(input), input.signal);
+  }
+
+  private recordedAt(name: string, point: string): Hook | undefined {
+    if (!this.settings.on) return undefined;
+    return this.registry.at(point).find((hook) => hook.isRecorded && hook.name === name);
   }
 
   around<T>(

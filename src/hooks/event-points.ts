@@ -1,56 +1,117 @@
 /** The hook points of the event bus. The bus is as fast as without them where no hook stands there. */
 import { messageOf, SpellError } from "../core/errors.ts";
+import type { Log } from "../core/log.ts";
 import { isPlainObject } from "../core/values.ts";
 import type { EventInput, EventService } from "../events/service.ts";
-import { EXECUTOR } from "./executor.ts";
+import { EXECUTOR, isInHook } from "./executor.ts";
 import type { HookService } from "./service.ts";
 
-/** The same bus, which asks hooks before and after each event, and tells them of subscribers that fail. */
-export function withEventHooks<B extends EventService>(bus: B, active: () => HookService | undefined): B {
-  const publish = bus.publish.bind(bus);
-  const listen = bus.listen.bind(bus);
-  /** The events that wait for hooks: those behind them wait too, so that order is kept. */
-  let queue: Promise<void> | undefined;
+type Publish = EventService["publish"];
 
-  bus.publish = (input) => {
-    const hooks = active();
+/** The events that wait for hooks: those behind them wait too, so that order is kept. */
+export class EventHooks {
+  private queue: Promise<void> | undefined;
+  /** From now on events are sent without asking. */
+  private isOver = false;
+  private unasked = 0;
+
+  constructor(
+    private readonly active: () => HookService | undefined,
+    private readonly log: Log,
+  ) {}
+
+  /** The same bus, which asks hooks before and after each event, and tells them of subscribers that fail. */
+  around<B extends EventService>(bus: B): B {
+    const publish = bus.publish.bind(bus);
+    const listen = bus.listen.bind(bus);
+    const flush = bus.flush.bind(bus);
+    const dispose = bus.dispose.bind(bus);
+    bus.publish = (input) => this.publish(input, publish);
+    bus.listen = (pattern, onEvent) =>
+      listen(pattern, (event) => {
+        try {
+          onEvent(event);
+        } catch (error) {
+          this.handlerFailed(event, error);
+          throw error;
+        }
+      });
+    bus.flush = async () => {
+      // a hook cannot wait for itself
+      if (!isInHook()) await this.queue;
+      await flush();
+    };
+    bus.dispose = async () => {
+      await this.drain();
+      await dispose();
+    };
+    return bus;
+  }
+
+  /**
+   * Before the scripts end whose functions the hooks are: waits until all events so far have been through their hooks, but
+   * not for ever. What then still waits is sent without, and the log tells how many.
+   */
+  async end(limitMs: number): Promise<void> {
+    if (this.queue !== undefined) {
+      const { promise: late, resolve } = Promise.withResolvers<void>();
+      const timer = setTimeout(resolve, limitMs);
+      await Promise.race([this.queue, late]);
+      clearTimeout(timer);
+    }
+    this.isOver = true;
+  }
+
+  private async drain(): Promise<void> {
+    while (this.queue !== undefined) await this.queue;
+    if (this.unasked === 0) return;
+    this.log.warn("event", "events were sent without their hooks, whose scripts had ended", {
+      events: this.unasked,
+    });
+    this.unasked = 0;
+  }
+
+  private publish(input: EventInput, publish: Publish): ReturnType<Publish> {
+    const hooks = this.active();
     const isOwn = input.source === EXECUTOR;
     const isHooked =
-      hooks !== undefined && !isOwn && (hooks.has("BeforeEventEmit") || hooks.has("AfterEventEmit"));
-    if (isOwn || (!isHooked && queue === undefined)) return publish(input);
-    const before = queue ?? Promise.resolve();
-    const mine = before.then(() => (isHooked ? emit(hooks, input, publish) : void publish(input)));
-    queue = mine;
-    void mine.then(() => {
-      if (queue === mine) queue = undefined;
-    });
-    return "accepted";
-  };
-  bus.listen = (pattern, onEvent) =>
-    listen(pattern, (event) => {
-      try {
-        onEvent(event);
-      } catch (error) {
-        const hooks = active();
-        if (hooks?.has("EventHandlerError"))
-          void hooks.run({
-            point: "EventHandlerError",
-            component: { type: "System", name: "events" },
-            data: { event: { event_type: event.type, data: event.data }, error: messageOf(error) },
-            correlationId: event.metadata.correlationId,
-          });
-        throw error;
+      hooks !== undefined &&
+      !isOwn &&
+      !this.isOver &&
+      (hooks.has("BeforeEventEmit") || hooks.has("AfterEventEmit"));
+    if (isOwn || (!isHooked && this.queue === undefined)) return publish(input);
+    const before = this.queue ?? Promise.resolve();
+    const mine = before.then(async () => {
+      if (isHooked && !this.isOver) await emit(hooks, input, publish);
+      else {
+        if (isHooked) this.unasked++;
+        publish(input);
       }
     });
-  return bus;
+    this.queue = mine;
+    void mine.then(() => {
+      if (this.queue === mine) this.queue = undefined;
+    });
+    return "accepted";
+  }
+
+  private handlerFailed(
+    { type, data, metadata }: { type: string; data: unknown; metadata: { correlationId: string } },
+    error: unknown,
+  ): void {
+    const hooks = this.active();
+    if (!hooks?.has("EventHandlerError")) return;
+    void hooks.run({
+      point: "EventHandlerError",
+      component: { type: "System", name: "events" },
+      data: { event: { event_type: type, data }, error: messageOf(error) },
+      correlationId: metadata.correlationId,
+    });
+  }
 }
 
 /** An event that a hook cancels is not sent. */
-async function emit(
-  hooks: HookService,
-  input: EventInput,
-  publish: (input: EventInput) => unknown,
-): Promise<void> {
+async function emit(hooks: HookService, input: EventInput, publish: Publish): Promise<void> {
   const { type, data = null, language = "native", source = null } = input;
   try {
     await hooks.around<void>(

@@ -2,6 +2,7 @@
 import { steadyMs } from "../core/clock.ts";
 import { messageOf, SpellError } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
+import { areHooksApart } from "../core/recording.ts";
 import { currentTasks, runAsTask, type Task } from "../core/task.ts";
 import type { EventService } from "../events/service.ts";
 import type { Hook } from "./registry.ts";
@@ -49,6 +50,8 @@ export function onBehalfOf<T>(hook: Hook, body: () => Promise<T>, signal?: Abort
 
 export class Executor {
   private readonly now: () => number;
+  /** When the last hook that ran at once ended: the next of its chain begins then. */
+  endedMs = 0;
 
   constructor(private readonly options: ExecutorOptions) {
     this.now = options.now ?? steadyMs;
@@ -56,16 +59,31 @@ export class Executor {
 
   /** Whether the hook may run here and now; a hook that is passed over is counted. */
   admits(hook: Hook, context: HookContext): boolean {
-    if (!hook.immediate && isWithin(hook)) return false;
+    if (!hook.immediate && (isWithin(hook) || (hook.isRecorded && areHooksApart()))) return false;
+    return this.passes(hook, context);
+  }
+
+  /** For a replay. */
+  async runAgain(hook: Hook, context: HookContext, signal?: AbortSignal): Promise<HookResult> {
+    if (this.passes(hook, context)) return this.run(hook, context, signal);
+    return { type: "skipped", reason: "its condition, circuit breaker or rate limit passes it over now" };
+  }
+
+  private passes(hook: Hook, context: HookContext): boolean {
     if (hook.condition !== undefined && !this.holds(hook, hook.condition, context)) return false;
     if (hook.breaker?.allows() !== false && this.withinRate(hook)) return true;
     hook.durations.skipped++;
     return false;
   }
 
-  run(hook: Hook, context: HookContext, signal?: AbortSignal): HookResult | Promise<HookResult> {
+  /** @param startMs of the steady clock, where somebody has looked at it: looking costs as much as a built-in hook */
+  run(
+    hook: Hook,
+    context: HookContext,
+    signal?: AbortSignal,
+    startMs: number = this.now(),
+  ): HookResult | Promise<HookResult> {
     this.tellStart(hook, context);
-    const startMs = this.now();
     try {
       const result = hook.immediate ? hook.run(context) : this.runWithin(hook, context, signal);
       if (result instanceof Promise)
@@ -77,6 +95,11 @@ export class Executor {
     } catch (error) {
       return this.failed(hook, context, startMs, error);
     }
+  }
+
+  /** Whether the time of operations matters. */
+  get judges(): boolean {
+    return this.options.settings().overheadShare !== undefined;
   }
 
   /** An operation with hooks around it has ended: which of them cost too much? */
@@ -146,16 +169,14 @@ export class Executor {
     startMs: number,
     result: HookResult | undefined,
   ): HookResult {
-    const durationMs = this.now() - startMs;
-    this.measure(hook, context, durationMs);
+    const durationMs = this.measure(hook, context, startMs);
     hook.breaker?.succeeded(durationMs);
     this.tellEnd(hook, true, durationMs, context);
     return result ?? CONTINUE;
   }
 
   private failed(hook: Hook, context: HookContext, startMs: number, error: unknown): HookResult {
-    const durationMs = this.now() - startMs;
-    this.measure(hook, context, durationMs);
+    const durationMs = this.measure(hook, context, startMs);
     hook.durations.failures++;
     hook.breaker?.failed();
     this.logFailure(hook, context, error);
@@ -163,10 +184,13 @@ export class Executor {
     return CONTINUE;
   }
 
-  private measure(hook: Hook, { timestampMs }: HookContext, durationMs: number): void {
+  private measure(hook: Hook, { timestampMs }: HookContext, startMs: number): number {
+    this.endedMs = this.now();
+    const durationMs = this.endedMs - startMs;
     // steady time goes on from the beginning of the chain: one look at the clock less
     hook.durations.add(durationMs, timestampMs);
     hook.share.hookMs += durationMs;
+    return durationMs;
   }
 
   private logFailure(hook: Hook, { point, component, correlationId }: HookContext, error: unknown): void {
@@ -230,6 +254,9 @@ export class Executor {
 
 /** Who speaks in events about hooks; hooks at the points of events do not fire for these. */
 export const EXECUTOR = "hook_executor";
+
+/** Whether a hook that takes its time runs this code. */
+export const isInHook = (): boolean => currentTasks().some((task) => hookOf.has(task));
 
 /** Whether this code runs within the hook, or too deep within others. */
 function isWithin(hook: Hook): boolean {

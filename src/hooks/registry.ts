@@ -56,6 +56,11 @@ export class Hook implements RegisteredHook {
     return this.at(point);
   }
 
+  /** Its executions are recorded. Built-in hooks watch themselves. */
+  get isRecorded(): boolean {
+    return !this.immediate && this.language !== "native";
+  }
+
   get breakerState(): BreakerState {
     return this.breaker?.state ?? "closed";
   }

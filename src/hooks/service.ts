@@ -190,7 +190,15 @@ export interface HookRunner {
   ): Promise<T>;
 }
 
-export interface HookService extends HookRunner {
+/** What replays need of hooks. */
+export interface HookReruns {
+  /** Whether a hook of this name whose executions are recorded is registered at the point. */
+  standsAt(name: string, point: string): boolean;
+  /** Runs that hook alone, for a replay. @throws SpellError not_found where there is none */
+  runAgain(name: string, input: HookInput): Promise<HookResult>;
+}
+
+export interface HookService extends HookRunner, HookReruns {
   /** Whether a hook is registered there that is no built-in one. */
   hasScripted(point: string): boolean;
   /**

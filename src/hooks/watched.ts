@@ -1,4 +1,4 @@
-/** An executor whose hooks are traced and recorded for replays. Built-in hooks are not: they watch themselves. */
+/** An executor whose hooks are traced and recorded for replays. */
 import { type RecorderSource, recorded } from "../core/recording.ts";
 import { span } from "../core/span.ts";
 import { Executor, type ExecutorOptions } from "./executor.ts";
@@ -13,8 +13,13 @@ export class WatchedExecutor extends Executor {
     super(options);
   }
 
-  override run(hook: Hook, context: HookContext, signal?: AbortSignal): HookResult | Promise<HookResult> {
-    if (hook.immediate || hook.language === "native") return super.run(hook, context, signal);
+  override run(
+    hook: Hook,
+    context: HookContext,
+    signal?: AbortSignal,
+    startMs?: number,
+  ): HookResult | Promise<HookResult> {
+    if (!hook.isRecorded) return super.run(hook, context, signal, startMs);
     const { point, component, correlationId } = context;
     const { data } = context;
     return span({ category: "hook", operation: point, attributes: { "llmspell.hook.name": hook.name } }, () =>

@@ -197,7 +197,15 @@ export type SessionRequest =
   | { type: "session"; command: "list" }
   | { type: "session"; command: "show" | "delete"; id: string }
   | { type: "session"; command: "delete_all" }
-  | { type: "session"; command: "replay"; id: string; fromStep?: number; toStep?: number }
+  | {
+      type: "session";
+      command: "replay";
+      id: string;
+      fromStep?: number;
+      toStep?: number;
+      /** Kinds of steps that run again: `tool`, `model`, `hook`, `event`; default: only tools that compute. */
+      run?: readonly string[];
+    }
   | { type: "session"; command: "create"; name?: string }
   | { type: "session"; command: "export"; id: string; path: string }
   | { type: "session"; command: "import"; path: string };

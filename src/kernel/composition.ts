@@ -6,10 +6,11 @@ import { createConfigService } from "../config/service.ts";
 import { SpellError } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
 import { dataDirectory } from "../core/paths.ts";
-import type { Recorder } from "../core/recording.ts";
+import { currentRerun, type Recorder } from "../core/recording.ts";
 import type { ScriptValue } from "../core/values.ts";
 import type { DebugService } from "../debug/service.ts";
 import type { EventService } from "../events/service.ts";
+import type { EventHooks } from "../hooks/event-points.ts";
 import { NO_HOOKS } from "../hooks/none.ts";
 import type { HookService } from "../hooks/service.ts";
 import type { KernelMetrics } from "../metrics/create.ts";
@@ -35,6 +36,9 @@ export interface KernelOptions {
   /** Of a kernel that listens: it records in a session of its own. */
   id?: string;
 }
+
+/** So long events wait at the end for the hooks of scripts. */
+const EVENT_HOOKS_MS = 5000;
 
 /** Gives the service, which the first call makes. One that could not be made is tried again. */
 interface Once<T> {
@@ -68,6 +72,8 @@ export class KernelServices implements Services {
   private bus: EventService | undefined;
   private isDryRun = false;
   private hooksNow: HookService | undefined;
+  private eventHooks: EventHooks | undefined;
+  private recorderNow: Recorder | undefined;
 
   constructor(private readonly options: KernelOptions) {
     const { log, env, cwd } = options;
@@ -124,7 +130,7 @@ export class KernelServices implements Services {
       hooks: () => this.hooksNow,
       events: () => this.bus,
       storage: () => this.storage(),
-      dataDirectory: dataDirectory(this.env),
+      dataDirectory: this.isDryRun ? undefined : dataDirectory(this.env),
       cwd: this.options.cwd,
     });
   });
@@ -152,7 +158,8 @@ export class KernelServices implements Services {
     const directory = dataDirectory(this.env);
     if (this.isDryRun) return (await import("../storage/copy.ts")).openCopy(directory);
     const { openStorage } = await import("../storage/storage.ts");
-    return openStorage(directory);
+    const { database_timeout_seconds } = this.config.current.runtime;
+    return openStorage(directory, undefined, database_timeout_seconds * 1000);
   });
 
   readonly state: Once<StateService> = once(async () => {
@@ -194,13 +201,16 @@ export class KernelServices implements Services {
 
   readonly events: Once<EventService> = once(async () => {
     const { createEventService } = await import("../events/create.ts");
-    const { withEventHooks } = await import("../hooks/event-points.ts");
+    const { watchedEvents } = await import("../events/watched.ts");
+    const { EventHooks } = await import("../hooks/event-points.ts");
     const bus = await createEventService({
       ...this.common,
       isDryRun: this.isDryRun,
       storage: () => this.storage(),
     });
-    this.bus = withEventHooks(bus, () => this.hooksNow);
+    const watched = watchedEvents(bus, () => this.recorder() && (this.recorderNow ?? this.recorder()));
+    this.eventHooks = new EventHooks(() => this.hooksNow, this.log);
+    this.bus = this.eventHooks.around(watched);
     return this.bus;
   });
 
@@ -239,10 +249,12 @@ export class KernelServices implements Services {
       dataDirectory: dataDirectory(this.env),
       storage: () => this.storage(),
       tools: () => this.tools(),
+      models: () => this.models(),
       events: () => this.events(),
       hooks: async () => this.hooksNow ?? NO_HOOKS,
       ...(this.options.id === undefined ? {} : { ownSession: `kernel-session-${this.options.id}` }),
     });
+    this.recorderNow = sessions.recorder;
     return watchedSessions(sessions);
   });
 
@@ -272,7 +284,7 @@ export class KernelServices implements Services {
   /** A process that has no session of its own records once a script has chosen one. */
   private recorder(): Promise<Recorder | undefined> | undefined {
     const { enabled, enable_replay } = this.config.current.runtime.sessions;
-    if (!enabled || !enable_replay) return undefined;
+    if (!enabled || (!enable_replay && currentRerun() === undefined)) return undefined;
     if (this.options.id === undefined && !this.sessions.isWanted()) return undefined;
     return this.sessions().then(({ recorder }) => recorder);
   }
@@ -282,6 +294,7 @@ export class KernelServices implements Services {
     if (this.hooksNow !== undefined) {
       const { endWithHooks } = await import("./hooks.ts");
       await endWithHooks(this, this.hooksNow, this.agents.isWanted());
+      await this.eventHooks?.end(EVENT_HOOKS_MS);
     }
     await session?.dispose();
     const sessions = await this.sessions.made();

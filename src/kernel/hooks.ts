@@ -9,7 +9,7 @@ import type { ExecuteOutcome } from "../engine/engine.ts";
 import type { EventService } from "../events/service.ts";
 import { createHookService } from "../hooks/create.ts";
 import type { HookComponent, HookService } from "../hooks/service.ts";
-import type { ExecuteRequest, KernelReply, KernelRequest } from "./api.ts";
+import type { DebugReply, ExecuteRequest, KernelReply, KernelRequest } from "./api.ts";
 import type { Excess } from "./health/report.ts";
 import type { Broadcast } from "./hub.ts";
 import type { RunContext, Services } from "./services.ts";
@@ -105,6 +105,14 @@ export async function tellBroadcast(
   const { type, client, request } = broadcast;
   const data = { message_type: type, client: client.name, request };
   await hooks.run({ point, component: SYSTEM, data, correlationId: request });
+}
+
+/** A request of a debugger that failed. */
+export async function tellDebugError(
+  hooks: HookService,
+  { command, message }: DebugReply["message"],
+): Promise<void> {
+  await hooks.run({ point: "DebugError", component: SYSTEM, data: { command, error: message ?? null } });
 }
 
 /** A request between its hooks. @throws SpellError what `answer` throws */

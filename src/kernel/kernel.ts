@@ -9,6 +9,7 @@ import { sendsEvents } from "../events/settings.ts";
 import type { HookService } from "../hooks/service.ts";
 import type { StateFigures } from "../state/service.ts";
 import type {
+  DebugRequest,
   ExecuteReply,
   ExecuteRequest,
   KernelClient,
@@ -168,7 +169,7 @@ class Kernel extends KernelServices implements LocalKernel {
         return answerServeRequest(request, this, options);
       }
       case "debug":
-        return (await this.debugger()).answer(request);
+        return this.debugged(request);
       case "session": {
         const { answerSessionRequest } = await import("./requests/session.ts");
         return answerSessionRequest(request, this, options);
@@ -182,6 +183,16 @@ class Kernel extends KernelServices implements LocalKernel {
           hint: "`llmspell kernel list` shows the kernels that run",
         });
     }
+  }
+
+  private async debugged(request: DebugRequest): Promise<KernelReply> {
+    const reply = (await this.debugger()).answer(request);
+    const hooks = this.activeHooks();
+    if (!reply.message.success && hooks?.has("DebugError")) {
+      const { tellDebugError } = await import("./hooks.ts");
+      await tellDebugError(hooks, reply.message);
+    }
+    return reply;
   }
 
   private async counted<T>(

@@ -2,6 +2,7 @@
 import { SpellError } from "../core/errors.ts";
 import type { ConfigService } from "../kernel/services.ts";
 import type { Capabilities, FileAccess } from "./capabilities.ts";
+import { refused } from "./denial.ts";
 import { SandboxedEnvironment } from "./environment-access.ts";
 import { SandboxedFiles } from "./file-access.ts";
 import type { ResourceBudget } from "./limits.ts";
@@ -75,7 +76,7 @@ function requireDeclared(options: CapabilityOptions, name: keyof Capabilities): 
 }
 
 function switchedOff(what: string, key: string): SpellError {
-  return new SpellError(
+  const error = new SpellError(
     "permission_denied",
     `Security violation: ${what} is disabled: Permission denied by ${key}`,
     {
@@ -83,4 +84,5 @@ function switchedOff(what: string, key: string): SpellError {
       hint: `Set ${key} to true in the configuration`,
     },
   );
+  return refused("switched_off", error);
 }

@@ -2,6 +2,7 @@
 import { SpellError } from "../core/errors.ts";
 import type { ConfigService } from "../kernel/services.ts";
 import { SECURITY_LEVELS, type SecurityLevel } from "./capabilities.ts";
+import { refused } from "./denial.ts";
 
 /**
  * The level granted to a tool: `tools.permissions` for it, else `tools.security.default_level`, else every level, since
@@ -22,7 +23,7 @@ export function grantedLevel(tools: ConfigService["current"]["tools"], name: str
 /** @throws SpellError permission_denied */
 export function checkLevel(name: string, needed: SecurityLevel, granted: SecurityLevel): void {
   if (SECURITY_LEVELS.indexOf(needed) <= SECURITY_LEVELS.indexOf(granted)) return;
-  throw new SpellError(
+  const error = new SpellError(
     "permission_denied",
     `Security violation: Tool '${name}' is not allowed: Permission denied: it needs level ${needed}, granted is ${granted}`,
     {
@@ -30,4 +31,5 @@ export function checkLevel(name: string, needed: SecurityLevel, granted: Securit
       hint: `Grant it with tools.permissions."${name}" = "${needed}" in the configuration`,
     },
   );
+  throw refused("security_level", error);
 }

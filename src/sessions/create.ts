@@ -2,20 +2,21 @@
 
 import { join } from "node:path";
 import type { Log } from "../core/log.ts";
+import type { HookReruns, HookRunner } from "../hooks/service.ts";
 import type { ConfigService } from "../kernel/services.ts";
 import { openStorage, type Storage } from "../storage/storage.ts";
-import type { ToolService } from "../tools/service.ts";
 import type { Announcing } from "./announce.ts";
+import type { RerunServices } from "./replay/rerun.ts";
 import type { SessionService } from "./service.ts";
 import { Sessions } from "./sessions.ts";
 
-export interface SessionDependencies extends Announcing {
+export interface SessionDependencies extends Omit<Announcing, "hooks">, Omit<RerunServices, "hooks"> {
+  hooks: () => Promise<HookRunner & HookReruns>;
   config: ConfigService;
   log: Log;
   dataDirectory: string;
   /** The database of the data directory. */
   storage: () => Promise<Storage>;
-  tools: () => Promise<ToolService>;
   env: Readonly<Record<string, string | undefined>>;
   /** Relative paths of files to store start here. */
   cwd: string;

@@ -77,7 +77,7 @@ export class Sessions implements SessionService {
       readFile: (path, mostBytes, signal) => readSandboxed(dependencies, path, mostBytes, signal),
     });
     this.kept = new Values(storage, this.announcer, this.recorder);
-    this.replay = new Replays({ storage, recorder: this.recorder, tools: dependencies.tools, log });
+    this.replay = new Replays({ storage, recorder: this.recorder, services: dependencies, log });
     this.upkeep = new Upkeep({
       storage,
       settings,
@@ -176,9 +176,7 @@ export class Sessions implements SessionService {
       { save_timestamp: time(now) },
       { compression_enabled: "true", checksums_enabled: "true" },
     );
-    await this.recorder.flush();
-    this.recorder.unsaved.delete(row.id);
-    await this.storage.write((db) => {
+    await this.recorder.save(row.id, (db) => {
       readSession(db, row.id);
       db.query("UPDATE session SET saved_at = ? WHERE id = ?").run(now, row.id);
     });
@@ -235,6 +233,7 @@ export class Sessions implements SessionService {
       db.query("UPDATE session SET status = ?, updated_at = ? WHERE id = ?").run(to, now, row.id);
       if (ends) db.query("UPDATE session SET ended_at = ?, saved_at = ? WHERE id = ?").run(now, now, row.id);
     });
+    if (ends) this.recorder.unsaved.delete(row.id);
     if (ends && this.chosen === row.id) this.chosen = null;
     await this.announcer.publish(`session.${to === "active" ? "resumed" : to}`, row, data);
   }

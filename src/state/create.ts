@@ -68,7 +68,8 @@ function redactorOf(config: ConfigService): () => Redactor {
 
 async function openBackend(dependencies: StateDependencies): Promise<StateBackend> {
   const { config, env, storage, isDryRun } = dependencies;
-  const { backend_type, schema_directory, database_url } = config.current.runtime.state_persistence;
+  const { database_timeout_seconds, state_persistence } = config.current.runtime;
+  const { backend_type, schema_directory, database_url } = state_persistence;
   switch (backend_type) {
     case "memory": {
       const { MemoryBackend } = await import("./backends/memory.ts");
@@ -83,7 +84,8 @@ async function openBackend(dependencies: StateDependencies): Promise<StateBacken
         return new SqliteBackend(await openCopy(schema_directory), true);
       }
       const { openStorage } = await import("../storage/storage.ts");
-      return new SqliteBackend(await openStorage(schema_directory), true);
+      const opened = await openStorage(schema_directory, undefined, database_timeout_seconds * 1000);
+      return new SqliteBackend(opened, true);
     }
     case "postgres": {
       const url = database_url ?? env.DATABASE_URL;

@@ -4,6 +4,7 @@ import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ioError } from "../core/io-error.ts";
+import { isReadOnly, openToRead } from "./read-only.ts";
 import { DATABASE_FILE, openStorage, type Storage } from "./storage.ts";
 
 /** How long a process that puts its log in order may be waited for. */
@@ -29,6 +30,7 @@ export async function openCopy(place: string): Promise<Storage> {
     };
     return {
       path: storage.path,
+      isReadOnly: false,
       read: (work) => storage.read(work),
       write: (work) => storage.write(work),
       close,
@@ -43,7 +45,9 @@ export async function openCopy(place: string): Promise<Storage> {
 function copyInto(source: string, target: string): void {
   const umask = process.umask(0o077);
   try {
-    using db = new Database(source, { readwrite: true, create: false });
+    using db = isReadOnly(source)
+      ? openToRead(source)
+      : new Database(source, { readwrite: true, create: false });
     db.run(`PRAGMA busy_timeout = ${BUSY_LIMIT_MS}`);
     db.query("VACUUM INTO ?").run(target);
   } catch (error) {

@@ -4,7 +4,7 @@
  */
 import { ANSWERS } from "./migrations/answers.ts";
 import { EVENTS } from "./migrations/events.ts";
-import { ARTIFACTS, REPLAY, SESSIONS } from "./migrations/sessions.ts";
+import { ARTIFACTS, REPLAY, REPLAY_WITHIN, SESSIONS } from "./migrations/sessions.ts";
 import { STATE } from "./migrations/state.ts";
 import { WORKFLOWS } from "./migrations/workflows.ts";
 
@@ -22,4 +22,5 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: "0004_replay", sql: REPLAY },
   { name: "0006_model_answers", sql: ANSWERS },
   { name: "0007_workflows", sql: WORKFLOWS },
+  { name: "0008_replay_within", sql: REPLAY_WITHIN },
 ];

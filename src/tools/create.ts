@@ -9,6 +9,7 @@ import { type Span, span } from "../core/span.ts";
 import type { HookService } from "../hooks/service.ts";
 import type { ConfigService } from "../kernel/services.ts";
 import { createCapabilities } from "../security/create.ts";
+import { refused } from "../security/denial.ts";
 import { checkLevel, grantedLevel } from "../security/levels.ts";
 import { limitsOf, ResourceBudget } from "../security/limits.ts";
 import { fits, ToolCatalogue, unknownTool } from "./catalogue.ts";
@@ -126,7 +127,7 @@ class Tools implements ToolService {
         call,
         (data, usage) =>
           recorded(
-            call.unrecorded ? undefined : this.options.recorder,
+            this.options.recorder,
             { kind: "tool", name: tool.name, input: data, ...correlation(call) },
             async () => {
               const plan = currentPlan();
@@ -191,13 +192,9 @@ class Tools implements ToolService {
   private checkAdmission(tool: ToolDefinition): void {
     const { tools } = this.options.config.current;
     if (!tools.enabled) {
-      throw new SpellError(
-        "permission_denied",
-        "Security violation: Tools are disabled: Permission denied by tools.enabled",
-        {
-          hint: "Set tools.enabled to true in the configuration",
-        },
-      );
+      const text = "Security violation: Tools are disabled: Permission denied by tools.enabled";
+      const hint = "Set tools.enabled to true in the configuration";
+      throw refused("switched_off", new SpellError("permission_denied", text, { hint }));
     }
     checkLevel(tool.name, tool.level, grantedLevel(tools, tool.name));
     if (tools.rate_limit_per_minute !== undefined) this.rate.take(tools.rate_limit_per_minute);

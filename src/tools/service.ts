@@ -19,8 +19,6 @@ export interface ToolCallOptions {
   timeoutMs?: number;
   /** The model's id of the call. */
   callId?: string;
-  /** The call is part of a replay. */
-  unrecorded?: boolean;
 }
 
 /** Everything given must hold. */

@@ -158,7 +158,10 @@ async function watched(frame: Frame, surroundings: Surroundings, startMs: number
       adopt: (value, before) => ({ ...(before ?? nothing("replaced by a hook")), output: value }),
       skipped: (reason) => nothing(`skipped by a hook: ${reason}`),
     },
-    work,
+    ({ input }) => {
+      if (input !== scope.input && isPlainObject(input)) scope.take(input);
+      return work();
+    },
   );
   return resultOf(frame, ran, steadyMs() - startMs);
 }

@@ -9,7 +9,7 @@ export class SharedData {
   constructor(
     /** Set by the script. */
     readonly own: ReadonlyMap<string, unknown>,
-    private readonly input: Input,
+    private input: Input,
     private readonly parent?: SharedData,
   ) {}
 
@@ -18,6 +18,11 @@ export class SharedData {
     if (Object.hasOwn(this.input, key)) return this.input[key];
     if (this.parent === undefined) return undefined;
     return key.startsWith("parent:") ? this.parent.get(key.slice("parent:".length)) : this.parent.get(key);
+  }
+
+  /** Another input, before the first step. */
+  take(input: Input): void {
+    this.input = input;
   }
 
   /** What it holds itself. */
@@ -39,7 +44,7 @@ export class Scope {
   private readonly finished = new Map<string, StepOutcome>();
 
   private constructor(
-    readonly input: Input,
+    private given: Input,
     readonly shared: SharedData,
     /** Of the same workflow: what was finished before the branch began. */
     private readonly before: Scope | undefined,
@@ -49,6 +54,16 @@ export class Scope {
 
   static of(input: Input, own: ReadonlyMap<string, unknown>, parent: Scope | undefined): Scope {
     return new Scope(input, new SharedData(own, input, parent?.shared), undefined, parent);
+  }
+
+  get input(): Input {
+    return this.given;
+  }
+
+  /** Another input, before the first step. */
+  take(input: Input): void {
+    this.given = input;
+    this.shared.take(input);
   }
 
   /** For a branch: it sees what was finished before, and not what others do beside it. */

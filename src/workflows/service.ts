@@ -25,7 +25,8 @@ export interface WorkflowDependencies {
   hooks(): HookService | undefined;
   events(): EventService | undefined;
   storage(): Promise<Storage>;
-  dataDirectory: string;
+  /** Undefined where no other process sees what is stored. */
+  dataDirectory: string | undefined;
   /** Where relative paths of tools start. */
   cwd: string;
 }

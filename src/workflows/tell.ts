@@ -69,8 +69,12 @@ export class Teller {
 
   /** The same after the fact: hooks only watch. */
   async note(name: string, data: Record<string, unknown>): Promise<void> {
+    await this.told(`custom:${name}`, data);
+  }
+
+  /** After the fact: hooks only watch. */
+  async told(point: string, data: Record<string, unknown>): Promise<void> {
     const hooks = this.parts.dependencies.hooks();
-    const point = `custom:${name}`;
     if (!hooks?.has(point)) return;
     const { component, metadata } = this;
     await hooks.run({

@@ -39,10 +39,11 @@ export const command: CommandDecl = {
       name: "replay",
       summary: "Do what a session recorded once more and compare the results",
       details:
-        "Tools that only compute run again; calls of models, and of tools that reach files or the network, are told from the recording. The exit code is 1 when a step fails; results that differ are counted and shown.",
+        "Tools that only compute run again; calls of models, and of tools that reach files or the network, are told from the recording, unless --run names their kind: tool, model, hook, event, or all. The exit code is 1 when a step fails; results that differ are counted and shown.",
       options: [
         stepOption("--from-step", "The first step, counted from 1"),
         stepOption("--to-step", "The last step"),
+        { flag: "--run", value: "KINDS", doc: "Kinds of steps that run again, between commas, or `all`" },
       ],
       args: [id],
       run: replay,
@@ -167,17 +168,21 @@ async function replay(io: CommandIo, args: ArgValues, options: OptionValues): Pr
     id: args.id as string,
     ...(fromStep === undefined ? {} : { fromStep }),
     ...(toStep === undefined ? {} : { toStep }),
+    ...(typeof options.run === "string" ? { run: options.run.split(",").map((kind) => kind.trim()) } : {}),
   });
   const { outcome, ...fields } = reply;
   if (io.mode === "json") io.json({ status: outcome, ...fields });
   else {
+    for (const { step, action, reason } of reply.not_run as ReplyFields[])
+      io.out(`  ○ step ${step}: ${action}: ${reason}`);
     for (const { step, action, error } of reply.failures as ReplyFields[])
       io.out(`  ✗ step ${step}: ${action}: ${error}`);
     for (const { step, action, differences } of reply.differences as ReplyFields[])
       for (const { path, description } of differences as ReplyFields[])
         io.out(`  ≠ step ${step}: ${action}: ${path} ${description}`);
+    const ran = options.run === undefined ? "" : `, ${reply.steps_run} run again`;
     const mark = outcome === "completed" ? "✓" : "✗";
-    io.out(`${mark} Replay ${outcome}: ${reply.steps_replayed} steps, ${reply.mismatches} mismatches`);
+    io.out(`${mark} Replay ${outcome}: ${reply.steps_replayed} steps${ran}, ${reply.mismatches} mismatches`);
   }
   return outcome === "completed" ? EXIT.ok : EXIT.failure;
 }

@@ -178,15 +178,19 @@ export class Frames {
     return tasks;
   }
 
-  /** Fails whatever is open. */
-  endAll(reason: () => SpellError): void {
+  /** Fails whatever is open. @param keepsFree but callbacks of no open call: the VM answers them between two scripts too */
+  endAll(reason: () => SpellError, keepsFree = false): void {
     if (this.calls.length + this.running.size + this.waiting.size === 0) return;
     const error = reason();
-    for (const { abort } of this.calls.splice(0)) abort.abort(error);
-    for (const id of this.running.keys()) this.abandoned.ended(id);
-    const open = [...this.running.values(), ...this.waiting.values()];
-    this.running.clear();
-    this.waiting.clear();
+    const calls = this.calls.splice(0);
+    const isKept = ({ call }: Callback) => keepsFree && !calls.some(({ id }) => id === call);
+    for (const { abort } of calls) abort.abort(error);
+    const open = [...this.running.values(), ...this.waiting.values()].filter((callback) => !isKept(callback));
+    for (const callback of open) {
+      if (this.running.delete(callback.id)) this.abandoned.ended(callback.id);
+      this.waiting.delete(callback.id);
+    }
     for (const callback of open) callback.reject(error);
+    this.beginWaiting();
   }
 }

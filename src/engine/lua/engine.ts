@@ -160,7 +160,8 @@ class ScriptThread {
     clearTimeout(run.grace);
     clearInterval(this.pressing);
     this.channel.stop = Stop.none;
-    this.calls.endAll(() => new SpellError("interrupted", "The script has ended"));
+    const ended = () => new SpellError("interrupted", "The script has ended");
+    this.calls.endAll(ended, run.reason === Stop.none);
     run.finish(outcome);
   }
 

@@ -1,6 +1,8 @@
 import { Type } from "typebox";
-import { AnyValue, type FunctionDecl, lua, optional } from "../declare.ts";
+import type { ScriptValue } from "../../core/values.ts";
+import { AnyValue, BytesOrText, type FunctionDecl, local, lua, optional, param } from "../declare.ts";
 import { RENDER } from "./render.lua.ts";
+import { sessionOf } from "./session.ts";
 
 const DEFAULTS = {
   dump: {
@@ -55,9 +57,18 @@ return function(value, label) return render(value, defaults, label) end`,
   });
 
 export const dumps: Record<string, FunctionDecl> = {
+  shown: local({
+    doc: "A text without secrets.",
+    params: [param("name", Type.String(), "What it is called"), param("text", BytesOrText, "The text")],
+    returns: "string",
+    internal: true,
+    handler: (ctx, name, text) =>
+      (typeof text === "string" || name !== "" ? sessionOf(ctx).shown(text, name) : text) as ScriptValue,
+  }),
   dump: fixed(
     "dump",
-    "A value as readable Lua text, with its types as comments. Cycles, metatables and functions are named.",
+    "A value as readable Lua text, with its types as comments. Cycles, metatables and functions are named; what is secret by " +
+      "its name or its look is `[REDACTED]`, by the same rules as in state (`runtime.state_persistence.redaction`).",
   ),
   dumpCompact: fixed("dumpCompact", "A value on one line, cut short early."),
   dumpVerbose: fixed("dumpVerbose", "A value in full detail, addresses included."),

@@ -49,7 +49,7 @@ function log(
 ): void {
   const session = sessionOf(ctx);
   if (!session.accepts(at, module)) return;
-  const shown = typeof text === "string" ? text : decoder.decode(text);
+  const shown = session.shown(typeof text === "string" ? text : decoder.decode(text));
   const { stackTrace } = session.settings;
   const traced = stackTrace.on === "everything" || (stackTrace.on === "errors" && at === "error");
   const trace = traced ? `\n${traceText(ctx, stackTrace)}` : "";
@@ -58,7 +58,7 @@ function log(
     level: at,
     message: shown + trace,
     ...(module === undefined ? {} : { module }),
-    ...(metadata === undefined || metadata === null ? {} : { metadata: loggable(metadata) }),
+    ...(metadata === undefined || metadata === null ? {} : { metadata: session.shown(loggable(metadata)) }),
   });
 }
 

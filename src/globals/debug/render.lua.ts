@@ -1,8 +1,10 @@
 /**
  * Lua source of `render(value, options, label)`. It reads tables raw, so that no metamethod of the script runs, and shows a
- * table once: later mentions name the place of the first, so the text stays linear in the data.
+ * table once: later mentions name the place of the first, so the text stays linear in the data. What is secret by its name or
+ * its look is marked by the host.
  */
 export const RENDER = String.raw`
+local host = ...
 local type, next, rawget, rawlen, getmetatable, tostring, tonumber = type, next, rawget, rawlen, getmetatable, tostring, tonumber
 local format, rep, sub, gsub, find, byte = string.format, string.rep, string.sub, string.gsub, string.find, string.byte
 local concat, sort = table.concat, table.sort
@@ -71,9 +73,24 @@ local function render(value, options, label)
     return "<" .. kind .. ">"
   end
 
-  local function scalar(v)
+  local secrets = {}
+  local function secret(name)
+    if type(name) ~= "string" or #name > 1000 or not utf8len(name) then return false end
+    if secrets[name] == nil then secrets[name] = host.shown(name, "-") ~= "-" end
+    return secrets[name]
+  end
+
+  local function scalar(v, name)
     local kind = type(v)
-    if kind == "string" then return quote(v, stringlimit), #v > stringlimit and "string, " .. #v .. " bytes" or "string" end
+    if kind == "string" then
+      local shown = host.shown(secret(name) and name or "", v)
+      if shown ~= v then return quote(shown, stringlimit), "string, redacted" end
+      return quote(v, stringlimit), #v > stringlimit and "string, " .. #v .. " bytes" or "string"
+    end
+    if v ~= nil and secret(name) then
+      local text = kind == "table" and format("%p", v) or tostring(v)
+      return quote(host.shown(name, text), stringlimit), kind .. ", redacted"
+    end
     if kind == "number" then return number(v), mathtype(v) end
     if kind == "nil" or kind == "boolean" then return tostring(v), kind end
     return opaque(v), kind
@@ -99,15 +116,15 @@ local function render(value, options, label)
 
   local show
 
-  local function item(indent, key, v, path, depth, last)
+  local function item(indent, key, v, path, depth, last, name)
     if compact then
       put(key ~= nil and key .. " = " or "")
-      show(v, "", path, depth)
+      show(v, "", path, depth, nil, name)
       if not last then put(", ") end
       return
     end
     put(indent .. step .. (key ~= nil and key .. " = " or ""))
-    show(v, indent .. step, path, depth, ",")
+    show(v, indent .. step, path, depth, ",", name)
     put("\n")
   end
 
@@ -116,10 +133,11 @@ local function render(value, options, label)
   end
 
   -- tail: the comma after the value, which must stand before a comment
-  show = function(v, indent, path, depth, tail)
+  -- name: what decides whether it is a secret
+  show = function(v, indent, path, depth, tail, name)
     tail = tail or ""
-    if type(v) ~= "table" then
-      local text, kind = scalar(v)
+    if type(v) ~= "table" or secret(name) then
+      local text, kind = scalar(v, name)
       put(text .. tail)
       comment(kind)
       return
@@ -146,14 +164,14 @@ local function render(value, options, label)
     if length > elements then more(indent, length - elements, "element"); if compact and count > 0 then put(", ") end end
     for i = 1, fields do
       local key, suffix = keytext(keys[i])
-      item(indent, key, rawget(v, keys[i]), path .. suffix, depth + 1, i == count)
+      item(indent, key, rawget(v, keys[i]), path .. suffix, depth + 1, i == count, keys[i])
     end
     if count > fields then more(indent, count - fields, "field") end
     put((compact and "" or indent) .. "}" .. tail)
   end
 
   if label ~= nil then put(tostring(label) .. " = ") end
-  show(value, "", label ~= nil and tostring(label) or "value", 1)
+  show(value, "", label ~= nil and tostring(label) or "value", 1, nil, label)
   return concat(out)
 end
 `;

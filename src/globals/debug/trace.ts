@@ -40,7 +40,21 @@ function frames(
     locals: asked?.capture_locals ?? false,
     upvalues: asked?.capture_upvalues ?? false,
   });
-  return { stack, includeSource: asked?.include_source ?? includeSource };
+  return {
+    stack: stack.map((frame) => withoutSecrets(ctx, frame)),
+    includeSource: asked?.include_source ?? includeSource,
+  };
+}
+
+function withoutSecrets(ctx: LocalContext, { locals, upvalues, ...frame }: StackFrame): StackFrame {
+  const session = sessionOf(ctx);
+  const shown = (variables: StackFrame["locals"]) =>
+    variables?.map(({ name, value }) => ({ name, value: String(session.shown(value, name)) }));
+  return {
+    ...frame,
+    ...(locals === undefined ? {} : { locals: shown(locals)! }),
+    ...(upvalues === undefined ? {} : { upvalues: shown(upvalues)! }),
+  };
 }
 
 function describe(frame: StackFrame): string {

@@ -6,10 +6,11 @@ import {
   REPLAY_MODES,
   type ReplayMode,
   type ReplayOptions,
+  rerunKinds,
 } from "../../sessions/replay/service.ts";
-import { flag, integer, number, present, type Table, table, text } from "../agent/fields.ts";
+import { flag, integer, number, present, type Table, table, text, texts } from "../agent/fields.ts";
 
-/** Fields of the wrong type are ignored. @throws SpellError invalid_argument for an unknown mode or a time that is none */
+/** Fields of the wrong type are ignored. @throws SpellError invalid_argument for an unknown mode or kind, or a time that is none */
 export function replayOptions(given: Table): ReplayOptions {
   const mode = text(given.mode)?.toLowerCase();
   if (mode !== undefined && !(REPLAY_MODES as readonly string[]).includes(mode))
@@ -20,6 +21,7 @@ export function replayOptions(given: Table): ReplayOptions {
   const seconds = number(given.timeout_seconds);
   return present<ReplayOptions>({
     mode: mode as ReplayMode | undefined,
+    run: runs(given.run),
     compareResults: flag(given.compare_results),
     timeoutSeconds: seconds !== undefined && seconds > 0 ? seconds : undefined,
     stopOnError: flag(given.stop_on_error),
@@ -29,6 +31,11 @@ export function replayOptions(given: Table): ReplayOptions {
     untilMs: moment(given.target_timestamp),
     modifications: modifications(given.modifications),
   });
+}
+
+function runs(value: ScriptValue): ReplayOptions["run"] {
+  if (value === undefined || value === null) return undefined;
+  return rerunKinds(texts(value) ?? [text(value) ?? typeof value]);
 }
 
 export function positive(value: unknown): number | undefined {

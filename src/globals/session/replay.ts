@@ -12,7 +12,7 @@ const ID = param("id", Type.String(), "Id of the session");
 const OPTIONS = optional(
   "options",
   AnyTable,
-  "`mode` (`exact`, `modified`, `simulate`, `debug`), `compare_results` (true), `timeout_seconds` (300), " +
+  '`mode` (`exact`, `modified`, `simulate`, `debug`), `run` (kinds that run again whatever the mode: `"all"`, or a list of `tool`, `model`, `hook`, `event`), `compare_results` (true), `timeout_seconds` (300), ' +
     "`stop_on_error` (false), `metadata`, `from_step`, `to_step`, `target_timestamp` (the last moment that counts, RFC 3339), `modifications` (`{path, value, enabled, step}` each); " +
     "or a configuration of `Replay.create_config`",
 );
@@ -58,11 +58,12 @@ export const replays: Record<string, FunctionDecl> = {
   replay: wait({
     doc:
       "Does what the session recorded once more. Tools that only compute run again, all else is told from the recording; " +
-      "in `modified` mode every tool runs again whose input a modification changed. Raises " +
+      "with `run` every tool, model, hook or event does (a model is asked again, a hook's function is called, an event is " +
+      "delivered once more), and in `modified` mode every step of these kinds whose input a modification changed. Raises " +
       "`No hook executions found for session` where nothing was recorded.",
     params: [ID, OPTIONS],
     returns:
-      "{session_id, correlation_id, start_time, total_duration, hooks_replayed, successful_replays, failed_replays, metadata, mode, mismatches, steps}",
+      "{session_id, correlation_id, start_time, total_duration, hooks_replayed, successful_replays, failed_replays, metadata, mode, steps_run, mismatches, steps}",
     handler: async (ctx, id, options) =>
       (await ctx.services.sessions()).replay.replay(id, {
         ...replayOptions(options ?? {}),

@@ -55,10 +55,11 @@ const SESSION: Commands = {
   list: () => ({}),
   show: ({ id, session_id }) => ({ id: id ?? session_id }),
   delete: ({ id, session_id }) => ({ id: id ?? session_id }),
-  replay: ({ id, session_id, from_step, to_step }) => ({
+  replay: ({ id, session_id, from_step, to_step, run }) => ({
     id: id ?? session_id,
     fromStep: from_step,
     toStep: to_step,
+    run,
   }),
   create: ({ name }) => ({ name }),
 };

@@ -125,6 +125,7 @@ const SCHEMAS: Readonly<Record<string, TObject>> = {
       id: text,
       fromStep: Type.Optional(Type.Integer({ minimum: 1 })),
       toStep: Type.Optional(Type.Integer({ minimum: 1 })),
+      run: Type.Optional(Type.Array(text)),
     },
     create: { name: maybeText },
     export: { id: text, path: text },

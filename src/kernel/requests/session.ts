@@ -1,6 +1,6 @@
 /** Session requests of front ends; replies have the fields of spec/cli.md section 11. */
 import { isSessionId, sessionNotFound } from "../../sessions/ids.ts";
-import type { RecordedStep } from "../../sessions/replay/service.ts";
+import { type RecordedStep, rerunKinds } from "../../sessions/replay/service.ts";
 import type { SessionInfo, SessionService } from "../../sessions/service.ts";
 import type { KernelReply, RequestOptions, SessionRequest } from "../api.ts";
 import type { Services } from "../services.ts";
@@ -119,10 +119,11 @@ async function replay(
   options: RequestOptions,
 ): Promise<Fields> {
   const id = known(request.id);
-  const { fromStep, toStep } = request;
+  const { fromStep, toStep, run } = request;
   const result = await sessions.replay.replay(id, {
     ...(fromStep === undefined ? {} : { fromStep }),
     ...(toStep === undefined ? {} : { toStep }),
+    ...(run === undefined ? {} : { run: rerunKinds(run) }),
     ...(options.signal === undefined ? {} : { signal: options.signal }),
   });
   return {
@@ -131,6 +132,7 @@ async function replay(
     to_step: toStep ?? null,
     outcome: result.failed_replays === 0 ? "completed" : "failed",
     steps_replayed: result.hooks_replayed,
+    steps_run: result.steps_run,
     mismatches: result.mismatches,
     differences: result.steps
       .filter(({ comparison }) => comparison?.identical === false)
@@ -139,6 +141,9 @@ async function replay(
         action: hook_name,
         differences: comparison!.differences,
       })),
+    not_run: result.steps
+      .filter(({ reason }) => reason !== undefined)
+      .map(({ step, hook_name, reason }) => ({ step, action: hook_name, reason })),
     failures: result.steps
       .filter(({ success }) => !success)
       .map(({ step, hook_name, error }) => ({ step, action: hook_name, error })),

@@ -1,6 +1,7 @@
 /** The five channels of Jupyter over ZeroMQ. */
 import type { Log } from "../../core/log.ts";
 import { dataDirectory } from "../../core/paths.ts";
+import { Burst } from "../../events/burst.ts";
 import { ExecutionHistory } from "../history.ts";
 import type { Endpoint, KernelHub, ShutdownMessage, Transport, TransportSettings } from "../hub.ts";
 import { JupyterKernel } from "../protocol/jupyter/kernel.ts";
@@ -28,6 +29,7 @@ export class JupyterTransport implements Transport {
   private readonly kernel: JupyterKernel;
   private channels: Channels | undefined;
   private history: Promise<ExecutionHistory> | undefined;
+  private readonly misses = new Burst();
 
   constructor(
     hub: KernelHub,
@@ -60,7 +62,7 @@ export class JupyterTransport implements Transport {
     try {
       this.channels = {
         shell: keep(this.router("shell")),
-        iopub: keep(new PubSocket(this.options("iopub"))),
+        iopub: keep(new PubSocket(this.options("iopub"), (dropped) => this.missed(dropped))),
         stdin: keep(
           new RouterSocket(this.options("stdin"), (peer, frames) => this.receive("stdin", peer, frames)),
         ),
@@ -73,6 +75,11 @@ export class JupyterTransport implements Transport {
     }
     this.kernel.starting();
     return Object.entries(this.channels).map(([channel, { port }]) => ({ channel, host, port }));
+  }
+
+  private missed(dropped: number): void {
+    if (this.misses.begins())
+      this.log.warn("kernel", "messages on iopub are dropped: a client does not read", { dropped });
   }
 
   private options(channel: keyof Channels): ListenOptions {

@@ -19,6 +19,8 @@ export interface Request {
   idleKey?: string;
   /** The answer is a stream of JSON lines. */
   isStream?: boolean;
+  /** Called before each repetition. */
+  onRetry?: () => void;
   /** Asks once. */
   isProbe?: boolean;
 }
@@ -54,11 +56,13 @@ export class OllamaConnection {
       ...this.settings.retry,
       ...(request.isProbe === true ? { maxRetries: 0 } : {}),
       signal: request.signal,
-      onRetry: (failure, waitMs) =>
+      onRetry: (failure, waitMs) => {
+        request.onRetry?.();
         this.settings.log.info("model", "a request to Ollama failed and is repeated", {
           reason: failure.message,
           wait_ms: Math.round(waitMs),
-        }),
+        });
+      },
     });
   }
 
@@ -87,7 +91,7 @@ export class OllamaConnection {
       clearTimeout(timer);
     }
     const { response } = fetched;
-    const chunks = chunksOf(response, onIdle, idleMs, failure);
+    const chunks = chunksOf(response, failure, { ms: idleMs, onIdle });
     if (!response.ok)
       throw await statusFailure(asking, withBody(response, await textOf(chunks, asking), url));
     const type = response.headers.get("content-type");

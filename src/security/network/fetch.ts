@@ -2,6 +2,7 @@
 import { messageOf, SpellError } from "../../core/errors.ts";
 import { errnoOf } from "../../core/io-error.ts";
 import { currentTape } from "../../core/tape.ts";
+import { refused } from "../denial.ts";
 import { trustedAuthorities } from "./authorities.ts";
 import { proxyFor } from "./proxy.ts";
 import { checkedAddresses, checkHost, type NetworkRules } from "./rules.ts";
@@ -73,13 +74,8 @@ function redirected(from: URL, location: string): URL {
   if (url === null)
     throw new SpellError("network", `Cannot fetch: the redirect leads to no URL: ${from.origin}`);
   if (from.protocol === "https:" && url.protocol !== "https:") {
-    throw new SpellError(
-      "permission_denied",
-      `URL validation failed: a redirect drops https: ${url.origin}`,
-      {
-        data: { origin: url.origin },
-      },
-    );
+    const text = `URL validation failed: a redirect drops https: ${url.origin}`;
+    throw refused("network", new SpellError("permission_denied", text, { data: { origin: url.origin } }));
   }
   return url;
 }
@@ -142,16 +138,32 @@ async function attempt(url: URL, send: () => Promise<Response>): Promise<Respons
   } catch (cause) {
     if (cause instanceof SpellError || (cause instanceof Error && cause.name === "AbortError")) throw cause;
     const errno = errnoOf(cause);
+    const certificate = CERTIFICATES[errno ?? ""];
     // Bun's text tells the URL, which may carry a signature.
     throw new SpellError(
       "network",
-      `Cannot connect: ${REASONS[errno ?? ""] ?? errno ?? messageOf(cause)}: ${url.origin}`,
+      `Cannot connect: ${certificate ?? REASONS[errno ?? ""] ?? errno ?? messageOf(cause)}: ${url.origin}`,
       {
         data: { origin: url.origin, ...(errno === undefined ? {} : { errno }) },
+        ...(certificate === undefined ? {} : { hint: CERTIFICATE_HINT }),
       },
     );
   }
 }
+
+const UNKNOWN_AUTHORITY = "its certificate comes from an authority that is not trusted here";
+const CERTIFICATES: Record<string, string> = {
+  UNABLE_TO_GET_ISSUER_CERT: UNKNOWN_AUTHORITY,
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: UNKNOWN_AUTHORITY,
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: UNKNOWN_AUTHORITY,
+  SELF_SIGNED_CERT_IN_CHAIN: UNKNOWN_AUTHORITY,
+  DEPTH_ZERO_SELF_SIGNED_CERT: "its certificate is signed by itself",
+  CERT_HAS_EXPIRED: "its certificate has expired",
+  CERT_NOT_YET_VALID: "its certificate is not valid yet",
+  ERR_TLS_CERT_ALTNAME_INVALID: "its certificate is for another name",
+};
+const CERTIFICATE_HINT =
+  "Name the PEM file of your own authority, with all that lies between, in SSL_CERT_FILE or in ca_file of the provider";
 
 const REASONS: Record<string, string> = {
   ECONNREFUSED: "nothing answers at the address",

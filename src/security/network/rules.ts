@@ -5,6 +5,7 @@ import type { Config } from "../../config/schema.ts";
 import { SpellError } from "../../core/errors.ts";
 import { errnoOf } from "../../core/io-error.ts";
 import { matchesWildcard } from "../../core/wildcard.ts";
+import { refused } from "../denial.ts";
 import { isInRange, isLocalAddress, isLoopback } from "./addresses.ts";
 
 export interface NetworkRules {
@@ -102,17 +103,19 @@ function hostAndPort(url: URL): string {
 }
 
 function networkDisabled(url: URL): SpellError {
-  return new SpellError("permission_denied", `Network access is disabled: ${url.origin}`, {
+  const error = new SpellError("permission_denied", `Network access is disabled: ${url.origin}`, {
     data: { host: bareHost(url), key: "runtime.security.allow_network_access", offline: true },
     hint: "Set runtime.security.allow_network_access to true in the configuration",
   });
+  return refused("network", error);
 }
 
 function denied(url: URL, rule: string, host?: string): SpellError {
-  return new SpellError("permission_denied", `URL validation failed: ${rule}: ${url.origin}`, {
+  const error = new SpellError("permission_denied", `URL validation failed: ${rule}: ${url.origin}`, {
     data: { origin: url.origin },
     ...(host === undefined
       ? {}
       : { hint: `To allow it, add "${host}" to tools.network.allowed_domains in the configuration` }),
   });
+  return refused("network", error);
 }

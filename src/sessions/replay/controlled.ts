@@ -2,11 +2,11 @@
 import { randomUUID } from "node:crypto";
 import { messageOf, SpellError } from "../../core/errors.ts";
 import { Pulse } from "../../core/pulse.ts";
-import type { ToolService } from "../../tools/service.ts";
 import { time } from "../rows.ts";
 import { breakpointAfter, breakpointBefore, type SetBreakpoint } from "./breakpoints.ts";
-import type { Recording } from "./recorder.ts";
-import { replayStep } from "./run.ts";
+import { type PlannedStep, planSteps } from "./plan.ts";
+import type { RerunServices } from "./rerun.ts";
+import { StepsReplay } from "./run.ts";
 import {
   REPLAY_SPEEDS,
   type RecordedStep,
@@ -27,8 +27,7 @@ export interface RunOf {
   correlationId: string;
   steps: readonly RecordedStep[];
   options: StartOptions;
-  recorder: Recording;
-  tools: () => Promise<ToolService>;
+  services: RerunServices;
 }
 
 export class ReplayRun implements ReplayControl {
@@ -183,20 +182,22 @@ export class ReplayRun implements ReplayControl {
   }
 
   private async run(): Promise<ReplayResult> {
-    const { steps, options, recorder } = this.of;
+    const { steps, options, services } = this.of;
     const abort = () => this.aborted.abort(options.signal?.reason);
     options.signal?.addEventListener("abort", abort);
     if (options.signal?.aborted) abort();
     this.aborted.signal.addEventListener("abort", () => {
       if (this.isGoing()) this.allow(Number.POSITIVE_INFINITY);
     });
-    using _ = recorder.ignore(this.id);
     try {
-      for (const [i, step] of steps.entries()) {
-        const gapMs = i === 0 ? 0 : Math.max(step.startedMs - steps[i - 1]!.startedMs, 0);
-        await this.reach(step, gapMs);
+      const planned = await planSteps(steps, options, services);
+      const { signal } = this.aborted;
+      const replay = new StepsReplay(planned, { options, services, correlationId: this.id, signal });
+      for (const [i, one] of planned.entries()) {
+        const gapMs = i === 0 ? 0 : Math.max(one.step.startedMs - steps[i - 1]!.startedMs, 0);
+        await this.reach(one.step, gapMs);
         if (!this.isGoing()) break;
-        const replayed = await this.timed(() => this.replay(step));
+        const replayed = await this.timed(() => this.replay(one, replay));
         if (!replayed.success && options.stopOnError === true) break;
       }
       if (this.isGoing()) this.state = this.done.every(({ success }) => success) ? "completed" : "failed";
@@ -238,17 +239,10 @@ export class ReplayRun implements ReplayControl {
     return recordedMs - (performance.now() - start) * speed;
   }
 
-  private async replay(step: RecordedStep): Promise<ReplayedStep> {
-    const { mode = "exact", compareResults = true, modifications = [] } = this.of.options;
+  private async replay(one: PlannedStep, replay: StepsReplay): Promise<ReplayedStep> {
+    const { step } = one;
     this.currentHook = step.name;
-    const replayed = await replayStep(step, {
-      mode,
-      compare: compareResults,
-      modifications,
-      tools: this.of.tools,
-      correlationId: this.id,
-      signal: this.aborted.signal,
-    });
+    const replayed = await replay.replay(one);
     this.done.push(replayed);
     this.allowed--;
     const hit = breakpointAfter(this.breakpoints.values(), step, replayed);
@@ -295,6 +289,7 @@ export class ReplayRun implements ReplayControl {
       failed_replays: failed,
       metadata,
       mode,
+      steps_run: this.done.filter(({ source }) => source === "run").length,
       mismatches: this.done.filter(({ comparison }) => comparison?.identical === false).length,
       steps: this.done,
     };

@@ -3,9 +3,9 @@ import type { Database } from "bun:sqlite";
 import { randomUUID } from "node:crypto";
 import { redact } from "../../config/redact.ts";
 import { messageOf } from "../../core/errors.ts";
-import { documentValue } from "../../core/json.ts";
+import { documentValue, parseJson } from "../../core/json.ts";
 import type { Log } from "../../core/log.ts";
-import type { RecordedCall, Recorder } from "../../core/recording.ts";
+import { currentRerun, type RecordedCall, type Recorder } from "../../core/recording.ts";
 import type { Storage } from "../../storage/storage.ts";
 import type { SessionRow } from "../rows.ts";
 import { BYTES, NOT_KEPT } from "./steps.ts";
@@ -28,10 +28,13 @@ interface Pending {
   operations: number;
   updatedMs: number;
   steps: Step[];
+  /** Steps before these that came and left again, because more came at once than are kept. */
+  passed: number;
 }
 
 interface Step {
   id: string;
+  within: string | null;
   kind: string;
   name: string;
   input: string;
@@ -47,21 +50,15 @@ export class Recording implements Recorder {
   /** Sessions that did something since they were last saved. */
   readonly unsaved = new Set<string>();
   /** Calls whose session is being looked up. */
-  private readonly ignored = new Set<string>();
   private readonly arriving = new Set<Promise<void>>();
   private timer: ReturnType<typeof setTimeout> | undefined;
   private flushing: Promise<void> = Promise.resolve();
 
   constructor(private readonly options: RecordingOptions) {}
 
-  /** Calls with this correlation id are part of a replay and not recorded, until disposal. */
-  ignore(correlationId: string): Disposable {
-    this.ignored.add(correlationId);
-    return { [Symbol.dispose]: () => void this.ignored.delete(correlationId) };
-  }
-
   record(call: RecordedCall): void {
-    if (!this.options.enabled() || this.ignored.has(call.correlationId ?? "")) return;
+    const { enabled, storage } = this.options;
+    if (takenByRerun(call) || !enabled() || storage.isReadOnly) return;
     const step = stepOf(call);
     const arrival = this.options
       .current()
@@ -74,7 +71,8 @@ export class Recording implements Recorder {
   }
 
   recordFor(sessionId: string, call: RecordedCall): void {
-    this.add(sessionId, this.options.enabled() ? stepOf(call) : undefined);
+    if (takenByRerun(call)) this.touch(sessionId);
+    else this.add(sessionId, this.options.enabled() ? stepOf(call) : undefined);
   }
 
   /** The session did something that is not recorded. */
@@ -83,10 +81,12 @@ export class Recording implements Recorder {
   }
 
   private add(sessionId: string, step: Step | undefined): void {
-    const entry = this.pending.get(sessionId) ?? { operations: 0, updatedMs: 0, steps: [] };
+    if (this.options.storage.isReadOnly) return;
+    const entry = this.pending.get(sessionId) ?? { operations: 0, updatedMs: 0, steps: [], passed: 0 };
     entry.operations++;
     entry.updatedMs = Date.now();
     if (step !== undefined) entry.steps.push(step);
+    if (entry.steps.length >= 2 * MOST_STEPS) entry.passed += entry.steps.splice(0, MOST_STEPS).length;
     this.pending.set(sessionId, entry);
     this.unsaved.add(sessionId);
     this.timer ??= setTimeout(
@@ -117,25 +117,38 @@ export class Recording implements Recorder {
   }
 
   /** @throws SpellError io */
-  async flush(): Promise<void> {
+  flush(): Promise<void> {
+    return this.inTurn(() => this.write(undefined, () => {}));
+  }
+
+  /** Writes what is pending and, in the same transaction, that a session is saved. @throws what `mark` does, SpellError io */
+  save(sessionId: string, mark: (db: Database) => void): Promise<void> {
+    return this.inTurn(() => this.write(sessionId, mark));
+  }
+
+  private async inTurn(write: () => Promise<void>): Promise<void> {
     await Promise.all(this.arriving);
     clearTimeout(this.timer);
     this.timer = undefined;
-    const mine = this.flushing.then(() => this.write());
+    const mine = this.flushing.then(write);
     this.flushing = mine.catch(() => undefined); // told to its own caller
     return mine;
   }
 
-  private async write(): Promise<void> {
-    if (this.pending.size === 0) return;
+  private async write(saved: string | undefined, mark: (db: Database) => void): Promise<void> {
+    if (this.pending.size === 0 && saved === undefined) return;
     const entries = [...this.pending];
     this.pending.clear();
+    // what comes from now on is not saved by this
+    const wasUnsaved = saved !== undefined && this.unsaved.delete(saved);
     try {
       await this.options.storage.write((db) => {
         for (const [id, entry] of entries) writePending(db, id, entry);
+        mark(db);
       });
     } catch (error) {
       for (const [id, entry] of entries) this.giveBack(id, entry);
+      if (wasUnsaved) this.unsaved.add(saved);
       throw error;
     }
   }
@@ -145,12 +158,16 @@ export class Recording implements Recorder {
     if (later === undefined) this.pending.set(id, entry);
     else {
       later.operations += entry.operations;
-      later.steps.unshift(...entry.steps);
+      if (later.passed > 0) later.passed += entry.passed + entry.steps.length;
+      else {
+        later.passed = entry.passed;
+        later.steps.unshift(...entry.steps);
+      }
     }
   }
 }
 
-function writePending(db: Database, id: string, { operations, updatedMs, steps }: Pending): void {
+function writePending(db: Database, id: string, { operations, updatedMs, steps, passed }: Pending): void {
   const changed = db
     .query(
       "UPDATE session SET operation_count = operation_count + ?, updated_at = max(updated_at, ?) WHERE id = ?",
@@ -161,11 +178,12 @@ function writePending(db: Database, id: string, { operations, updatedMs, steps }
   const { last } = db
     .query("SELECT coalesce(max(step), 0) AS last FROM replay_step WHERE session_id = ?")
     .get(id) as { last: number };
-  const insert = db.query("INSERT INTO replay_step VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+  const first = last + passed + 1;
+  const insert = db.query("INSERT INTO replay_step VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
   for (const [i, s] of steps.entries())
     insert.run(
       id,
-      last + i + 1,
+      first + i,
       s.id,
       s.kind,
       s.name,
@@ -175,8 +193,9 @@ function writePending(db: Database, id: string, { operations, updatedMs, steps }
       s.startedMs,
       s.durationMs,
       s.correlationId,
+      s.within,
     );
-  const newest = last + steps.length;
+  const newest = first + steps.length - 1;
   if (newest > MOST_STEPS)
     db.query("DELETE FROM replay_step WHERE session_id = ? AND step <= ?").run(id, newest - MOST_STEPS);
 }
@@ -189,9 +208,17 @@ function markBytes(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, markBytes(item)]));
 }
 
+/** Whether it belongs to something that is done once more: then it is kept there. */
+function takenByRerun(call: RecordedCall): boolean {
+  const rerun = currentRerun();
+  if (rerun !== undefined && rerun.calls.length < MOST_STEPS) rerun.calls.push(call);
+  return rerun !== undefined;
+}
+
 function stepOf(call: RecordedCall): Step {
   return {
-    id: randomUUID(),
+    id: call.id ?? randomUUID(),
+    within: call.within ?? null,
     kind: call.kind,
     name: call.name,
     input: textOf(call.input),
@@ -202,6 +229,9 @@ function stepOf(call: RecordedCall): Step {
     correlationId: call.correlationId ?? randomUUID(),
   };
 }
+
+/** A value as a recording of it says it. */
+export const asRecorded = (value: unknown): unknown => parseJson(textOf(value));
 
 /** JSON without secrets. */
 function textOf(value: unknown): string {

@@ -2,11 +2,11 @@
 import { SpellError } from "../../core/errors.ts";
 import type { Log } from "../../core/log.ts";
 import type { Storage } from "../../storage/storage.ts";
-import type { ToolService } from "../../tools/service.ts";
 import { sessionId } from "../ids.ts";
 import { readSession, time } from "../rows.ts";
 import { ReplayRun } from "./controlled.ts";
 import type { Recording } from "./recorder.ts";
+import type { RerunServices } from "./rerun.ts";
 import { Schedules } from "./schedules.ts";
 import type {
   RecordedStep,
@@ -26,7 +26,7 @@ import { readSteps, type StepSpan, spanOf } from "./steps.ts";
 export interface ReplayDependencies {
   storage: Storage;
   recorder: Recording;
-  tools: () => Promise<ToolService>;
+  services: RerunServices;
   log: Log;
 }
 
@@ -117,14 +117,13 @@ export class Replays implements ReplayService {
     const steps = this.to.storage
       .read((db) => readSteps(db, row.id))
       .filter(({ step, startedMs }) => step >= fromStep && step <= toStep && startedMs <= untilMs);
-    const { recorder, tools } = this.to;
+    const { services } = this.to;
     const run = new ReplayRun({
       sessionId: row.id,
       correlationId: row.correlation_id,
       steps,
       options,
-      recorder,
-      tools,
+      services,
     });
     this.going.add(run);
     const gone = () => {

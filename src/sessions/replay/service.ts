@@ -1,11 +1,28 @@
-/** What sessions record and how it is replayed: spec/kernel.md section 16. Types only. */
+/** What sessions record and how it is replayed: spec/kernel.md section 16. */
 import type { Comparison } from "../../core/compare-json.ts";
+import { SpellError } from "../../core/errors.ts";
 import type { RecordedCall, RecordedKind, Recorder } from "../../core/recording.ts";
 
 export type { RecordedCall, Recorder };
 
 export const REPLAY_MODES = ["exact", "modified", "simulate", "debug"] as const;
 export type ReplayMode = (typeof REPLAY_MODES)[number];
+
+/** Kinds of steps that can run again. Agents cannot: their calls of models and tools are steps of their own. */
+export const RERUN_KINDS = ["tool", "model", "hook", "event"] as const satisfies readonly RecordedKind[];
+export type RerunKind = (typeof RERUN_KINDS)[number];
+
+/** @throws SpellError invalid_argument for a word that is no such kind */
+export function rerunKinds(given: "all" | readonly string[]): readonly RerunKind[] {
+  if (given === "all" || (given.length === 1 && given[0] === "all")) return RERUN_KINDS;
+  const unknown = given.find((kind) => !(RERUN_KINDS as readonly string[]).includes(kind));
+  if (unknown === undefined) return given as RerunKind[];
+  throw new SpellError(
+    "invalid_argument",
+    `Cannot replay session: "run" must be all, or some of ${RERUN_KINDS.join(", ")}: ${unknown}`,
+    { hint: "Agents and changes of state never run again: what they called are steps of their own" },
+  );
+}
 
 /** Another input for recorded steps. */
 export interface Modification {
@@ -20,6 +37,8 @@ export interface Modification {
 export interface ReplayOptions {
   /** Default `exact`. */
   mode?: ReplayMode;
+  /** Kinds of which every step runs again. Default: none, only tools that compute do. */
+  run?: readonly RerunKind[];
   /** Default true. */
   compareResults?: boolean;
   /** For all steps together. Default 300. */
@@ -80,6 +99,8 @@ export interface RecordedStep {
   startedMs: number;
   durationMs: number;
   correlationId: string;
+  /** Id of the step within which it ran. */
+  within: string | null;
 }
 
 /** A recorded step as timelines show it. Times: RFC 3339 and milliseconds, `offset_ms` since the first step. */
@@ -119,6 +140,12 @@ export interface ReplayedStep {
   duration: number;
   /** `run`: done again; `recorded`: its recorded outcome stands for it. */
   source: "run" | "recorded";
+  /** The step within which it ran again. */
+  within?: number;
+  /** Why it is told from the recording though it was to run. */
+  reason?: string;
+  /** Calls that were made within it and were not made then: `tool calculator`. */
+  added?: string[];
   success: boolean;
   error: string | null;
   applied_modifications: string[];
@@ -139,6 +166,8 @@ export interface ReplayResult {
   failed_replays: number;
   metadata: Record<string, unknown>;
   mode: ReplayMode;
+  /** Steps that ran again. */
+  steps_run: number;
   /** Steps that gave another result than they did then. */
   mismatches: number;
   steps: ReplayedStep[];

@@ -21,6 +21,7 @@ interface StepRow {
   started_at: number;
   duration_ms: number;
   correlation_id: string;
+  within: string | null;
 }
 
 export function readSteps(db: Database, sessionId: string): RecordedStep[] {
@@ -36,6 +37,7 @@ export function readSteps(db: Database, sessionId: string): RecordedStep[] {
     startedMs: row.started_at,
     durationMs: row.duration_ms,
     correlationId: row.correlation_id,
+    within: row.within,
   }));
 }
 

@@ -3,6 +3,7 @@
  * its own hash.
  */
 import { type Static, Type } from "typebox";
+import { RECORDED_KINDS } from "../../core/recording.ts";
 
 export const DOCUMENT = "session.json";
 export const DOCUMENT_SUM = "session.json.blake3";
@@ -51,7 +52,7 @@ const ArtifactPart = Type.Object({
 const StepPart = Type.Object({
   step: Type.Integer({ minimum: 1 }),
   id: text,
-  kind: Type.Enum(["tool", "model", "agent", "hook", "state"]),
+  kind: Type.Enum([...RECORDED_KINDS]),
   name: text,
   input: json,
   output: Type.Union([json, Type.Null()]),
@@ -59,6 +60,7 @@ const StepPart = Type.Object({
   started_at: integer,
   duration_ms: Type.Number({ minimum: 0 }),
   correlation_id: text,
+  within: Type.Optional(maybeText),
 });
 
 export const SessionDocument = Type.Object({

@@ -41,7 +41,7 @@ export async function exportSession(
       size_bytes: (await stat(path)).size,
     };
   } catch (error) {
-    await rm(part, { force: true });
+    await rm(part, { force: true }).catch(() => undefined); // the failure itself is told
     throw errnoOf(error) === undefined ? error : ioError("Cannot export the session to", path, error);
   }
 }
@@ -62,7 +62,7 @@ function documentOf(db: Database, id: string): SessionDocument {
          created_at, created_by, parent_artifact FROM artifact WHERE session_id = ? ORDER BY id`,
     ),
     steps: all(
-      `SELECT step, id, kind, name, input, output, error, started_at, duration_ms, correlation_id
+      `SELECT step, id, kind, name, input, output, error, started_at, duration_ms, correlation_id, within
          FROM replay_step WHERE session_id = ? ORDER BY step`,
     ),
   };

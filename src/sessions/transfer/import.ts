@@ -188,7 +188,7 @@ function writeRest(db: Database, { session, values, checkpoints, steps }: Sessio
   for (const row of values) value.run(id, row.key, row.value);
   const checkpoint = db.query("INSERT INTO session_checkpoint VALUES (?, ?, ?, ?, ?)");
   for (const row of checkpoints) checkpoint.run(row.id, id, row.name, row.created_at, row.snapshot);
-  const step = db.query("INSERT INTO replay_step VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+  const step = db.query("INSERT INTO replay_step VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
   for (const s of steps)
     step.run(
       id,
@@ -202,6 +202,7 @@ function writeRest(db: Database, { session, values, checkpoints, steps }: Sessio
       s.started_at,
       s.duration_ms,
       s.correlation_id,
+      s.within ?? null,
     );
 }
 

@@ -147,10 +147,8 @@ export async function writeBackup(
     await syncDirectory(dirname(path));
     return { metadata: readMetadata(text, meta), path };
   } catch (error) {
+    for (const file of [newContent!, newMeta!]) await rm(file, { force: true }).catch(() => undefined); // the failure itself is told
     throw ioError("Cannot write the backup", path, error);
-  } finally {
-    await rm(newContent!, { force: true });
-    await rm(newMeta!, { force: true });
   }
 }
 

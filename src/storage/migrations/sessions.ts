@@ -114,3 +114,6 @@ CREATE TABLE replay_step (
   PRIMARY KEY (session_id, step)
 ) WITHOUT ROWID;
 `;
+
+/** Id of the step within which a step ran. */
+export const REPLAY_WITHIN = "ALTER TABLE replay_step ADD COLUMN within TEXT;";

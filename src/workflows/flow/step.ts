@@ -52,7 +52,8 @@ export async function runStep(
     target: targetOf(step),
     repeatable: frame.journal === undefined || (await isRepeatable(frame, step, input)),
   };
-  await frame.journal?.start(row);
+  if ((await frame.journal?.start(row)) === true)
+    await frame.tell.told("WorkflowRollback", { checkpoint_id: checkpointId(frame, path) });
   const outcome = await span(
     {
       category: "workflow",
@@ -231,18 +232,23 @@ async function kept(
 ): Promise<StepOutcome> {
   const { journal } = frame;
   if (journal !== undefined) {
-    if (outcome.status !== "failed" || at.isPassedOver) await journal.finish(row, outcome);
-    else if (row.repeatable || outcome.error?.code !== "timeout") {
+    const checkpoint = { checkpoint_id: checkpointId(frame, row.path) };
+    if (outcome.status !== "failed" || at.isPassedOver) {
+      await journal.finish(row, outcome);
+      await frame.tell.ask("WorkflowCheckpoint", checkpoint, frame.signal);
+    } else if (row.repeatable || outcome.error?.code !== "timeout") {
       if (row.kind === "workflow") await journal.reopen(row.path);
       await journal.forget(row.path, outcome.error!);
+      await frame.tell.told("WorkflowRollback", checkpoint);
     }
-    await frame.tell.ask("WorkflowCheckpoint", { checkpoint_id: `${journal.id}:${row.path}` }, frame.signal);
   }
   noted(frame, outcome);
   if (outcome.status !== "skipped") await frame.keys.step(outcome, row.path, at);
   await frame.tell.stepEnded(outcome, at.index, row.path);
   return outcome;
 }
+
+const checkpointId = ({ journal }: Frame, path: string): string => `${journal?.id}:${path}`;
 
 function noted(frame: Frame, outcome: StepOutcome): void {
   frame.scope.finish(outcome);

@@ -70,8 +70,8 @@ export class RunJournal {
     this.shared[key] = value;
   }
 
-  /** Written before anything is done. */
-  async start(step: JournalledStep): Promise<void> {
+  /** Written before anything is done. @returns whether a process that ended had begun it: it goes back to its beginning */
+  async start(step: JournalledStep): Promise<boolean> {
     const before = this.rows.get(step.path);
     await this.put({
       path: step.path,
@@ -87,6 +87,7 @@ export class RunJournal {
       begun_at: Date.now(),
       ended_at: null,
     });
+    return before?.status === "started";
   }
 
   /** Written before anybody sees the outcome. */

@@ -105,8 +105,10 @@ describe("llmspell session", () => {
         from_step: null,
         to_step: null,
         steps_replayed: 3,
+        steps_run: 1,
         mismatches: 0,
         differences: [],
+        not_run: [],
         failures: [],
       },
     });

@@ -241,3 +241,44 @@ luaTable("Debug dumps and traces", {
     ],
   ],
 });
+
+luaTable("Debug and secrets", {
+  config: `[runtime.state_persistence.redaction]\nhash_redacted = false\nfield_names = ["pin"]\npatterns = ["CARD-[0-9]+"]\n`,
+  setup: `
+  local sk = "sk-" .. ("a1"):rep(24)
+  local t = {api_key = "hunter2-long", nested = {githubToken = 42, password = {a = 1}, author = "Ann"}, pin = 1234, text = "paid with CARD-123 today", list = {sk}}
+  local plain = {show_types = false, compact_mode = true}`,
+  cases: [
+    [
+      "a dump marks what is secret by its name or its look, and nothing else",
+      `Debug.dumpWithOptions(t, plain)`,
+      `"{api_key = "[REDACTED]", list = {"[REDACTED]"}, nested = {author = "Ann", githubToken = "[REDACTED]", password = "[REDACTED]"}, pin = "[REDACTED]", text = "paid with [REDACTED] today"}"`,
+    ],
+    ["by its label too", `Debug.dumpWithOptions("hunter2", plain, "password")`, `"password = "[REDACTED]""`],
+    [
+      "every dump does",
+      `for _, f in ipairs{"dump", "dumpCompact", "dumpVerbose"} do local s = Debug[f](t) assert(not s:find("hunter2") and not s:find("a1a1") and not s:find("1234"), s) end return true`,
+      "true",
+    ],
+    [
+      "bytes that are no text are left as they are",
+      `Debug.dumpWithOptions({["\\xff"] = "\\xfe", token = "\\xfe"}, plain)`,
+      `"{token = "[REDACTED]", ["\\92xFF"] = "\\92xFE"}"`,
+    ],
+    [
+      "entries, captured ones too, with their data",
+      `Debug.clearCaptured() Debug.logWithData("info", "key is " .. sk, {api_key = "x", n = 1}) local e = Debug.getCapturedEntries()[1] return e.message, e.metadata`,
+      `"key is [REDACTED]" {api_key="[REDACTED]", n=1}`,
+    ],
+    [
+      "stacks with variables",
+      `local password, n = "hunter2", 7 local s = Debug.stackTrace({capture_locals = true}) return s:find("hunter2") == nil, s:find("local password = [REDACTED]", 1, true) ~= nil, s:find("local n = 7", 1, true) ~= nil, Debug.stackTraceJson({capture_locals = true}):find("hunter2")`,
+      "true true true nil",
+    ],
+  ],
+});
+
+luaTable("Debug where redaction is off", {
+  config: "[runtime.state_persistence.redaction]\nenabled = false\n",
+  cases: [["shows all", `Debug.dumpCompact({password = "hunter2"})`, `"{password = "hunter2"}"`]],
+});

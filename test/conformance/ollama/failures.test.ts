@@ -2,8 +2,8 @@
 import { describe, expect, test } from "bun:test";
 import type { SpellModel } from "../../../src/models/service.ts";
 import { failure, modelService, temporaryHome } from "../../support/model-service.ts";
-import type { FakeAnswer, Fault, Settings } from "../../support/ollama/server.ts";
 import { deltasOf, partsOf, says, withOllama } from "../../support/ollama/service.ts";
+import type { FakeAnswer, Fault, Settings } from "../../support/ollama/types.ts";
 
 const HTML = "<html><body>Please log in</body></html>";
 

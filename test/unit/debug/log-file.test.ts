@@ -87,6 +87,7 @@ describe("DebugService", () => {
         performance: { enabled: false, auto_report_interval: 0, include_children: true, min_duration_ms: 1 },
         stack_trace: { enabled: true, on_error: true, max_depth: 50, include_source: true },
       },
+      runtime: { state_persistence: { redaction: { enabled: true } } },
     } as unknown as ConfigService["current"],
     source: "defaults",
     isExplicit: (path) => explicit.includes(path),

@@ -20,6 +20,11 @@ const config = {
       performance: { enabled: false, auto_report_interval: 0, include_children: true, min_duration_ms: 1 },
       stack_trace: { enabled: false, on_error: true, max_depth: 50, include_source: true },
     },
+    runtime: {
+      state_persistence: {
+        redaction: { enabled: true, hash_redacted: false, field_names: [], patterns: [] },
+      },
+    },
   },
   source: "defaults",
   isExplicit: () => false,

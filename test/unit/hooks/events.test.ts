@@ -1,15 +1,20 @@
 import { describe, expect, test } from "bun:test";
-import { withEventHooks } from "../../../src/hooks/event-points.ts";
+import { Log, type LogRecord } from "../../../src/core/log.ts";
+import { EventHooks } from "../../../src/hooks/event-points.ts";
 import { testBus } from "../events/support.ts";
 import { says, testHooks } from "./support.ts";
 
 async function bus() {
   const { hooks, add } = await testHooks();
-  const events = withEventHooks(testBus().bus, () => hooks);
+  const lines: LogRecord[] = [];
+  const eventHooks = new EventHooks(() => hooks, new Log((record) => lines.push(record), "warn"));
+  const events = eventHooks.around(testBus().bus);
   const heard: unknown[] = [];
   events.listen("*", ({ type, data }) => heard.push([type, data]));
   return {
     events,
+    eventHooks,
+    lines,
     hooks,
     heard,
     add: (run: Parameters<typeof add>[0], point: string) => add(run, { points: [point] }),
@@ -79,5 +84,52 @@ describe("hooks at the points of events", () => {
     expect(events.publish({ type: "bad", data: 5 })).toBe("accepted");
     await Bun.sleep(1);
     expect(told).toEqual([{ event: { event_type: "bad", data: 5 }, error: "no" }]);
+  });
+});
+
+describe("at the end of the scripts", () => {
+  test("what waits for hooks goes through them first, and nothing is logged", async () => {
+    const { events, eventHooks, heard, add, lines } = await bus();
+    await add(async ({ data }) => {
+      await Bun.sleep(5);
+      return { type: "modified", data: { event: { data: `${(data.event as { data: string }).data} seen` } } };
+    }, "BeforeEventEmit");
+    for (const data of ["a", "b", "c"]) events.publish({ type: "x", data });
+    await eventHooks.end(5000);
+    await events.dispose();
+    expect(heard).toEqual([
+      ["x", "a seen"],
+      ["x", "b seen"],
+      ["x", "c seen"],
+    ]);
+    expect(lines).toEqual([]);
+  });
+
+  test("what waits too long is sent without them, in order, and the log tells how many", async () => {
+    const { events, eventHooks, heard, add, lines } = await bus();
+    const freed = Promise.withResolvers<undefined>();
+    await add(() => freed.promise, "BeforeEventEmit");
+    for (const data of [1, 2, 3]) events.publish({ type: "x", data });
+    await eventHooks.end(20);
+    // what the end of the VM does to the call that is going on
+    freed.reject(new Error("the script has ended"));
+    events.publish({ type: "x", data: 4 });
+    await events.dispose();
+    expect(heard).toEqual([1, 2, 3, 4].map((data) => ["x", data]));
+    expect(lines.map(({ message, fields }) => [message, fields?.events])).toContainEqual([
+      "events were sent without their hooks, whose scripts had ended",
+      2,
+    ]);
+  });
+
+  test("a flush waits for them, but not one of the hook itself", async () => {
+    const { events, heard, add } = await bus();
+    await add(async () => {
+      await events.flush();
+      return undefined;
+    }, "BeforeEventEmit");
+    events.publish({ type: "x", data: 1 });
+    await events.flush();
+    expect(heard).toEqual([["x", 1]]);
   });
 });

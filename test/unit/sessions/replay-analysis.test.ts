@@ -30,6 +30,7 @@ const steps = (
     startedMs: START_MS + i * 1000,
     durationMs: 2.5,
     correlationId: "c",
+    within: null,
     ...step,
   }),
 );

@@ -188,7 +188,7 @@ describe("A replay", () => {
       fromStep: 3,
       toStep: 3,
     });
-    expect(model.steps[0]!.error).toBe("Cannot replay model p/m with another input: only tools run again");
+    expect(model.steps[0]!.error).toBe("Cannot run model p/m again: its recorded input is not whole");
     const wrong = { mode: "modified", modifications: [{ path: "a..b", value: 1 }] } as const;
     expect((await failure(w.sessions.replay.replay(id, wrong))).message).toBe(
       'Invalid modification path: "a..b"',
@@ -283,6 +283,25 @@ describe("A recording", () => {
     expect(Object.keys(steps[1]!.input as object)).toEqual(["$not_kept"]);
     const { steps: replayed } = await w.sessions.replay.replay(id);
     expect(replayed.map(({ source }) => source)).toEqual(["recorded", "recorded"]);
+  });
+
+  test("of a storm keeps the newest ten thousand steps under their numbers", async () => {
+    await using w = await world();
+    const { id } = await w.sessions.create();
+    w.sessions.setCurrent(id);
+    for (let n = 1; n <= 45_000; n++)
+      w.sessions.recorder.record({
+        kind: "event",
+        name: "storm",
+        input: { data: { n } },
+        output: { outcome: "accepted" },
+        startedMs: n,
+        durationMs: 0,
+      });
+    const steps = await w.sessions.replay.steps(id);
+    expect([steps.length, steps[0]!.step, steps.at(-1)!.step]).toEqual([10_000, 35_001, 45_000]);
+    expect(steps.every(({ step, input }) => (input as { data: { n: number } }).data.n === step)).toBe(true);
+    expect(w.sessions.get(id).operation_count).toBe(45_000);
   });
 
   test("is off where the configuration says so, or no session is current", async () => {

@@ -6,7 +6,7 @@ import type { Config } from "../../../src/config/schema.ts";
 import { SpellError } from "../../../src/core/errors.ts";
 import { silentLog } from "../../../src/core/log.ts";
 import type { SpellEvent } from "../../../src/events/service.ts";
-import type { HookInput, HookResult, HookRunner } from "../../../src/hooks/service.ts";
+import type { HookInput, HookReruns, HookResult, HookRunner } from "../../../src/hooks/service.ts";
 import { createSessionService } from "../../../src/sessions/create.ts";
 import type { SessionService } from "../../../src/sessions/service.ts";
 import { openStorage, type Storage } from "../../../src/storage/storage.ts";
@@ -52,12 +52,14 @@ export async function world({
   bus.listen("*", (event) => events.push(event));
   const ran: HookInput[] = [];
   const answer: World["answer"] = { result: { type: "continue" } };
-  const hooks: HookRunner = {
+  const hooks: HookRunner & HookReruns = {
     has: () => true,
     run: async (input) => {
       ran.push(input);
       return answer.result;
     },
+    standsAt: () => false,
+    runAgain: async () => answer.result,
     around: async (operation, work) => work(operation.data),
   };
   const service = async (storage: Storage) => {
@@ -69,6 +71,9 @@ export async function world({
       cwd: directory,
       storage: async () => storage,
       tools: async () => toolService,
+      models: async () => {
+        throw new Error("This test has no models");
+      },
       events: async () => bus,
       hooks: async () => hooks,
       ...(ownSession === undefined ? {} : { ownSession }),

@@ -89,7 +89,7 @@ async function mirror(subscription: Subscription, publish: Publish): Promise<voi
   for (let sent = 1; ; sent++) {
     const received = await subscription.receive(Number.POSITIVE_INFINITY);
     if (received === undefined) return;
-    publish(messageType(received.event), contentOf(received, subscription.id));
+    publish(messageType(received.event), contentOf(received, subscription.id, sent));
     if (sent % TURN === 0) await Bun.sleep(1);
   }
 }
@@ -101,11 +101,13 @@ function messageType({ type }: SpellEvent): string {
   return found?.[1] ?? "event";
 }
 
-function contentOf({ event, missed }: Received, subscription: string): Fields {
+/** @param number of this subscription's messages, from 1: one that is missing was lost on its way */
+function contentOf({ event, missed }: Received, subscription: string, number: number): Fields {
   const state = (event.data as { execution_state?: unknown } | null)?.execution_state;
   return {
     ...eventDocument(event),
     subscription_id: subscription,
+    number,
     missed,
     ...(event.type === "kernel.status_change" && state !== undefined ? { execution_state: state } : {}),
   };

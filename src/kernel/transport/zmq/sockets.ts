@@ -81,7 +81,11 @@ export class PubSocket {
   /** Messages that subscribers missed, since the start. */
   dropped = 0;
 
-  constructor(options: ListenOptions) {
+  /** @param onDropped told of each, with their number so far */
+  constructor(
+    options: ListenOptions,
+    private readonly onDropped: (dropped: number) => void = ignore,
+  ) {
     this.listener = new ZmtpListener("PUB", options, {
       ready: (peer) => this.subscriptions.set(peer, []),
       message: (peer, [body]) => {
@@ -118,7 +122,7 @@ export class PubSocket {
     for (const [peer, prefixes] of this.subscriptions) {
       if (!prefixes.some((prefix) => startsWith(frames[0]!, prefix))) continue;
       bytes ??= encodeMessage(frames);
-      if (!(mayWait ? peer.sendLater(bytes) : peer.sendSoon(bytes))) this.dropped++;
+      if (!(mayWait ? peer.sendLater(bytes) : peer.sendSoon(bytes))) this.onDropped(++this.dropped);
     }
   }
 

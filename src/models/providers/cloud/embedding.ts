@@ -1,5 +1,6 @@
 import type { EmbeddingModelV4 } from "@ai-sdk/provider";
 import { SpellError } from "../../../core/errors.ts";
+import { withFacts } from "../../call-facts.ts";
 import { callFailure } from "../../provider-error.ts";
 import { AnswerGuard } from "./answer-guard.ts";
 import type { Connection } from "./connection.ts";
@@ -29,7 +30,11 @@ export async function cloudEmbedding(connection: Connection): Promise<EmbeddingM
       try {
         const result = await client.embedding!(model.modelId).doEmbed(options);
         call.taken?.settle(result.usage?.tokens ?? tokens);
-        if (result.embeddings.length === options.values.length) return result;
+        if (result.embeddings.length === options.values.length)
+          return {
+            ...result,
+            providerMetadata: withFacts(result.providerMetadata, { retries: call.retries }),
+          };
         const got = result.embeddings.length;
         throw callFailure(model, `it gives ${got} vectors for ${options.values.length} texts`);
       } catch (error) {
