@@ -100,11 +100,16 @@ export class BackupDirectory {
     throw new SpellError("limit", `Cannot use the backups: another process is busy with them: ${this.path}`);
   }
 
-  /** What a process that was killed left: nobody else writes while the lock is held. */
+  /** What a process that was killed left: nobody else writes while the lock is held. What cannot be removed stays. */
   private async clearKilled(): Promise<void> {
     for (const name of this.names())
       if (name.startsWith("backup_") && name.endsWith(TEMPORARY))
-        await rm(join(this.path, name), { force: true });
+        await rm(join(this.path, name), { force: true }).catch((error: unknown) => {
+          this.log.debug("kernel", "a backup that was not finished stays", {
+            name,
+            reason: messageOf(error),
+          });
+        });
   }
 }
 
