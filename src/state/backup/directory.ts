@@ -8,6 +8,7 @@ import { FileLock } from "../../core/file-lock.ts";
 import { errnoOf, ioError } from "../../core/io-error.ts";
 import type { Log } from "../../core/log.ts";
 import { didYouMean } from "../../core/nearest.ts";
+import { isReadOnly } from "../../storage/read-only.ts";
 import { BACKUP_ID, metadataText, readMetadata, type UnsignedMetadata } from "./metadata.ts";
 import type { BackupInfo } from "./service.ts";
 
@@ -81,6 +82,8 @@ export class BackupDirectory {
 
   /** Creating, restoring and deleting take turns, in all processes, so that no backup loses what it builds on. */
   async exclusively<T>(work: () => Promise<T>): Promise<T> {
+    // where nobody can change anything there are no turns to take
+    if (isReadOnly(this.path)) return work();
     try {
       mkdirSync(this.path, { recursive: true, mode: 0o700 });
     } catch (error) {
