@@ -83,11 +83,12 @@ export class ReadOnlyStorage implements Storage {
   }
 
   private open(): Opened {
-    const seen = stampOf(this.path);
-    if (find(this.path) === undefined) return { db: this.empty(), seen };
-    const isLogged = (find(`${this.path}-wal`)?.size ?? 0) > 0;
     let db: Database | undefined;
+    let isLogged = false;
     try {
+      const seen = stampOf(this.path);
+      if (find(this.path) === undefined) return { db: this.empty(), seen };
+      isLogged = (find(`${this.path}-wal`)?.size ?? 0) > 0;
       db = isLogged ? openLogged(this.path) : openAsItIs(this.path);
       const done = appliedSteps(db) ?? [];
       checkKnown(this.path, done, this.migrations);
