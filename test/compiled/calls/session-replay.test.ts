@@ -166,7 +166,7 @@ describe("A replay of a session", () => {
 });
 
 test("an event belongs to the session that is the current one when it is published", async () => {
-  using box = new CallsSandbox("[runtime.sessions]\nenabled = true\nstorage_backend = \"sqlite\"\n");
+  using box = new CallsSandbox('[runtime.sessions]\nenabled = true\nstorage_backend = "sqlite"\n');
   const done = await box.script(`
     local a, b = Session.create(), Session.create()
     for i = 1, 50 do

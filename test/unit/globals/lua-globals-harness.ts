@@ -21,7 +21,9 @@ const config = {
       stack_trace: { enabled: false, on_error: true, max_depth: 50, include_source: true },
     },
     runtime: {
-      state_persistence: { redaction: { enabled: true, hash_redacted: false, field_names: [], patterns: [] } },
+      state_persistence: {
+        redaction: { enabled: true, hash_redacted: false, field_names: [], patterns: [] },
+      },
     },
   },
   source: "defaults",
