@@ -59,15 +59,18 @@ export class Recorder implements Tape, Disposable {
       throw ioError("Cannot record", path, error, "Name a file that can be written");
     }
     this.write(header);
+    this.check();
   }
 
   hide(secret: string): void {
     this.options.secrets.add(secret);
   }
 
-  reading<T extends Reading>(kind: ReadingKind, take: () => T): T {
+  /** The kernel's own readings go on after a failure: it has things to bring to an end. */
+  reading<T extends Reading>(kind: ReadingKind, take: () => T, isScript = false): T {
     const value = rounded(take());
     if (this.isClosed) return value;
+    if (isScript) this.check();
     const lane = currentLane();
     const key = `${kind} ${lane}`;
     const last = this.open.get(key);
@@ -107,6 +110,7 @@ export class Recorder implements Tape, Disposable {
     ask: () => Promise<T>,
     pieces: { began?: () => void } = {},
   ): Promise<T> {
+    this.check();
     const lane = currentLane();
     let began: BegunLine | undefined;
     pieces.began = () => {
@@ -152,6 +156,7 @@ export class Recorder implements Tape, Disposable {
     if (isTimed(line)) this.order(undefined);
     this.flush();
     this.write(line);
+    this.check();
   }
 
   private flush(): void {
@@ -164,7 +169,7 @@ export class Recorder implements Tape, Disposable {
    * written none is: what is there can be replayed as far as it goes.
    */
   private write(line: TapeLine | TapeHeader): void {
-    if (this.failure !== undefined) throw this.failure;
+    if (this.failure !== undefined) return;
     const bytes = Buffer.from(`${JSON.stringify(line)}\n`);
     try {
       for (let at = 0; at < bytes.length; ) at += writeSync(this.fd, bytes, at);
@@ -172,14 +177,18 @@ export class Recorder implements Tape, Disposable {
     } catch (error) {
       this.failure = ioError("Cannot record", this.options.path, error, "Make room, or record elsewhere");
       ftruncateSync(this.fd, this.sizeBytes);
-      throw this.failure;
     }
   }
 
-  settle(): void {
+  /** @throws SpellError io where something could not be written */
+  private check(): void {
     if (this.failure !== undefined) throw this.failure;
+  }
+
+  settle(): void {
     this.order(undefined);
     this.flush();
+    this.check();
   }
 
   /** @throws SpellError as `settle` */

@@ -22,8 +22,8 @@ export interface StepPlace extends StepPosition {
   index: number;
   /** The step before it. */
   from: string | undefined;
-  /** A failure is noted and does not stop the run. */
-  tolerates: boolean;
+  /** A failure is noted and does not end the run. */
+  isPassedOver: boolean;
 }
 
 /** Its failure is part of the outcome. @throws what stops the run whatever its error strategy */
@@ -150,6 +150,7 @@ async function repeated<T>(
         reason: String(error),
       });
     }
+    if (step.type === "workflow") await frame.journal?.reopen(path);
     await pause(retry.delayMs * (retry.exponential ? 2 ** attempt : 1), frame.signal);
   }
 }
@@ -232,10 +233,11 @@ async function kept(
   const { journal } = frame;
   if (journal !== undefined) {
     const checkpoint = { checkpoint_id: checkpointId(frame, row.path) };
-    if (outcome.status !== "failed" || at.tolerates) {
+    if (outcome.status !== "failed" || at.isPassedOver) {
       await journal.finish(row, outcome);
       await frame.tell.ask("WorkflowCheckpoint", checkpoint, frame.signal);
     } else if (row.repeatable || outcome.error?.code !== "timeout") {
+      if (row.kind === "workflow") await journal.reopen(row.path);
       await journal.forget(row.path, outcome.error!);
       await frame.tell.told("WorkflowRollback", checkpoint);
     }

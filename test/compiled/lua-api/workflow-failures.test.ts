@@ -98,6 +98,40 @@ for (const type of TYPES) {
   luaTable(`a ${type} workflow whose steps fail`, { setup: SETUP, cases });
 }
 
+luaTable("a workflow that cannot be right", {
+  setup: SETUP,
+  cases: [
+    [
+      "is refused where a step names its own output",
+      `Workflow.sequential{name = "w", steps = {step("a", 0, {input = {n = "{{step.a.output}}"}})}}`,
+      `raises: Cannot build workflow "w": step "a": its input must not name step "a", which is the step itself: "{{step.a.output}}"`,
+    ],
+    [
+      "is refused by a builder too, where a condition is about a later step",
+      `local b = Workflow.builder():name("w"):sequential():add_step(step("a", 0, {condition = "step.b.success"})):add_step(step("b")) return b:build()`,
+      `raises: Cannot build workflow "w": step "a": its condition must not name step "b", which runs after it: "step.b.success"`,
+    ],
+    [
+      "says so where it is a step of itself, by name, deep within it, in any type",
+      `local errors = {}
+       for i, type in ipairs{"sequential", "parallel", "conditional", "loop"} do
+         local inner = of(type, {{name = "again", type = "workflow", workflow = "outer" .. i}}, {name = "inner" .. i})
+         local outer = of(type, {{name = "in", type = "workflow", workflow = inner}}, {name = "outer" .. i})
+         local v = outer:validate() errors[i] = tostring(v.valid) .. " " .. v.errors[1]
+         assert(not pcall(outer.execute, outer))
+       end
+       return errors`,
+      `{"false it is a step of itself: outer1 → inner1 → outer1", "false it is a step of itself: outer2 → inner2 → outer2", "false it is a step of itself: outer3 → inner3 → outer3", "false it is a step of itself: outer4 → inner4 → outer4"}`,
+    ],
+    [
+      "is told what it lacks before it runs",
+      `local v = Workflow.sequential{name = "w", steps = {step("a"), step("b", 0, {condition = {type = "step_failed", step = "nowhere"}, input = {n = "{{a.output}} {{step.zebra.output}}"}})}}:validate()
+       return v.valid, v.errors, v.warnings`,
+      `false {"step "b": its condition: no such step: nowhere"} {"step "b": its input: {{a.output}} names nothing: of step "a" it is step.a.output", "step "b": its input: {{step.zebra.output}} names no step"}`,
+    ],
+  ],
+});
+
 describe("conditions that fail", () => {
   const table = (what: string, fields: string): Case => [
     what,

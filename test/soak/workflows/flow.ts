@@ -33,21 +33,21 @@ local deep = Workflow.builder():name("deep"):sequential()
   :add_step(ask("say", "{{input.word}}")):add_step(append("deep-append"))
   :add_step{name = "shout", type = "tool", tool = "text-manipulator", input = {operation = "uppercase", input = "{{say}}"}}:build()
 local outer = Workflow.builder():name("outer"):sequential()
-  :add_step{name = "inside", type = "workflow", workflow = deep, input = {word = "deep {{input.word}}"}}:build()
+  :add_step{name = "inside", type = "workflow", timeout_ms = 600000, workflow = deep, input = {word = "deep {{input.word}}"}}:build()
 
 local flow = Workflow.builder():name("soak"):sequential()
   :add_step(append("begin"))
   :add_step(sum("sum", "2 + 3"))
   :add_step(ask("first", "sum {{sum}}"))
-  :add_step{name = "fan", type = "workflow", input = {base = "{{sum}}"},
+  :add_step{name = "fan", type = "workflow", timeout_ms = 600000, input = {base = "{{sum}}"},
     workflow = Workflow.parallel{name = "fan", max_concurrency = 2, branches = fan}}
-  :add_step{name = "choose", type = "workflow", workflow = Workflow.conditional{name = "choose",
+  :add_step{name = "choose", type = "workflow", timeout_ms = 600000, workflow = Workflow.conditional{name = "choose",
     steps = {sum("check", "7")}, branches = {{name = "seven", condition = "step.check.output == 7",
       steps = {append("chosen"), sum("chosen-sum", "{{check}} + 1")}}},
     default_branch = {steps = {append("never")}}}}
-  :add_step{name = "loop", type = "workflow", workflow = Workflow.loop{name = "loop", iterator = {collection = {"p", "q", "r", "s"}},
+  :add_step{name = "loop", type = "workflow", timeout_ms = 600000, workflow = Workflow.loop{name = "loop", iterator = {collection = {"p", "q", "r", "s"}},
     body = {append("pass", {file = "pass{{loop_index}}", repeatable = true}), sum("square", "{{loop_index}} * {{loop_index}}")}}}
-  :add_step{name = "nested", type = "workflow", workflow = outer, input = {word = "w"}}
+  :add_step{name = "nested", type = "workflow", timeout_ms = 600000, workflow = outer, input = {word = "w"}}
   :add_step(append("tail1")):add_step(append("tail2", {repeatable = true})):add_step(append("tail3"))
   :add_step(ask("last", "loop {{step.loop.output}}"))
   :add_step{name = "all", type = "tool", tool = "template-creator",

@@ -4,9 +4,8 @@
  */
 import { describe, expect, test } from "bun:test";
 import { errorToJson } from "../../../../src/core/errors.ts";
-import type { Storage } from "../../../../src/storage/storage.ts";
 import { type Bench, type Calls, names, noting, sequential, step } from "../support.ts";
-import { bury, JournalPlace } from "./support.ts";
+import { bury, dying, JournalPlace } from "./support.ts";
 
 const here = JournalPlace.forEachTest();
 
@@ -94,25 +93,6 @@ const GIVEN = {
   all: 5 + 20 + 9 + 27,
   last: 122,
 };
-
-type When = "before" | "after";
-
-/** A storage whose process dies at the n-th write: it is never heard of again. */
-function dying(storage: Storage, at: number, when: When) {
-  const { promise: died, resolve: die } = Promise.withResolvers<void>();
-  const silence = () => {
-    die();
-    return new Promise<never>(() => {});
-  };
-  const count = { writes: 0 };
-  const write: Storage["write"] = async (work) => {
-    const number = ++count.writes;
-    if (number > at || (number === at && when === "before")) return silence();
-    const result = await storage.write(work);
-    return number === at ? silence() : result;
-  };
-  return { storage: { ...storage, read: storage.read.bind(storage), write } as Storage, died, count };
-}
 
 /** Executes it until it has ended: where it asks, what can be seen of a step decides. */
 async function untilItsEnd(process: Bench, calls: Calls, what: string) {

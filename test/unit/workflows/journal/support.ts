@@ -79,3 +79,22 @@ export async function bury(one: Bench): Promise<void> {
 
 export const repeatable = (name: string, input: Record<string, unknown>) =>
   step(name, input, { repeatable: true });
+
+export type When = "before" | "after";
+
+/** A storage whose process dies at the n-th write: it is never heard of again. */
+export function dying(storage: Storage, at: number, when: When) {
+  const { promise: died, resolve: die } = Promise.withResolvers<void>();
+  const silence = () => {
+    die();
+    return new Promise<never>(() => {});
+  };
+  const count = { writes: 0 };
+  const write: Storage["write"] = async (work) => {
+    const number = ++count.writes;
+    if (number > at || (number === at && when === "before")) return silence();
+    const result = await storage.write(work);
+    return number === at ? silence() : result;
+  };
+  return { storage: { ...storage, read: storage.read.bind(storage), write } as Storage, died, count };
+}

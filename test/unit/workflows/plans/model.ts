@@ -38,6 +38,9 @@ export class Model {
   /** Calls of each id so far. */
   private readonly counts = new Map<string, number>();
 
+  /** @param isSteady each call of an id is like the first one: it fails always or never, and gives the same */
+  constructor(private readonly isSteady = false) {}
+
   run(plan: Plan, n: number): Outcome {
     switch (plan.kind) {
       case "line": {
@@ -87,8 +90,9 @@ export class Model {
     const number = this.counts.get(id) ?? 0;
     this.counts.set(id, number + 1);
     traces.push({ call: `${id}.${number}` });
-    if (fails.has(number)) return FAILED;
-    return from === undefined ? `${id}.${number}` : `${id}.${number}<${written(found.get(from)!.value)}>`;
+    if (this.isSteady ? fails.size > 0 : fails.has(number)) return FAILED;
+    const given = `${id}.${this.isSteady ? 0 : number}`;
+    return from === undefined ? given : `${given}<${written(found.get(from)!.value)}>`;
   }
 
   /** One that passed failures over fails as a step. */
