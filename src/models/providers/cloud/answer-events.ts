@@ -2,7 +2,7 @@ import { Passing } from "../../../core/retry.ts";
 import type { Patience } from "../../../security/network/chunks.ts";
 import { brokeOff, type CalledModel, callFailure } from "../../provider-error.ts";
 import { notJson } from "./body.ts";
-import { isContent } from "./event-content.ts";
+import { isContent, isLast } from "./event-content.ts";
 import { EventReader, formatEvent, type ServerEvent } from "./server-events.ts";
 import type { CallState } from "./transport.ts";
 import { type VendorError, vendorError } from "./vendor-error.ts";
@@ -110,13 +110,7 @@ export class AnswerEvents {
     for (const event of events) {
       if (event.name === "ping" || event.data === "") continue;
       this.queue.push(event);
-      if (event.data === DONE) {
-        // some servers leave the connection open
-        this.call.isWhole = true;
-        this.call.hasEnded = true;
-        this.isOver = true;
-        return;
-      }
+      if (event.data === DONE) return this.end();
       const value = parse(event.data)?.value;
       const error = this.mistake(event, value);
       if (error !== undefined) {
@@ -125,10 +119,19 @@ export class AnswerEvents {
         this.isOver = true;
         return;
       }
-      if (!isContent(value)) continue;
-      this.hasContent = true;
-      this.means.idle.renew();
+      if (isContent(value)) {
+        this.hasContent = true;
+        this.means.idle.renew();
+      }
+      if (isLast(value)) return this.end();
     }
+  }
+
+  /** The vendor has said that nothing follows; some servers leave the connection open all the same. */
+  private end(): void {
+    this.call.isWhole = true;
+    this.call.hasEnded = true;
+    this.isOver = true;
   }
 
   private mistake({ name, data }: ServerEvent, value: unknown): Error | undefined {
