@@ -110,9 +110,8 @@ export class AnswerEvents {
     for (const event of events) {
       if (event.name === "ping" || event.data === "") continue;
       this.queue.push(event);
-      if (event.data === DONE) return this.end();
-      const value = parse(event.data)?.value;
-      const error = this.mistake(event, value);
+      const value = event.data === DONE ? DONE : parse(event.data)?.value;
+      const error = value === DONE ? undefined : this.mistake(event, value);
       if (error !== undefined) {
         this.queue.pop();
         this.failure = { error };
@@ -123,15 +122,13 @@ export class AnswerEvents {
         this.hasContent = true;
         this.means.idle.renew();
       }
-      if (isLast(value)) return this.end();
+      if (value !== DONE && !isLast(value)) continue;
+      // some servers leave the connection open all the same
+      this.call.isWhole = true;
+      this.call.hasEnded = true;
+      this.isOver = true;
+      return;
     }
-  }
-
-  /** The vendor has said that nothing follows; some servers leave the connection open all the same. */
-  private end(): void {
-    this.call.isWhole = true;
-    this.call.hasEnded = true;
-    this.isOver = true;
   }
 
   private mistake({ name, data }: ServerEvent, value: unknown): Error | undefined {
