@@ -4,7 +4,7 @@ import { program, step } from "../peers.ts";
 import { Unavailable } from "../row.ts";
 import { installPackages } from "./npm-packages.ts";
 
-const VERSION = "12.4.1";
+const VERSION = "12.11.1";
 
 /**
  * better-sqlite3, by which most programs on Node use SQLite, compiled here: its own binaries are not in the registry.

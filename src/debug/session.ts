@@ -21,6 +21,8 @@ export interface DebugSettings {
   captureEntries: number;
   /** What counts as a secret; as for state. */
   redaction: RedactionSettings;
+  /** So that equal secrets have equal marks here and in the kernel's thread. */
+  redactionKey: string;
   moduleFilters: FilterSettings;
   performance: {
     enabled: boolean;
@@ -72,9 +74,9 @@ export class DebugSession {
 
   /** A value as entries, dumps and traces show it: without secrets. @param name what it is called, where it is called anything */
   shown(value: unknown, name = ""): unknown {
-    const { redaction } = this.settings;
+    const { redaction, redactionKey } = this.settings;
     if (!redaction.enabled) return value;
-    this.redactor ??= new Redactor(redaction);
+    this.redactor ??= new Redactor(redaction, redactionKey);
     return this.redactor.redact(value, name);
   }
 

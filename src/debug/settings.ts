@@ -1,5 +1,6 @@
 import type { Config } from "../config/schema.ts";
 import type { ConfigService } from "../kernel/services.ts";
+import { HASH_KEY } from "../state/redact.ts";
 import type { LogFileOptions } from "./log-file.ts";
 import type { DebugSettings } from "./session.ts";
 
@@ -18,6 +19,7 @@ export function debugSettings(config: ConfigService, terminal: boolean): DebugSe
     format: output.format,
     captureEntries: output.buffer.enabled ? output.buffer.max_entries : 0,
     redaction: config.current.runtime.state_persistence.redaction,
+    redactionKey: HASH_KEY,
     moduleFilters: {
       enabled: module_filters.enabled,
       disabled: module_filters.disabled,

@@ -208,7 +208,10 @@ export class KernelServices implements Services {
       isDryRun: this.isDryRun,
       storage: () => this.storage(),
     });
-    const watched = watchedEvents(bus, () => this.recorder() && (this.recorderNow ?? this.recorder()));
+    const watched = watchedEvents(bus, () => {
+      const found = this.recorder();
+      return found && (this.recorderNow ?? found);
+    });
     this.eventHooks = new EventHooks(() => this.hooksNow, this.log);
     this.bus = this.eventHooks.around(watched);
     return this.bus;

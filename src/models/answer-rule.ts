@@ -5,7 +5,7 @@ import type {
   LanguageModelV4Usage,
 } from "@ai-sdk/provider";
 import type { SpellError } from "../core/errors.ts";
-import { tokensOf } from "./call-facts.ts";
+import { tokensOf, usageData } from "./call-facts.ts";
 import { callFailure } from "./provider-error.ts";
 import type { SpellModel } from "./service.ts";
 
@@ -57,12 +57,5 @@ function mayBeEmpty(
 /** What a provider counted of an answer that is refused all the same. */
 function countedOf(usage: LanguageModelV4Usage) {
   if (usage.inputTokens.total === undefined && usage.outputTokens.total === undefined) return {};
-  const { promptTokens, completionTokens, cachedTokens } = tokensOf(usage);
-  return {
-    usage: {
-      prompt_tokens: promptTokens,
-      completion_tokens: completionTokens,
-      cached_tokens: cachedTokens,
-    },
-  };
+  return { usage: usageData(tokensOf(usage)) };
 }

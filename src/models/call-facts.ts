@@ -70,8 +70,9 @@ export function retriesBefore(part: LanguageModelV4StreamPart): number {
 
 export interface FailureFacts {
   retries: number;
-  /** What the provider counted of an answer that was refused all the same. */
+  /** What the call took: what the provider counted of an answer that was refused, or an estimate. */
   counted: CallTokens | undefined;
+  costUsd: number | undefined;
 }
 
 export function failureFacts(error: unknown): FailureFacts {
@@ -80,6 +81,7 @@ export function failureFacts(error: unknown): FailureFacts {
   const number = (value: unknown): number => (typeof value === "number" ? value : 0);
   return {
     retries: number(data.retries),
+    costUsd: typeof usage?.cost_usd === "number" ? usage.cost_usd : undefined,
     counted:
       usage === undefined
         ? undefined
@@ -94,9 +96,27 @@ export function failureFacts(error: unknown): FailureFacts {
 /** The same failure, which tells that so many requests more were repeated. */
 export function addRetries<E>(error: E, retries: number): E | SpellError {
   if (retries === 0 || !(error instanceof SpellError)) return error;
-  const { code, message, hint, cause, data } = error;
+  return withData(error, { retries: failureFacts(error).retries + retries });
+}
+
+/** The same failure, which tells what the call took. */
+export function addUsage<E>(error: E, tokens: CallTokens, costUsd: number | undefined): E | SpellError {
+  if (!(error instanceof SpellError)) return error;
+  return withData(error, {
+    usage: { ...usageData(tokens), ...(costUsd === undefined ? {} : { cost_usd: costUsd }) },
+  });
+}
+
+/** Tokens as they stand in the data of a failure. */
+export const usageData = ({ promptTokens, completionTokens, cachedTokens }: CallTokens) => ({
+  prompt_tokens: promptTokens,
+  completion_tokens: completionTokens,
+  cached_tokens: cachedTokens,
+});
+
+function withData({ code, message, hint, cause, data }: SpellError, more: object): SpellError {
   return new SpellError(code, message, {
-    data: { ...data, retries: failureFacts(error).retries + retries },
+    data: { ...data, ...more },
     ...(hint === undefined ? {} : { hint }),
     ...(cause === undefined ? {} : { cause }),
   });

@@ -116,7 +116,8 @@ export class Sessions implements SessionService {
       total_artifact_size: 0,
     };
     await this.announcer.runHooks("SessionStart", "create session", row, { start_timestamp: time(now) });
-    const insert = () => this.storage.write((db) => this.insert(db, row));
+    const isChosen = options.id !== undefined;
+    const insert = () => this.storage.write((db) => this.insert(db, row, isChosen));
     await insert().catch(async (error: unknown) => {
       if (!(error instanceof SpellError && error.code === "limit")) throw error;
       // what processes left that were killed may be idle for long
@@ -128,8 +129,9 @@ export class Sessions implements SessionService {
     return infoOf(row);
   }
 
-  private insert(db: Database, row: SessionRow): void {
-    if (findSession(db, row.id) !== null)
+  /** @param isChosen whether somebody chose the id: it may be taken */
+  private insert(db: Database, row: SessionRow, isChosen: boolean): void {
+    if (isChosen && findSession(db, row.id) !== null)
       throw new SpellError("already_exists", `Cannot create session: the id is taken: ${row.id}`);
     this.checkRoom(db);
     if (row.parent_session_id !== null) readSession(db, row.parent_session_id);

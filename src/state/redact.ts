@@ -9,8 +9,8 @@ import { isPlainObject } from "../core/values.ts";
 
 const REDACTED = "[REDACTED]";
 const HASH_CHARACTERS = 8;
-/** Of this process alone, so that nobody can try out what a short hash stands for. */
-const HASH_KEY = crypto.getRandomValues(new Uint8Array(32));
+/** Of this process alone, so that nobody can try out what a short hash stands for. Hexadecimal. */
+export const HASH_KEY = crypto.getRandomValues(new Uint8Array(32)).toHex();
 
 const SECRET_NAMES = [
   "api_key",
@@ -61,8 +61,11 @@ export class Redactor {
   private readonly names: ReadonlySet<string>;
   private readonly patterns: readonly Pattern[];
 
-  /** @throws SpellError invalid_argument for a wrong expression */
-  constructor(private readonly settings: RedactionSettings) {
+  /** @param hashKey that of another thread of this process @throws SpellError invalid_argument for a wrong expression */
+  constructor(
+    private readonly settings: RedactionSettings,
+    private readonly hashKey = HASH_KEY,
+  ) {
     this.names = new Set(settings.field_names.map(words));
     this.patterns = [...SECRET_TEXTS.map(builtin), ...settings.patterns.map(custom)];
   }
@@ -97,7 +100,7 @@ export class Redactor {
   private mark(secret: unknown): string {
     if (!this.settings.hash_redacted) return REDACTED;
     const text = typeof secret === "string" ? secret : stringifyJson(withTextForBytes(secret));
-    const hash = new Bun.CryptoHasher("sha256", HASH_KEY).update(text).digest("hex");
+    const hash = new Bun.CryptoHasher("sha256", this.hashKey).update(text).digest("hex");
     return `${REDACTED}_${hash.slice(0, HASH_CHARACTERS)}`;
   }
 }

@@ -83,11 +83,12 @@ export class ReadOnlyStorage implements Storage {
   }
 
   private open(): Opened {
-    const seen = stampOf(this.path);
-    if (find(this.path) === undefined) return { db: this.empty(), seen };
-    const isLogged = hasLog(this.path);
     let db: Database | undefined;
+    let isLogged = false;
     try {
+      const seen = stampOf(this.path);
+      if (find(this.path) === undefined) return { db: this.empty(), seen };
+      isLogged = hasLog(this.path);
       db = openToRead(this.path);
       const done = appliedSteps(db) ?? [];
       checkKnown(this.path, done, this.migrations);

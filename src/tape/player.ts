@@ -52,7 +52,7 @@ const WHAT: Readonly<Record<TapedCall["kind"], string>> = {
   embedding: "embedding by model",
   reranking: "ranking by model",
   http: "request",
-  journal: "run of a durable workflow",
+  journal: "durable run",
 };
 
 export interface PlayerOptions {

@@ -256,3 +256,30 @@ describe.skipIf(noMountsHere !== undefined)("A read-only home", () => {
     expect(refused.stderr).toContain("Next: Copy the data directory to a place that can be written");
   });
 });
+
+describe.skipIf(noMountsHere !== undefined)("A read-only directory of backups", () => {
+  test("can be restored from, without a backup of the present state there", async () => {
+    using box = new Home();
+    const backups = join(box.cwd, "backups");
+    box.write(
+      "c.toml",
+      `[runtime.state_persistence]\nbackup_enabled = true\n[runtime.state_persistence.backup]\nbackup_dir = "${backups}"\n`,
+    );
+    await box.call("state", "set", "k", "1");
+    const { stdout } = await box.call("--output", "json", "backup", "create");
+    const id: string = JSON.parse(stdout).backup_id;
+    rmSync(join(backups, ".lock"));
+    await box.call("state", "set", "k", "2");
+    const refused = await box.readOnly(["backup", "restore", id], [backups]);
+    expect([refused.code, refused.stderr]).toEqual([
+      1,
+      expect.stringMatching(
+        /^Error: Restore error: Cannot write the backup '.*': the file system is read-only\n/,
+      ),
+    ]);
+    expect((await box.call("state", "get", "k")).stdout).toBe("2\n");
+    const done = await box.readOnly(["backup", "restore", id, "--no-backup"], [backups]);
+    expect([done.stdout, done.stderr, done.code]).toEqual([`✓ Restored 1 entries of backup ${id}\n`, "", 0]);
+    expect((await box.call("state", "get", "k")).stdout).toBe("1\n");
+  });
+});

@@ -21,7 +21,10 @@ const BuiltinSections = {
     enabled,
     level: choice(["error", "warn", "info", "debug", "trace"], "info", "Level of its lines"),
     max_data_bytes: integer(1024, "Where the data in a line is cut"),
-    points: points([], "Points at which it stands; none: all but events and those of the kernel"),
+    points: points(
+      [],
+      "Points at which it stands; none: all but events, those of the kernel, and those within every call of a tool",
+    ),
   }),
   metrics: unset.section("Counts operations and measures their time.", {
     enabled,
@@ -39,7 +42,10 @@ const BuiltinSections = {
     max_traces: integer(1000, "Traces kept; the oldest leave first", POSITIVE),
     stack_traces: flag(true, "Keep the kernel's stack with each"),
     include_context: flag(true, "Keep data and metadata with each"),
-    points: points([], "Points at which it stands; none: all but events and those of the kernel"),
+    points: points(
+      [],
+      "Points at which it stands; none: all but events, those of the kernel, and those within every call of a tool",
+    ),
   }),
   security: unset.section("Audits operations and looks at their parameters.", {
     enabled,

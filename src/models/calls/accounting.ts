@@ -9,6 +9,7 @@ import type {
 } from "@ai-sdk/provider";
 import { steadyMs } from "../../core/clock.ts";
 import {
+  addUsage,
   type CallTokens,
   callFacts,
   failureFacts,
@@ -67,8 +68,7 @@ export function accounted(model: SpellModel, account: Account): SpellModel {
         const providerMetadata = call.end(tokensOf(result.usage), result.providerMetadata);
         return { ...result, ...(providerMetadata === undefined ? {} : { providerMetadata }) };
       } catch (error) {
-        call.giveUp(options.abortSignal?.aborted ? "cancelled" : "failed", error);
-        throw error;
+        throw call.giveUp(options.abortSignal?.aborted ? "cancelled" : "failed", error);
       }
     },
     async doStream(given) {
@@ -79,8 +79,7 @@ export function accounted(model: SpellModel, account: Account): SpellModel {
         const result = await model.doStream(options);
         return { ...result, stream: watched(result.stream, call) };
       } catch (error) {
-        call.giveUp(options.abortSignal?.aborted ? "cancelled" : "failed", error);
-        throw error;
+        throw call.giveUp(options.abortSignal?.aborted ? "cancelled" : "failed", error);
       }
     },
   });
@@ -126,8 +125,7 @@ async function whole<T>(
     call.end({ ...NO_TOKENS, promptTokens: tokens }, metadata);
     return result;
   } catch (error) {
-    call.giveUp("failed", error);
-    throw error;
+    throw call.giveUp("failed", error);
   }
 }
 
@@ -244,17 +242,19 @@ class OpenCall {
   /**
    * Ended without an answer. What its provider counted counts; where it counted nothing, what may have been used is
    * estimated: the prompt, once the answer had begun or the call was cancelled, and as much of the answer as came.
+   * @returns the failure, which tells what the call took
    */
-  giveUp(outcome: "failed" | "cancelled", error?: unknown): void {
+  giveUp(outcome: "failed" | "cancelled", error?: unknown): unknown {
     const { retries, counted } = failureFacts(error);
     const isCharged = this.firstMs !== undefined || outcome === "cancelled";
     const tokens = counted ?? (isCharged ? this.estimate() : NO_TOKENS);
-    this.close({
+    const costUsd = this.close({
       outcome,
       ...tokens,
       isEstimated: isCharged && counted === undefined,
       retries: Math.max(retries, this.retries),
     });
+    return tokens === NO_TOKENS ? error : addUsage(error, tokens, costUsd);
   }
 
   private estimate(): CallTokens {
@@ -324,7 +324,10 @@ function watched(
             return;
           }
           call.note(value);
-          if (value.type === "error") call.giveUp("failed", value.error);
+          if (value.type === "error") {
+            controller.enqueue({ ...value, error: call.giveUp("failed", value.error) });
+            return;
+          }
           if (value.type !== "finish") {
             controller.enqueue(value);
             return;
@@ -332,8 +335,7 @@ function watched(
           const providerMetadata = call.end(tokensOf(value.usage), value.providerMetadata);
           controller.enqueue(providerMetadata === undefined ? value : { ...value, providerMetadata });
         } catch (error) {
-          call.giveUp("failed", error);
-          controller.error(error);
+          controller.error(call.giveUp("failed", error));
         }
       },
       async cancel(reason) {

@@ -24,6 +24,7 @@ local agent = Agent.create{name = "ada", model = "openai/gpt-4o-mini", system_pr
 print((tostring(select(2, pcall(agent.execute, agent, "Hello"))):match("[^\\n]+")))
 local m = agent:get_metrics()
 print(m.model_calls, m.retries, m.total_tokens, m.cost_usd)
+print(Metrics.get("model.tokens.sum"), Metrics.get("model.cost"))
 `;
 
 interface Usage {
@@ -52,6 +53,9 @@ async function ask(
   expect(replayed.stdout).toBe(done.stdout);
   expect(server.seen).toEqual([]);
   const { usage, console } = JSON.parse(done.stdout) as { usage: Usage; console: string[] };
+  const [tokens = "nil", cost = "nil"] = console[2]!.split("\t");
+  expect(tokens === "nil" ? 0 : Number(tokens)).toBe(usage.total_tokens);
+  if (usage.cost_usd !== undefined) expect(Number(cost)).toBeCloseTo(usage.cost_usd, 8);
   const shown = await box.script(ASK, "--usage", "--replay", "run.jsonl");
   return { usage, error: console[0]!, metrics: console[1]!, stderr: shown.stderr };
 }

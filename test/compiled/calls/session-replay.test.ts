@@ -165,6 +165,39 @@ describe("A replay of a session", () => {
   });
 });
 
+describe("A step that cannot be done again", () => {
+  test("fails with what its provider says, and the command's exit code is 1", async () => {
+    await using server = await ProviderServer.start(vendor.format);
+    server.script(answer("Fine"), { status: 400, message: "no such day" });
+    using box = new CallsSandbox(configured(server.origin));
+    const recorded = await box.script(`${RECORDED} print(id)`);
+    const id = recorded.stdout.trimEnd().split("\n").at(-1)!;
+    const done = await box.run(["-c", box.config, "session", "replay", id, "--run", "model"]);
+    expect(done.code).toBe(1);
+    expect(done.stdout).toContain(`✗ step 4: ${MODEL}: `);
+    expect(done.stdout).toContain("no such day");
+    expect(done.stdout).toContain("✗ Replay failed: 5 steps, 1 run again, 0 mismatches");
+  });
+
+  test("says what is wrong with what a modification made of it", async () => {
+    const { lines, asked } = await replayed(
+      `local function with(path, value)
+         local c = Replay.create_config("modified") c:add_modification(path, value)
+         for _, s in ipairs(Session.replay(id, c).steps) do if not s.success then print(s.step, s.error) end end
+       end
+       with("prompt", "hello") with("tools", {"none"}) with("model", "nobody/x") with("text", "other")`,
+      "",
+    );
+    expect(lines.slice(1)).toEqual([
+      `4\tCannot ask model ${MODEL} again: "prompt" of its input must be a list of messages: "hello"`,
+      `4\tCannot ask model ${MODEL} again: no such tool: none`,
+      expect.stringMatching(/^4\t.*nobody/),
+      "5\tCannot replay agent ada with another input: only tools, models, hooks, events run again",
+    ]);
+    expect(asked).toHaveLength(1);
+  });
+});
+
 test("an event belongs to the session that is the current one when it is published", async () => {
   using box = new CallsSandbox('[runtime.sessions]\nenabled = true\nstorage_backend = "sqlite"\n');
   const done = await box.script(`

@@ -282,3 +282,14 @@ luaTable("Debug where redaction is off", {
   config: "[runtime.state_persistence.redaction]\nenabled = false\n",
   cases: [["shows all", `Debug.dumpCompact({password = "hunter2"})`, `"{password = "hunter2"}"`]],
 });
+
+luaTable("Debug and the marks of secrets", {
+  cases: [
+    [
+      "are the same for the same secret, in one dump and the next, and others for others",
+      `local function mark(v) return Debug.dumpCompact({password = v}):match("%[REDACTED%]_%x+") end
+       return mark("a") == mark("a"), mark("a") ~= mark("b"), mark(1) ~= mark(2), mark({}) ~= nil`,
+      "true true true true",
+    ],
+  ],
+});

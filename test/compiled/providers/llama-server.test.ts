@@ -72,3 +72,15 @@ test("a program that does not run is told with its last words and a next step", 
   const missing = await box.lua(ASK, { args: ["-c", "c.toml"] });
   expect(missing.stderr).toContain(`Cannot start \`${box.root}/missing\`: it cannot be run`);
 });
+
+test("neither is taken from a file that was found and not named", async () => {
+  using box = new Sandbox();
+  const program = installFakeLlamaServer(join(box.root, "bin"), "it was started");
+  box.write("llmspell.toml", config(`server_binary = "${program}"\nserver_url = "http://127.0.0.1:9"`));
+  const done = await box.lua(
+    'print(Agent.create{name = "a", model = "local/spell-mini"}:execute("Hello").text)',
+  );
+  expect(done).toMatchObject({ code: 0, stdout: "Hello! How can I help you?\n" });
+  for (const key of ["server_binary", "server_url"])
+    expect(done.stderr).toContain(`providers.llamacpp.${key}`);
+});

@@ -202,6 +202,16 @@ describe("A call of Ollama", () => {
     expect(error.hint).toContain("timeout_seconds");
   });
 
+  test.each([
+    ["before it says anything", ""],
+    ["after its first words", '{"model":"m","message":{"role":"assistant","content":"Hal"},"done":false}\n'],
+  ])("a server that sends nothing but empty lines %s is not, either", async (_when, body) => {
+    await using box = await open({}, "timeout_seconds = 1");
+    box.fake.fail("/api/chat", { type: "application/x-ndjson", body, drip: "\n" });
+    const error = await ask(box.model);
+    expect([error.code, error.message]).toEqual(["timeout", expect.stringContaining("sent nothing for 1 s")]);
+  });
+
   test("a slow answer is no answer that hangs", async () => {
     await using box = await open(
       { answers: [{ text: ["a", "b", "c", "d"], delayMs: 400 }] },

@@ -144,6 +144,10 @@ export class FakeOllama implements AsyncDisposable {
     const { status = 200, type = "application/json; charset=utf-8", body = "", headers } = fault;
     response.writeHead(status, { "content-type": type, ...headers });
     await this.write(response, body);
+    while (fault.drip !== undefined && !response.destroyed) {
+      response.write(fault.drip);
+      await pause(100);
+    }
     response.end();
   }
 

@@ -38,6 +38,8 @@ export interface Fault {
   hang?: boolean;
   /** The connection is cut before an answer. */
   cut?: boolean;
+  /** After the body this comes again and again. */
+  drip?: string;
 }
 
 export interface Layer {

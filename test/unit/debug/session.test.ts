@@ -13,6 +13,7 @@ const defaults: DebugSettings = {
   format: "text",
   captureEntries: 10_000,
   redaction: { enabled: true, hash_redacted: false, field_names: [], patterns: [] },
+  redactionKey: "00",
   moduleFilters: { enabled: [], disabled: [], levels: {} },
   performance: { enabled: false, autoReportSeconds: 0, includeChildren: true, minDurationMs: 1 },
   stackTrace: { on: "nothing", maxDepth: 50, includeSource: true },

@@ -2,7 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import type { LanguageModelV4CallOptions, LanguageModelV4StreamPart } from "@ai-sdk/provider";
 import { checkAnswer } from "../../../src/models/answer-rule.ts";
-import { failureFacts } from "../../../src/models/call-facts.ts";
+import { callFacts, failureFacts } from "../../../src/models/call-facts.ts";
 import type { SpellModel } from "../../../src/models/service.ts";
 import { failure, modelService, temporaryHome } from "../../support/model-service.ts";
 import { withOllama } from "../../support/ollama/service.ts";
@@ -83,6 +83,16 @@ describe("Ollama", () => {
     expect(failureFacts(empty).counted?.completionTokens).toBe(7);
     const thoughts = { thinking: ["Hm"] };
     expect((await open([thoughts, thoughts], refused)).message).toContain("its answer is empty");
+  });
+
+  test("tells its repetitions, with the answer and with the failure", async () => {
+    await using server = await withOllama({ answers: [{ text: ["Hi"] }] });
+    const model = await server.models.resolve("ollama/llama3");
+    server.fake.fail("/api/chat", { cut: true });
+    const answered = (await streamed(model)).at(-1) as { providerMetadata: Record<string, unknown> };
+    expect(callFacts(answered.providerMetadata as never).retries).toBe(1);
+    server.fake.fail("/api/chat", { cut: true }, { cut: true });
+    expect(failureFacts(await failure(() => streamed(model))).retries).toBe(1);
   });
 
   test("may have used up its tokens", async () => {

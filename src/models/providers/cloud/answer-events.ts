@@ -2,7 +2,7 @@ import { Passing } from "../../../core/retry.ts";
 import type { Patience } from "../../../security/network/chunks.ts";
 import { brokeOff, type CalledModel, callFailure } from "../../provider-error.ts";
 import { notJson } from "./body.ts";
-import { isContent } from "./event-content.ts";
+import { isContent, isLast } from "./event-content.ts";
 import { EventReader, formatEvent, type ServerEvent } from "./server-events.ts";
 import type { CallState } from "./transport.ts";
 import { type VendorError, vendorError } from "./vendor-error.ts";
@@ -110,24 +110,24 @@ export class AnswerEvents {
     for (const event of events) {
       if (event.name === "ping" || event.data === "") continue;
       this.queue.push(event);
-      if (event.data === DONE) {
-        // some servers leave the connection open
-        this.call.isWhole = true;
-        this.call.hasEnded = true;
-        this.isOver = true;
-        return;
-      }
-      const value = parse(event.data)?.value;
-      const error = this.mistake(event, value);
+      const value = event.data === DONE ? DONE : parse(event.data)?.value;
+      const error = value === DONE ? undefined : this.mistake(event, value);
       if (error !== undefined) {
         this.queue.pop();
         this.failure = { error };
         this.isOver = true;
         return;
       }
-      if (!isContent(value)) continue;
-      this.hasContent = true;
-      this.means.idle.renew();
+      if (isContent(value)) {
+        this.hasContent = true;
+        this.means.idle.renew();
+      }
+      if (value !== DONE && !isLast(value)) continue;
+      // some servers leave the connection open all the same
+      this.call.isWhole = true;
+      this.call.hasEnded = true;
+      this.isOver = true;
+      return;
     }
   }
 

@@ -20,6 +20,10 @@ export function isContent(event: unknown): boolean {
   return [promptFeedback, block, delta].some(saysMore);
 }
 
+/** The last words of Anthropic and Cohere. */
+export const isLast = (event: unknown): boolean =>
+  isPlainObject(event) && (event.type === "message_stop" || event.type === "message-end");
+
 /** Whether anything stands in it besides the names of what it is. */
 function saysMore(value: unknown): boolean {
   if (typeof value === "string") return value !== "";

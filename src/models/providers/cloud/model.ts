@@ -1,4 +1,5 @@
 import type { LanguageModelV4CallOptions, SharedV4Warning } from "@ai-sdk/provider";
+import { promptEstimate } from "../../calls/bounds.ts";
 import { partStream } from "../../part-stream.ts";
 import { callFailure } from "../../provider-error.ts";
 import type { SpellModel } from "../../service.ts";
@@ -97,19 +98,9 @@ export function cloudModel(connection: Connection): SpellModel {
 const hasImages = ({ prompt }: LanguageModelV4CallOptions): boolean =>
   prompt.some(({ role, content }) => role === "user" && content.some((part) => part.type === "file"));
 
-const CHARACTERS_A_TOKEN = 4;
 /** Where a call does not say how long an answer may be. */
 const USUAL_ANSWER_TOKENS = 500;
 
 /** A guess for limits of tokens a minute, made good when the vendor has counted. */
-function expectedTokens({ prompt, tools, maxOutputTokens }: LanguageModelV4CallOptions): number {
-  const said = prompt.flatMap(({ content }) =>
-    typeof content === "string"
-      ? [content]
-      : content.map((part) =>
-          "text" in part ? part.text : part.type === "file" ? "" : JSON.stringify(part),
-        ),
-  );
-  const characters = said.reduce((sum, text) => sum + text.length, JSON.stringify(tools ?? []).length);
-  return Math.ceil(characters / CHARACTERS_A_TOKEN) + (maxOutputTokens ?? USUAL_ANSWER_TOKENS);
-}
+const expectedTokens = (options: LanguageModelV4CallOptions): number =>
+  promptEstimate(options) + (options.maxOutputTokens ?? USUAL_ANSWER_TOKENS);

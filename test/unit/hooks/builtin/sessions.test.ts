@@ -78,7 +78,7 @@ test("Built-in hooks are not recorded for replays, hooks of scripts are", async 
     recorder: async () => ({ record: ({ name }) => void recorded.push(name) }),
   });
   await hooks.enableBuiltin("artifact_collector");
-  await hooks.enableBuiltin("session_policy");
+  await hooks.enableBuiltin("session_policy", { max_memory_bytes: 0 });
   await add(() => undefined, { language: "lua", name: "mine", tags: ["builtin"] });
   await hooks.around(operation(), () => "result");
   expect(recorded).toEqual(["mine"]);

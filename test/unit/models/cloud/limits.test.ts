@@ -8,6 +8,8 @@ import { KEY, VENDORS, type VendorFacts } from "../../../support/providers/vendo
 
 const stack = new AsyncDisposableStack();
 afterAll(() => stack.disposeAsync());
+/** What a busy machine may take for what is not late. */
+const LIMIT_S = 2;
 const home = stack.use(temporaryHome());
 const servers = new Map<VendorFacts, ProviderServer>();
 for (const vendor of VENDORS) servers.set(vendor, stack.use(await ProviderServer.start(vendor.format)));
@@ -16,14 +18,14 @@ const tables = [...servers].map(
 provider_type = "${type}"
 base_url = "${origin}${basePath}"
 api_key = "${KEY}"
-timeout_seconds = 1
-idle_timeout_seconds = 1
+timeout_seconds = ${LIMIT_S}
+idle_timeout_seconds = ${LIMIT_S}
 max_retries = 0`,
 );
 const { models } = await modelService(home, tables.join("\n"));
 
 const PROMPT = [{ role: "user" as const, content: [{ type: "text" as const, text: "Hi" }] }];
-const TEXT = "An answer of some length";
+const TEXT = "An answer of some length that comes word by word";
 const TOOL = { type: "function" as const, name: "clock", inputSchema: { type: "object" as const } };
 
 /** Events before the first text: who speaks, what begins, a ping. */
@@ -74,7 +76,7 @@ describe.each([
     );
     for (const [type, { code, data, message }] of begun) {
       expect([type, code, data.key]).toEqual([type, "timeout", "timeout_seconds"]);
-      expect(message).toContain("no answer began within 1 s");
+      expect(message).toContain(`no answer began within ${LIMIT_S} s`);
     }
   });
 
@@ -84,7 +86,7 @@ describe.each([
     );
     for (const [type, { code, data, message }] of stopped) {
       expect([type, code, data.key]).toEqual([type, "timeout", "idle_timeout_seconds"]);
-      expect(message).toContain("its answer stopped for 1 s");
+      expect(message).toContain(`its answer stopped for ${LIMIT_S} s`);
     }
   });
 });
@@ -96,7 +98,7 @@ describe("An answer that is slow and goes on", () => {
       ask(vendor, () => ({ answer: { text: TEXT }, gapMs: 250 })),
     ))
       expect([type, textOf(parts)]).toEqual([type, TEXT]);
-    expect(performance.now() - startMs).toBeGreaterThan(1100);
+    expect(performance.now() - startMs).toBeGreaterThan(LIMIT_S * 1000);
   });
 
   test("is waited for, in thoughts and pieces of tool calls", async () => {
@@ -120,26 +122,30 @@ describe("An answer that is slow and goes on", () => {
 
   test("is not cut by a reader that is slower than the limit", async () => {
     const openai = VENDORS.find(({ type }) => type === "openai")!;
-    const parts = await ask(openai, () => ({ answer: { text: "one two" }, gapMs: 30 }), 1300);
+    const parts = await ask(openai, () => ({ answer: { text: "one two" }, gapMs: 30 }), LIMIT_S * 1000 + 300);
     expect(textOf(parts)).toBe("one two");
   });
 });
 
-test("A server that leaves the connection open after the end is not waited for", async () => {
-  const openai = VENDORS.find(({ type }) => type === "openai")!;
-  const stallAfter = { events: 0 };
-  const startMs = performance.now();
-  const parts = await ask(openai, () => ({
-    answer: { text: TEXT },
-    write(events) {
-      stallAfter.events = events.length;
-      return `${plainly(events)}: a comment that never comes\n\n`;
-    },
-    stallAfter,
-  }));
-  expect(textOf(parts)).toBe(TEXT);
-  expect(performance.now() - startMs).toBeLessThan(900);
-});
+test.each(["openai", "anthropic", "cohere"])(
+  "A server that leaves the connection open after the end is not waited for: %s",
+  async (type) => {
+    const stallAfter = { events: 0 };
+    const startMs = performance.now();
+    const vendor = VENDORS.find((one) => one.type === type)!;
+    const parts = await ask(vendor, () => ({
+      answer: { text: TEXT },
+      write(events) {
+        stallAfter.events = events.length;
+        return `${plainly(events)}: a comment that never comes\n\n`;
+      },
+      stallAfter,
+    }));
+    expect(textOf(parts)).toBe(TEXT);
+    expect(parts.at(-1)?.type).toBe("finish");
+    expect(performance.now() - startMs).toBeLessThan(LIMIT_S * 1000 - 100);
+  },
+);
 
 describe("Content", () => {
   test.each([
