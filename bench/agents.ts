@@ -37,16 +37,16 @@ export async function agents(): Promise<Row[]> {
   const ours = (kind: string) => printed([LLMSPELL, "-c", config, "run", script, "--", "--kind", kind]);
   const theirs = (kind: string, directory: string) =>
     printed([process.execPath, join(import.meta.dir, "peer", "ai-sdk.mjs"), directory, kind, String(WORDS)]);
-  const measured = async (kind: string, hasPeer: boolean): Promise<{ ours: number; peer: Figure }> => {
+  const measured = async (kind: string): Promise<{ ours: number; peer: Figure }> => {
     const samples: { ours: number[]; peer: number[] } = { ours: [], peer: [] };
     for (let i = 0; i < ROUNDS; i++) {
       samples.ours.push(await ours(kind));
-      if (hasPeer && !(peer instanceof Unavailable)) samples.peer.push(await theirs(kind, peer));
+      if (!(peer instanceof Unavailable)) samples.peer.push(await theirs(kind, peer));
     }
     return { ours: median(samples.ours), peer: peer instanceof Unavailable ? peer : median(samples.peer) };
   };
   const beside = async (name: string, kind: string, mostUs: number): Promise<Row> => {
-    const { ours, peer } = await measured(kind, true);
+    const { ours, peer } = await measured(kind);
     return row({
       name: `agents: ${name}`,
       unit: "µs",
@@ -56,13 +56,7 @@ export async function agents(): Promise<Row[]> {
     });
   };
   return [
-    row({
-      name: "agents: create and destroy, from Lua",
-      unit: "µs",
-      ours: (await measured("create", false)).ours,
-      peer: null,
-      target: { of: "ours", at: "most", value: 500 },
-    }),
+    await beside("create and destroy, from Lua", "create", 500),
     await beside("turn without the model's time", "turn", 500),
     await beside("turn with one tool call", "turn_tool", 1000),
     await beside("streamed token, to a function of the script", "stream", 60),

@@ -16,7 +16,7 @@ export interface Row {
   note?: string;
 }
 
-export type Unit = "ms" | "µs" | "MiB" | "s" | "tok/s" | "texts/s" | "events/s";
+export type Unit = "ms" | "µs" | "MiB" | "s" | "tok/s" | "texts/s" | "events/s" | "%";
 
 /** A figure that cannot be had on this machine, with the reason shown in the table. Never replaced by a guess. */
 export class Unavailable {
@@ -59,6 +59,20 @@ export function row({ name, unit, ours, peer, target }: Measurement): Row {
     holds: judged === null ? "n/a" : met ? "yes" : "no",
     ...(notes.length === 0 ? {} : { note: notes.join("; ") }),
   };
+}
+
+/** One figure beside several peers, a line for each; `target` is that of ours. */
+export function rows(
+  measurement: Omit<Measurement, "peer">,
+  peers: readonly NonNullable<Measurement["peer"]>[],
+): Row[] {
+  return peers.map((peer, i) =>
+    row({
+      ...measurement,
+      peer,
+      name: i === 0 ? measurement.name : `${measurement.name}: beside ${peer.name}`,
+    }),
+  );
 }
 
 function figureText(value: number | null, unit: Unit): string {

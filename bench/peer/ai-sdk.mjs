@@ -4,7 +4,7 @@ import { join } from "node:path";
 
 const [directory, kind, words] = process.argv.slice(2);
 const require = createRequire(join(directory, "package.json"));
-const { generateText, jsonSchema, stepCountIs, streamText, tool } = await import(require.resolve("ai"));
+const { generateText, jsonSchema, stepCountIs, streamText, tool, ToolLoopAgent } = await import(require.resolve("ai"));
 
 const usage = {
   inputTokens: { total: 1, noCache: 1, cacheRead: 0, cacheWrite: 0 },
@@ -45,7 +45,13 @@ const calculator = tool({
   execute: async () => ({ result: 2 }),
 });
 
+let number = 0;
 async function once() {
+  // an agent with what ours has that is made: a name, a model, no tools
+  if (kind === "create") {
+    const agent = new ToolLoopAgent({ id: `a${++number}`, model, instructions: "You help." });
+    return agent.id === `a${number}` ? 1 : 0;
+  }
   if (kind === "stream") {
     let count = 0;
     for await (const _ of streamText({ model, prompt: "long" }).textStream) count++;

@@ -26,7 +26,7 @@ export interface AgentParts {
   kind: AgentKind;
   config: ResolvedConfig;
   behaviour: Behaviour;
-  model?: { provider: string; modelId: string };
+  model?: Agent["model"];
   toolNames?: readonly string[];
   members?: readonly Agent[];
   recorder: RecorderSource | undefined;
@@ -69,7 +69,7 @@ export class ManagedAgent implements Agent {
     this.payer = new Payer("agent", this.name, parts.config.budget);
     this.lock = new TaskLock(`agent "${this.name}"`);
     this.lifecycle = new Lifecycle(this.name);
-    this.metrics = new AgentMetrics(() => this.behaviour.heldBytes);
+    this.metrics = new AgentMetrics(() => this.behaviour.heldBytes, this.payer.usage);
     this.alerts = new AgentAlerts(
       () => this.metrics.values(),
       () => this.health(),
@@ -226,11 +226,11 @@ export class ManagedAgent implements Agent {
         );
       const result = await this.hooks.turn(input.text, ending, run.id, attempt);
       const output = { ...result, durationMs: steadyMs() - startMs };
-      measured(output);
+      measured("done");
       endTurn();
       return output;
     } catch (error) {
-      measured();
+      measured("failed");
       endTurn(messageOf(error));
       throw error;
     } finally {

@@ -42,9 +42,11 @@ export interface Alert {
   atMs: number;
 }
 
+/** Unhealthy: its state cannot take a turn. Degraded: the last turn failed. */
+export const HEALTH_STATES = ["Healthy", "Degraded", "Unhealthy"] as const;
+
 export interface HealthReport {
-  /** Unhealthy: its state cannot take a turn. Degraded: the last turn failed. */
-  status: "Healthy" | "Degraded" | "Unhealthy";
+  status: (typeof HEALTH_STATES)[number];
   message?: string;
 }
 

@@ -8,7 +8,8 @@ import type { Agent, WrapOptions } from "./service.ts";
 const Parameters = Type.Object({
   text: Type.String({ description: "What the agent is asked" }),
   parameters: Type.Optional(
-    Type.Record(Type.String(), Type.Unknown(), { description: "Further facts for the agent" }),
+    // any members; a pattern for their names is what grammars cannot hold
+    Type.Object({}, { additionalProperties: true, description: "Further facts for the agent" }),
   ),
 });
 
@@ -40,7 +41,7 @@ export function agentTool(agent: Agent, options: WrapOptions, run?: RunContext):
           },
         );
       const output = await agent.execute(
-        parameters === undefined ? { text } : { text, parameters },
+        parameters === undefined ? { text } : { text, parameters: { ...parameters } },
         runWithSignal(caller, ctx.signal),
       );
       return {

@@ -13,7 +13,7 @@ import type { Behaviour, Turn } from "./turn.ts";
  * - `delegate`: the first member answers, and may ask the others as tools.
  * - `custom`: the input's parameter `agent` names the member; without it the first one answers.
  */
-const STRATEGIES = ["sequential", "parallel", "vote", "delegate", "custom"] as const;
+export const STRATEGIES = ["sequential", "parallel", "vote", "delegate", "custom"] as const;
 
 export interface CompositeRouting {
   strategy: (typeof STRATEGIES)[number];

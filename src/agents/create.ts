@@ -5,7 +5,7 @@ import type { Log } from "../core/log.ts";
 import { didYouMean } from "../core/nearest.ts";
 import type { RecorderSource } from "../core/recording.ts";
 import type { RunContext } from "../kernel/services.ts";
-import type { ModelService } from "../models/service.ts";
+import type { ModelService, SpellModel } from "../models/service.ts";
 import type { ToolDefinition, ToolService } from "../tools/service.ts";
 import { ManagedAgent } from "./agent.ts";
 import { checkForm } from "./answer-form.ts";
@@ -197,7 +197,7 @@ class AgentRegistry implements AgentService {
       kind: "llm",
       config,
       behaviour: new LlmBehaviour(config, model, tools, allowed, this.dependencies.recorder),
-      model: { provider: model.provider, modelId: model.modelId },
+      model: modelFacts(model),
       toolNames: [...allowed.keys()],
     });
   }
@@ -227,6 +227,12 @@ class AgentRegistry implements AgentService {
     return new SpellError("not_found", message, hint === undefined ? {} : { hint });
   }
 }
+
+const modelFacts = ({ provider, modelId, seesImages }: SpellModel): Agent["model"] => ({
+  provider,
+  modelId,
+  ...(seesImages === undefined ? {} : { seesImages }),
+});
 
 /** What all providers take for a tool's name. */
 const toolName = (text: string): string => text.replace(/[^A-Za-z0-9_-]/g, "_").slice(-64);

@@ -1,14 +1,12 @@
 import { cpuMs, steadyMs } from "../core/clock.ts";
-import type { AgentOutput } from "./service.ts";
+import type { Usage } from "../models/calls/usage.ts";
 
-/** What is measured of one agent. */
+/** What is measured of one agent's turns, and what is counted of their calls of models. */
 export class AgentMetrics {
   total = 0;
   failed = 0;
   active = 0;
   toolInvocations = 0;
-  promptTokens = 0;
-  completionTokens = 0;
   /** Wall time of all turns that have ended. */
   busyMs = 0;
   private cpuMs = 0;
@@ -16,6 +14,7 @@ export class AgentMetrics {
   constructor(
     /** Bytes held for the agent: its conversations. */
     private readonly heldBytes: () => number,
+    private readonly usage: Usage,
     private readonly now: () => number = steadyMs,
   ) {}
 
@@ -39,28 +38,26 @@ export class AgentMetrics {
     return ended > 0 ? this.failed / ended : 0;
   }
 
-  /** Begins to measure a turn; call the result with its output, or with nothing when it failed. */
-  beginTurn(): (output?: AgentOutput) => void {
+  /** Begins to measure a turn; call the result at its end. */
+  beginTurn(): (end: "done" | "failed") => void {
     this.total++;
     this.active++;
     const startMs = this.now();
     const startCpuMs = cpuMs();
-    return (output) => {
+    return (end) => {
       this.active--;
       this.busyMs += this.now() - startMs;
       this.cpuMs += cpuMs() - startCpuMs;
-      if (output === undefined) {
-        this.failed++;
-        return;
-      }
-      this.promptTokens += output.usage.promptTokens;
-      this.completionTokens += output.usage.completionTokens;
+      if (end === "failed") this.failed++;
     };
   }
 
   /** The numbers by the names under which scripts and alert rules know them. */
   values(): Record<string, number> {
     const ended = this.total - this.active;
+    const { calls, cached, retries, prompt_tokens, completion_tokens, cached_tokens, total_tokens } =
+      this.usage.figures();
+    const { cost_usd = 0, first_token_ms = 0 } = this.usage.figures();
     return {
       requests_total: this.total,
       requests_failed: this.failed,
@@ -68,8 +65,15 @@ export class AgentMetrics {
       tool_invocations: this.toolInvocations,
       memory_bytes: this.memoryBytes,
       cpu_percent: this.cpuPercent,
-      prompt_tokens: this.promptTokens,
-      completion_tokens: this.completionTokens,
+      model_calls: calls,
+      cached_calls: cached,
+      retries,
+      prompt_tokens,
+      completion_tokens,
+      cached_tokens,
+      total_tokens,
+      cost_usd,
+      first_token_ms,
       total_executions: ended,
       avg_execution_time_ms: this.averageMs,
       success_rate: ended > 0 ? 1 - this.errorRate : 0,

@@ -8,9 +8,9 @@ import type {
   LanguageModelV4ToolCall,
   SharedV4ProviderMetadata,
 } from "@ai-sdk/provider";
-import { callFacts, tokensOf } from "../models/calls/accounting.ts";
+import { callFacts, tokensOf } from "../models/call-facts.ts";
 import { observeChat } from "../models/observe.ts";
-import { brokeOff, callFailure, providerError } from "../models/provider-error.ts";
+import { brokeOff, providerError } from "../models/provider-error.ts";
 import type { SpellModel } from "../models/service.ts";
 import { abortable, abortError } from "./deadline.ts";
 import type { AgentEvent, AgentUsage } from "./service.ts";
@@ -163,12 +163,11 @@ class AnswerBuilder {
 
   done(): ModelAnswer {
     if (this.end === undefined) throw brokeOff(this.model);
-    const { unified, raw } = this.end.finishReason;
-    if (unified === "error")
-      throw callFailure(this.model, `it ended with an error: ${raw ?? "no reason given"}`);
+    const { unified } = this.end.finishReason;
     const parts = this.parts.filter((part) => part.text !== "" || part.providerOptions !== undefined);
     const { promptTokens, completionTokens, cachedTokens } = tokensOf(this.end.usage);
-    const { retries = 0, cached = false, costUsd, answeredBy } = callFacts(this.end.providerMetadata);
+    const { providerMetadata } = this.end;
+    const { retries = 0, cached = false, costUsd, firstTokenMs, answeredBy } = callFacts(providerMetadata);
     return {
       text: parts.reduce((text, part) => (part.type === "text" ? text + part.text : text), ""),
       toolCalls: this.toolCalls,
@@ -183,6 +182,7 @@ class AnswerBuilder {
         ...(cached ? { cachedCalls: 1 } : {}),
         ...(retries === 0 ? {} : { retries }),
         ...(costUsd === undefined ? {} : { costUsd }),
+        ...(firstTokenMs === undefined ? {} : { firstTokenMs }),
       },
       ...(answeredBy === undefined ? {} : { answeredBy }),
     };

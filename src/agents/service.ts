@@ -3,6 +3,7 @@ import type { LanguageModelV4Message } from "@ai-sdk/provider";
 import type { RunContext } from "../kernel/services.ts";
 import type { BudgetLimits } from "../models/calls/budget.ts";
 import type { Payer } from "../models/calls/payer.ts";
+import type { SpellModel } from "../models/service.ts";
 import type { AgentAlerts, HealthReport } from "./alerts.ts";
 import type { AnswerForm } from "./answer-form.ts";
 import type { ApprovalPolicy } from "./approval.ts";
@@ -111,12 +112,15 @@ export interface AgentUsage {
   retries?: number;
   /** What the calls cost, in USD; absent where nothing is known to be paid. */
   costUsd?: number;
+  /** From the first call until the first piece of its answer. */
+  firstTokenMs?: number;
 }
 
 export const noUsage = (): AgentUsage => ({ promptTokens: 0, completionTokens: 0, totalTokens: 0 });
 
 /** Adds `more` to `sum`; what neither tells stays absent. */
-export function addUsage(sum: AgentUsage, more: AgentUsage): AgentUsage {
+export function addUsage(sum: AgentUsage, { firstTokenMs, ...more }: AgentUsage): AgentUsage {
+  if (firstTokenMs !== undefined) sum.firstTokenMs ??= firstTokenMs;
   for (const [key, value] of Object.entries(more) as [keyof AgentUsage, number | undefined][])
     if (value !== undefined) sum[key] = (sum[key] ?? 0) + value;
   return sum;
@@ -162,7 +166,7 @@ export interface Agent {
   readonly description: string;
   readonly config: Readonly<AgentConfig>;
   /** Undefined for agents without a model of their own. */
-  readonly model: { provider: string; modelId: string } | undefined;
+  readonly model: Pick<SpellModel, "provider" | "modelId" | "seesImages"> | undefined;
   /** Main names of the tools the model may call. */
   readonly toolNames: readonly string[];
   /** Members of a composite, in order. */

@@ -32,11 +32,13 @@ function figures(of: Figures): string[] {
   ];
 }
 
-function remarks({ failed, refused, cached, unpriced_calls, budget }: UsageReport): string[] {
+function remarks(usage: UsageReport): string[] {
+  const { failed, refused, cached, estimated_calls, unpriced_calls, budget } = usage;
   const lines: string[] = [];
   if (failed > 0) lines.push(`${calls(failed)} failed`);
   if (refused > 0) lines.push(`${calls(refused)} refused by a budget`);
   if (cached > 0) lines.push(`${calls(cached)} answered from the cache`);
+  if (estimated_calls > 0) lines.push(`${calls(estimated_calls)} without a whole answer: tokens estimated`);
   if (unpriced_calls > 0) lines.push(`${calls(unpriced_calls)} without a known price: not in the cost`);
   if (budget !== undefined) lines.push(`Budget: ${budgetText(budget)}`);
   return lines;

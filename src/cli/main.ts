@@ -47,16 +47,17 @@ async function withIo(
 ): Promise<number> {
   const { Surroundings } = await import("./surroundings.ts");
   const surroundings = new Surroundings(mode, globals, scriptArgs, targetOf(command!, options));
+  let code: number;
   try {
-    const code = await body(surroundings);
-    return surroundings.stopCode ?? code;
+    code = await body(surroundings);
   } catch (error) {
-    if (error instanceof OutputClosed) return EXIT.closedOutput;
-    const code = report(error, mode);
-    return surroundings.stopCode ?? code;
-  } finally {
-    await surroundings.close();
+    code = report(error, mode);
+    // a failure at the end is no news then
+    await surroundings.close().catch(() => undefined);
+    return error instanceof OutputClosed ? code : (surroundings.stopCode ?? code);
   }
+  await surroundings.close();
+  return surroundings.stopCode ?? code;
 }
 
 function report(error: unknown, mode: OutputMode): number {

@@ -229,8 +229,12 @@ function readOptions(
   const values: OptionValues = {};
   for (const option of flags) {
     const name = option.flag.slice(2);
-    const camel = name.replaceAll(/([a-z])-([a-z])/g, (_, a: string, b: string) => a + b.toUpperCase());
-    const raw = parsed[camel];
+    if (option.value === undefined && name.startsWith("no-")) {
+      // cac takes it for the denial of the rest of its name
+      values[name] = parsed[camelCase(name.slice("no-".length))] === false;
+      continue;
+    }
+    const raw = parsed[camelCase(name)];
     const given = (Array.isArray(raw) ? raw : raw === undefined ? [] : [raw]).map((v) =>
       typeof v === "string" ? v.replace(GUARD, "") : v,
     );
@@ -247,6 +251,9 @@ function readOptions(
   }
   return values;
 }
+
+const camelCase = (name: string): string =>
+  name.replaceAll(/([a-z])-([a-z])/g, (_, a: string, b: string) => a + b.toUpperCase());
 
 function readArgs(path: readonly string[], command: CommandDecl, words: readonly string[]): ArgValues {
   const given = words.map((w) => w.replace(GUARD, ""));

@@ -5,7 +5,7 @@
 import { existsSync } from "node:fs";
 import { chmod, mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { messageOf, SpellError } from "../core/errors.ts";
+import { ioError } from "../core/io-error.ts";
 
 function recordPath(dataDirectory: string, path: string, content: string): string {
   const hash = new Bun.CryptoHasher("sha256").update(`${path}\0${content}`).digest("hex");
@@ -23,7 +23,7 @@ export async function trust(dataDirectory: string, path: string, content: string
   try {
     await write(record, { path, trusted_at: new Date().toISOString() });
   } catch (cause) {
-    throw new SpellError("io", `Cannot remember that the file is trusted: ${messageOf(cause)}`, { cause });
+    throw ioError("Cannot remember that the file is trusted in", dataDirectory, cause);
   }
 }
 
@@ -35,8 +35,9 @@ async function write(record: string, content: object): Promise<void> {
   try {
     await writeFile(temporary, `${JSON.stringify(content)}\n`, { mode: 0o600 });
     await rename(temporary, record);
-  } finally {
-    await rm(temporary, { force: true });
+  } catch (error) {
+    await rm(temporary, { force: true }).catch(() => undefined); // the failure itself is told
+    throw error;
   }
 }
 

@@ -17,7 +17,7 @@ const REASONS: Record<string, readonly [ErrorCode, string, string?]> = {
     "the operating system refuses access",
     "Check the owner and the mode of the file and its directory",
   ],
-  EROFS: ["io", "the file system is read-only"],
+  EROFS: ["io", "the file system is read-only", "Name a place that can be written"],
   ENOSPC: ["io", "the disk is full", "Free some space and try again"],
   EDQUOT: ["io", "the disk quota is used up", "Free some space and try again"],
   EFBIG: ["io", "the file would be larger than the operating system allows"],
@@ -29,6 +29,9 @@ const REASONS: Record<string, readonly [ErrorCode, string, string?]> = {
   EBUSY: ["io", "it is in use"],
   ETXTBSY: ["io", "it is a program that is running"],
   EIO: ["io", "the disk reports an error"],
+  // SQLite's, which locks files too
+  SQLITE_READONLY: ["io", "it is read-only", "Name a place that can be written"],
+  SQLITE_CANTOPEN: ["io", "it cannot be opened", "Check the owner and the mode of the directory"],
 };
 
 export function errnoOf(error: unknown): string | undefined {

@@ -51,6 +51,8 @@ export interface Tape {
   stream<T>(call: TapedCall): Promise<TapedStream<T>>;
   /** Asked for each call of a script function, where it is asked for. */
   callback(): Turn;
+  /** Writes down what came until now. @throws SpellError io where something could not be written */
+  settle(): void;
 }
 
 let installed: Tape | undefined;

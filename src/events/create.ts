@@ -15,6 +15,8 @@ export interface EventServiceOptions {
   cwd: string;
   /** Asked only where events are stored. */
   storage: () => Promise<Storage>;
+  /** Events of a dry run leave the process by its own output only. */
+  isDryRun?: boolean;
 }
 
 /** @throws SpellError io, config where events are to be stored and the database cannot be opened */
@@ -29,7 +31,7 @@ export async function createEventService(options: EventServiceOptions): Promise<
     bus.addStore(new EventStore({ ...settings, takesRemote: true }, await options.storage(), retention));
   }
   await addExports(bus, options);
-  if (redis.url !== undefined) {
+  if (redis.url !== undefined && !options.isDryRun) {
     const { RedisLink } = await import("./redis.ts");
     const link = new RedisLink({
       ...batches("redis", options, { maxBatch: 500, intervalMs: 1 }),
@@ -52,6 +54,7 @@ async function addExports(bus: EventBus, options: EventServiceOptions): Promise<
       new StdoutExport(batches("stdout", options, { maxBatch: 500, intervalMs: 10 }), to.pretty_json),
     );
   }
+  if (options.isDryRun) return;
   if (to.file !== undefined) {
     const { FileExport } = await import("./export/file.ts");
     bus.addOutlet(

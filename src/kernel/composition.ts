@@ -3,6 +3,7 @@
 import type { AgentService } from "../agents/service.ts";
 import type { LoadedConfig } from "../config/load.ts";
 import { createConfigService } from "../config/service.ts";
+import { SpellError } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
 import { dataDirectory } from "../core/paths.ts";
 import { currentRerun, type Recorder } from "../core/recording.ts";
@@ -69,6 +70,7 @@ export class KernelServices implements Services {
   protected readonly env: KernelOptions["env"];
   private readonly common;
   private bus: EventService | undefined;
+  private isDryRun = false;
   private hooksNow: HookService | undefined;
   private eventHooks: EventHooks | undefined;
   private recorderNow: Recorder | undefined;
@@ -130,7 +132,7 @@ export class KernelServices implements Services {
       hooks: () => this.hooksNow,
       events: () => this.bus,
       storage: () => this.storage(),
-      dataDirectory: dataDirectory(this.env),
+      dataDirectory: this.isDryRun ? undefined : dataDirectory(this.env),
       cwd: this.options.cwd,
     });
   });
@@ -145,15 +147,28 @@ export class KernelServices implements Services {
     return new MissingDebugger();
   });
 
+  /** What is stored from now on ends with this kernel. @throws SpellError usage where something has been opened already */
+  protected storeNothing(): void {
+    if (!this.isDryRun && (this.storage.isWanted() || this.state.isWanted()))
+      throw new SpellError("usage", "Cannot begin a dry run: this kernel has opened what is stored", {
+        hint: "Begin it in a kernel of its own",
+      });
+    this.isDryRun = true;
+  }
+
   readonly storage: Once<Storage> = once(async () => {
+    const directory = dataDirectory(this.env);
+    if (this.isDryRun) return (await import("../storage/copy.ts")).openCopy(directory);
     const { openStorage } = await import("../storage/storage.ts");
-    return openStorage(dataDirectory(this.env));
+    const { database_timeout_seconds } = this.config.current.runtime;
+    return openStorage(directory, undefined, database_timeout_seconds * 1000);
   });
 
   readonly state: Once<StateService> = once(async () => {
     const { createStateService } = await import("../state/create.ts");
     const state = await createStateService({
       ...this.common,
+      isDryRun: this.isDryRun,
       storage: () => this.storage(),
       hooks: async () => this.hooksNow ?? NO_HOOKS,
       events: () => this.events(),
@@ -165,12 +180,13 @@ export class KernelServices implements Services {
 
   readonly backups: Once<BackupService> = once(async () => {
     const { createBackupService } = await import("../state/backup/backups.ts");
-    return createBackupService({
+    const backups = createBackupService({
       ...this.common,
       state: () => this.state(),
       events: () => this.events(),
       migrations: () => this.migrations(),
     });
+    return this.isDryRun ? (await import("../state/backup/unchanged.ts")).unchangedBackups(backups) : backups;
   });
 
   readonly migrations: Once<MigrationService> = once(async () => {
@@ -191,6 +207,7 @@ export class KernelServices implements Services {
     const { EventHooks } = await import("../hooks/event-points.ts");
     const bus = await createEventService({
       ...this.common,
+      isDryRun: this.isDryRun,
       storage: () => this.storage(),
     });
     const watched = watchedEvents(bus, () => {
@@ -233,6 +250,7 @@ export class KernelServices implements Services {
     const { watchedSessions } = await import("../sessions/watched.ts");
     const sessions = await createSessionService({
       ...this.common,
+      isDryRun: this.isDryRun,
       dataDirectory: dataDirectory(this.env),
       storage: () => this.storage(),
       tools: () => this.tools(),

@@ -13,6 +13,7 @@ import { Dispatcher } from "../globals/dispatch.ts";
 import { globals } from "../globals/index.ts";
 import { isSecretName } from "../security/environment-access.ts";
 import type { ExecuteReply, ExecuteRequest, KernelEvent, RequestOptions } from "./api.ts";
+import { GatheredEvents } from "./gathered.ts";
 import { type ScriptPolicy, scriptPolicy } from "./policy.ts";
 import type { RunContext, ScriptVm, Services } from "./services.ts";
 
@@ -23,6 +24,8 @@ const ENDED = new SpellError("interrupted", "The script has ended");
 interface Run {
   request: ExecuteRequest;
   options: RequestOptions;
+  /** Where nothing is sent piece by piece. */
+  gathered: GatheredEvents | undefined;
   id: string;
   abort: AbortController;
   /** What calls of the chunk itself belong to in a trace. */
@@ -125,9 +128,12 @@ export class ScriptSession {
     { isPeek = false, ...options }: RequestOptions & { isPeek?: boolean },
   ): Promise<ExecuteReply> {
     const started = steadyMs();
+    const { onEvent } = options;
+    const streams = onEvent === undefined || this.services.config.current.runtime.enable_streaming;
     const run: Run = {
       request,
       options,
+      gathered: streams ? undefined : new GatheredEvents(onEvent),
       id: options.id ?? randomUUID(),
       abort: new AbortController(),
       span: currentSpan(),
@@ -169,10 +175,11 @@ export class ScriptSession {
       };
     } finally {
       options.signal?.removeEventListener("abort", interrupt);
+      run.gathered?.flush();
       run.abort.abort(ENDED);
       this.current = undefined;
       this.vm.pause();
-      if (!isPeek) this.last = { ...run, abort: this.ending };
+      if (!isPeek) this.last = { ...run, gathered: undefined, abort: this.ending };
     }
   }
 
@@ -188,8 +195,10 @@ export class ScriptSession {
           script: scriptOf(run.request),
           resume: run.request.resume,
           emit: (event) => emit(run, event),
-          ask: (question) =>
-            run.options.isAttended?.() === true ? run.options.onInput?.(question) : undefined,
+          ask: (question) => {
+            run.gathered?.flush();
+            return run.options.isAttended?.() === true ? run.options.onInput?.(question) : undefined;
+          },
           vm: this.vm,
           blockedTasks: blocked,
         };
@@ -211,7 +220,9 @@ export class ScriptSession {
         if (this.current !== undefined) this.vm.resume();
       },
       input: async (prompt) => {
-        const { onInput } = this.running().options;
+        const { options, gathered } = this.running();
+        gathered?.flush();
+        const { onInput } = options;
         return onInput === undefined ? null : onInput(prompt);
       },
     };
@@ -242,7 +253,8 @@ function scriptOf({ path, code }: ExecuteRequest): RunContext["script"] {
 }
 
 function emit(run: Run, event: KernelEvent): void {
-  run.options.onEvent?.(event);
+  if (run.gathered === undefined) run.options.onEvent?.(event);
+  else run.gathered.add(event);
 }
 
 /** spec/lua-api.md section 20.4. An interrupt is no failure of the script; a limit names the setting to raise. */

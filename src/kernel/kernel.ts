@@ -4,6 +4,7 @@ import { randomId } from "../core/clock.ts";
 import { type ErrorJson, errorToJson, SpellError } from "../core/errors.ts";
 import { dataDirectory } from "../core/paths.ts";
 import { type SpanInput, span } from "../core/span.ts";
+import { currentTape } from "../core/tape.ts";
 import { sendsEvents } from "../events/settings.ts";
 import type { HookService } from "../hooks/service.ts";
 import type { StateFigures } from "../state/service.ts";
@@ -50,6 +51,7 @@ class Kernel extends KernelServices implements LocalKernel {
     try {
       if (this.ended !== undefined)
         throw new SpellError("internal", "Cannot take a request: the kernel has shut down");
+      if (request.type === "execute" && request.calls?.dryRun) this.storeNothing();
       if (this.isWatched(request)) await this.telemetry();
       if (this.wantsHooks()) await this.hooks();
       return await span(messageSpan(request.type, options.id), async (watched) => {
@@ -107,7 +109,9 @@ class Kernel extends KernelServices implements LocalKernel {
         // a recorded run has the same id when it is replayed
         const told = this.tape === undefined ? options : { ...options, id: randomId() };
         const run = () => span(executionSpan(request), () => this.executions.tell(request, told, session));
-        return this.counted(request, told, run);
+        const reply = await this.counted(request, told, run);
+        currentTape()?.settle();
+        return reply;
       }
       case "reset":
         await this.session?.reset();

@@ -4,6 +4,8 @@ import { SpellError } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
 import type { ConfigService } from "../kernel/services.ts";
 import type { KeyStore } from "../security/keys/store.ts";
+import { withDefaults } from "./call-defaults.ts";
+import type { LlamaServers } from "./llama-server/servers.ts";
 import { LocalModels } from "./local.ts";
 import { LocalBackends } from "./local-backends.ts";
 import { observedEmbedding, observedReranking } from "./observe.ts";
@@ -47,11 +49,32 @@ export function createModelService({
     config: () => config.current,
   });
 
-  async function open(specifier: string, overrides: ModelOverrides): Promise<SpellModel> {
-    const { provider, model } = await target(specifier, overrides);
+  let servers: LlamaServers | undefined;
+
+  /** A model of llama.cpp: of a server, where the provider names one, else of the built-in engine. */
+  async function openLocal(
+    model: string,
+    provider: Provider,
+    overrides: ModelOverrides,
+  ): Promise<SpellModel> {
+    const { server_url, server_binary } = provider.settings;
+    if (!server_url && !server_binary) return local.open(model, provider.settings);
+    const { atServer, LlamaServers } = await import("./llama-server/servers.ts");
+    const request = cloudRequest(provider, model, overrides);
+    if (server_url) return (await cloud()).openCloud(atServer(request, server_url));
+    servers ??= new LlamaServers({ config: () => config.current, env, log });
+    return servers.open(request, await local.file(model, provider.settings));
+  }
+
+  async function openAt(provider: Provider, model: string, overrides: ModelOverrides): Promise<SpellModel> {
     if (provider.type === "ollama") return backends.open(model, provider, overrides);
     if (isCloud(provider)) return (await cloud()).openCloud(cloudRequest(provider, model, overrides));
-    return provider.type === "test" ? scripted.open(provider, model) : local.open(model, provider.settings);
+    return provider.type === "test" ? scripted.open(provider, model) : openLocal(model, provider, overrides);
+  }
+
+  async function open(specifier: string, overrides: ModelOverrides): Promise<SpellModel> {
+    const { provider, model } = await target(specifier, overrides);
+    return withDefaults(await openAt(provider, model, overrides), provider.settings);
   }
 
   async function target(
@@ -77,6 +100,12 @@ export function createModelService({
       const { provider, model } = await target(specifier, overrides);
       if (provider.type === "ollama")
         return observedEmbedding(await backends.openEmbedding(model, provider, overrides));
+      const { server_url } = provider.settings;
+      if (provider.type === "llamacpp" && server_url) {
+        const { atServer } = await import("./llama-server/servers.ts");
+        const request = atServer(cloudRequest(provider, model, overrides), server_url);
+        return observedEmbedding(await (await cloud()).openCloudEmbedding(request));
+      }
       return observedEmbedding(
         provider.type === "test"
           ? await scripted.openEmbedding(provider.key, model)
@@ -150,7 +179,10 @@ export function createModelService({
 
     machine: (signal) => local.machine(backends.settings, signal),
 
-    dispose: () => backends.dispose(),
+    async dispose() {
+      await servers?.dispose();
+      await backends.dispose();
+    },
   };
 }
 

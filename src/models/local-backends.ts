@@ -78,7 +78,7 @@ export class LocalBackends {
 
   /** Our own store never asks a network, unless the configuration prefers Ollama. */
   private async choose(model: string, settings: ProviderConfig): Promise<Backend> {
-    if (isEmbedded(model)) return "llamacpp";
+    if (isEmbedded(model) || settings.server_url) return "llamacpp";
     const preferred = settings.default_backend ?? this.usable?.settings.default_backend;
     if (preferred !== undefined) return parseBackend(preferred);
     const absence = await this.around.local.absence(model, settings);

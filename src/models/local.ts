@@ -59,6 +59,11 @@ export class LocalModels {
     return (await import("./llamacpp/embedding-model.ts")).createLlamaRerankingModel(options);
   }
 
+  /** The file of a model. @throws not_found */
+  async file(id: string, settings: ProviderConfig): Promise<string> {
+    return isEmbedded(id) ? embeddedModelPath(this.env) : (await this.find(id, settings)).path;
+  }
+
   private async engine(): Promise<Llama> {
     this.llama ??= import("./llamacpp/model.ts");
     const llama = await this.llama;

@@ -9,6 +9,7 @@ import type {
 } from "@ai-sdk/provider";
 import { stringifyJson } from "../core/json.ts";
 import { COST, type Span, type SpanAttributes, type SpanInput, span } from "../core/span.ts";
+import { failureFacts } from "./call-facts.ts";
 
 interface AnyModel {
   readonly provider: string;
@@ -47,7 +48,15 @@ export function observeChat<T>(
   };
   return span(modelSpan("agent", "chat", model, asked), (watched) => {
     if (watched.holdsContent) watched.set(inputContent(options));
-    return work((outcome) => tellOutcome(watched, outcome));
+    return work((outcome) => tellOutcome(watched, outcome)).catch((error: unknown) => {
+      const { counted, costUsd } = failureFacts(error);
+      tellOutcome(watched, {
+        inputTokens: counted?.promptTokens,
+        outputTokens: counted?.completionTokens,
+        costUsd,
+      });
+      throw error;
+    });
   });
 }
 

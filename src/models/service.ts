@@ -30,6 +30,8 @@ export interface ModelSpecifier {
 export interface SpellModel extends LanguageModelV4 {
   /** Context length in tokens, where it is known before a call. */
   readonly contextTokens?: number;
+  /** Whether it takes images, where that is known before a call. */
+  readonly seesImages?: boolean;
   /** It turns one text into another: nothing is said to it that the script does not say. */
   readonly readsPlainText?: boolean;
   /** Its answers are held to schemas and grammars while they are written. */

@@ -20,6 +20,8 @@ export interface SessionDependencies extends Omit<Announcing, "hooks">, Omit<Rer
   env: Readonly<Record<string, string | undefined>>;
   /** Relative paths of files to store start here. */
   cwd: string;
+  /** Files of artifacts are read and left as they are. */
+  isDryRun?: boolean;
   /** Name of the session that this kernel records for where none is chosen; absent: it then records nothing. */
   ownSession?: string;
 }

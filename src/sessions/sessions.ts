@@ -69,6 +69,7 @@ export class Sessions implements SessionService {
     this.artifacts = new Artifacts({
       storage,
       directory,
+      readsOnly: dependencies.isDryRun ?? false,
       settings,
       announcer: this.announcer,
       current: () => this.current(),
@@ -115,7 +116,8 @@ export class Sessions implements SessionService {
       total_artifact_size: 0,
     };
     await this.announcer.runHooks("SessionStart", "create session", row, { start_timestamp: time(now) });
-    const insert = () => this.storage.write((db) => this.insert(db, row));
+    const isChosen = options.id !== undefined;
+    const insert = () => this.storage.write((db) => this.insert(db, row, isChosen));
     await insert().catch(async (error: unknown) => {
       if (!(error instanceof SpellError && error.code === "limit")) throw error;
       // what processes left that were killed may be idle for long
@@ -127,8 +129,9 @@ export class Sessions implements SessionService {
     return infoOf(row);
   }
 
-  private insert(db: Database, row: SessionRow): void {
-    if (findSession(db, row.id) !== null)
+  /** @param isChosen whether somebody chose the id: it may be taken */
+  private insert(db: Database, row: SessionRow, isChosen: boolean): void {
+    if (isChosen && findSession(db, row.id) !== null)
       throw new SpellError("already_exists", `Cannot create session: the id is taken: ${row.id}`);
     this.checkRoom(db);
     if (row.parent_session_id !== null) readSession(db, row.parent_session_id);
@@ -175,9 +178,7 @@ export class Sessions implements SessionService {
       { save_timestamp: time(now) },
       { compression_enabled: "true", checksums_enabled: "true" },
     );
-    await this.recorder.flush();
-    this.recorder.unsaved.delete(row.id);
-    await this.storage.write((db) => {
+    await this.recorder.save(row.id, (db) => {
       readSession(db, row.id);
       db.query("UPDATE session SET saved_at = ? WHERE id = ?").run(now, row.id);
     });
@@ -234,6 +235,7 @@ export class Sessions implements SessionService {
       db.query("UPDATE session SET status = ?, updated_at = ? WHERE id = ?").run(to, now, row.id);
       if (ends) db.query("UPDATE session SET ended_at = ?, saved_at = ? WHERE id = ?").run(now, now, row.id);
     });
+    if (ends) this.recorder.unsaved.delete(row.id);
     if (ends && this.chosen === row.id) this.chosen = null;
     await this.announcer.publish(`session.${to === "active" ? "resumed" : to}`, row, data);
   }

@@ -1,7 +1,7 @@
 /** What happens to sessions by itself: automatic saves, the end of idle ones, the removal of what is old or left over. */
 
 import type { Config } from "../config/schema.ts";
-import { messageOf } from "../core/errors.ts";
+import { messageOf, SpellError } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
 import type { Storage } from "../storage/storage.ts";
 import type { Artifacts } from "./artifacts/artifacts.ts";
@@ -48,6 +48,7 @@ export class Upkeep {
   constructor(private readonly options: UpkeepOptions) {}
 
   start(): void {
+    if (this.options.storage.isReadOnly) return;
     const { session_timeout_seconds, persist_interval_seconds } = this.options.settings();
     const sweepMs = Math.min(SWEEP_MS, session_timeout_seconds * 500);
     void this.attempt(() => this.endIdle());
@@ -125,7 +126,15 @@ export class Upkeep {
   }
 
   private async saveChanged(): Promise<void> {
-    for (const id of [...this.options.recorder.unsaved]) await this.attempt(() => this.options.save(id));
+    const { recorder, save } = this.options;
+    for (const id of [...recorder.unsaved])
+      await this.attempt(() =>
+        save(id).catch((error: unknown) => {
+          // another process has deleted it
+          if (error instanceof SpellError && error.code === "not_found") recorder.unsaved.delete(id);
+          else throw error;
+        }),
+      );
   }
 
   /** Removes or archives what ended long ago, and what ended processes left. */

@@ -28,6 +28,8 @@ export interface StateDependencies {
   storage: () => Promise<Storage>;
   hooks: () => Promise<HookRunner>;
   events: () => Promise<EventService>;
+  /** What is stored ends with the service. */
+  isDryRun?: boolean;
 }
 
 /** @throws SpellError config, io */
@@ -64,8 +66,10 @@ function redactorOf(config: ConfigService): () => Redactor {
   };
 }
 
-async function openBackend({ config, env, storage }: StateDependencies): Promise<StateBackend> {
-  const { backend_type, schema_directory, database_url } = config.current.runtime.state_persistence;
+async function openBackend(dependencies: StateDependencies): Promise<StateBackend> {
+  const { config, env, storage, isDryRun } = dependencies;
+  const { database_timeout_seconds, state_persistence } = config.current.runtime;
+  const { backend_type, schema_directory, database_url } = state_persistence;
   switch (backend_type) {
     case "memory": {
       const { MemoryBackend } = await import("./backends/memory.ts");
@@ -75,8 +79,13 @@ async function openBackend({ config, env, storage }: StateDependencies): Promise
     case "file": {
       const { SqliteBackend } = await import("./backends/sqlite.ts");
       if (schema_directory === undefined) return new SqliteBackend(await storage(), false);
+      if (isDryRun) {
+        const { openCopy } = await import("../storage/copy.ts");
+        return new SqliteBackend(await openCopy(schema_directory), true);
+      }
       const { openStorage } = await import("../storage/storage.ts");
-      return new SqliteBackend(await openStorage(schema_directory), true);
+      const opened = await openStorage(schema_directory, undefined, database_timeout_seconds * 1000);
+      return new SqliteBackend(opened, true);
     }
     case "postgres": {
       const url = database_url ?? env.DATABASE_URL;
@@ -86,7 +95,10 @@ async function openBackend({ config, env, storage }: StateDependencies): Promise
           hint: "Set it, or LLMSPELL_STATE_DATABASE_URL, to postgres://user:password@host:5432/database",
         });
       const { PostgresBackend } = await import("./backends/postgres.ts");
-      return new PostgresBackend(url);
+      const backend = new PostgresBackend(url);
+      if (!isDryRun) return backend;
+      const { MemoryBackend } = await import("./backends/memory.ts");
+      return MemoryBackend.copyOf(backend);
     }
   }
 }

@@ -3,11 +3,14 @@
  * is changed while another process has the database open.
  */
 import { Database, SQLiteError, type Statement } from "bun:sqlite";
-import { existsSync, renameSync, rmSync } from "node:fs";
+import { copyFileSync, existsSync, linkSync, renameSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { SpellError } from "../core/errors.ts";
+import { messageOf, SpellError } from "../core/errors.ts";
+import { ioError } from "../core/io-error.ts";
+import { isBusy, readOnlyError, storageError } from "./failures.ts";
 import { integrityProblems } from "./integrity.ts";
 import { MIGRATIONS, type Migration } from "./migrations.ts";
+import { isReadOnly } from "./read-only.ts";
 import { DATABASE_FILE, openStorage, type Storage } from "./storage.ts";
 
 /** SQLite keeps these beside a database. */
@@ -31,6 +34,7 @@ export async function repairStorage(
   const path = join(place, DATABASE_FILE);
   if (!existsSync(path))
     throw new SpellError("not_found", `Cannot repair the database: there is none: ${path}`);
+  if (isReadOnly(path) || isReadOnly(place)) throw readOnlyError("Cannot repair the database", path);
   const old = openAlone(path);
   try {
     const problems = problemsOf(old);
@@ -45,11 +49,15 @@ export async function repairStorage(
       } finally {
         fresh.close();
       }
+      checkWhole(join(workshop, DATABASE_FILE), path);
+      emptyLog(old);
       old.close();
       return { repaired: true, problems, tables, damaged: exchange(path, join(workshop, DATABASE_FILE)) };
     } finally {
       rmSync(workshop, { recursive: true, force: true });
     }
+  } catch (error) {
+    throw storageError("Cannot repair the database", path, error);
   } finally {
     old.close();
   }
@@ -57,28 +65,36 @@ export async function repairStorage(
 
 /** @throws SpellError io when another process has it open */
 function openAlone(path: string): Database {
-  const db = new Database(path, { readwrite: true, create: false });
+  let db: Database | undefined;
   try {
+    db = new Database(path, { readwrite: true, create: false });
     db.run("PRAGMA busy_timeout = 2000");
     db.run("PRAGMA locking_mode = EXCLUSIVE");
     db.run("BEGIN EXCLUSIVE");
     db.run("COMMIT");
+    return db;
   } catch (error) {
-    if (!(error instanceof SQLiteError) || !error.code?.startsWith("SQLITE_BUSY")) return db; // damaged, as expected
-    db.close();
+    if (db !== undefined && isDamage(error)) return db;
+    db?.close();
+    if (!isBusy(error)) throw storageError("Cannot repair the database", path, error);
     throw new SpellError("io", `Cannot repair the database: another program has it open: ${path}`, {
       hint: "End kernels and scripts that use this data directory, and try again",
     });
   }
-  return db;
 }
+
+/** Of the file; a full disk, say, is no reason to give up what it holds. */
+const DAMAGE =
+  /^SQLITE_(CORRUPT|NOTADB|IOERR_(READ|SHORT_READ|DATA|CORRUPTFS)|ERROR$|CONSTRAINT|SCHEMA|MISMATCH)/;
+
+const isDamage = (error: unknown): boolean => error instanceof SQLiteError && DAMAGE.test(error.code ?? "");
 
 function problemsOf(db: Database): string[] {
   try {
     return integrityProblems(db);
   } catch (error) {
-    if (!(error instanceof SQLiteError)) throw error;
-    return [error.message];
+    if (!isDamage(error)) throw error;
+    return [messageOf(error)];
   }
 }
 
@@ -138,7 +154,7 @@ function walk(db: Database, sql: string, keep: (row: Row) => void): boolean {
     for (const row of statement.iterate()) keep(row as Row);
     return true;
   } catch (error) {
-    if (!(error instanceof SQLiteError)) throw error;
+    if (!isDamage(error)) throw error;
     return false;
   } finally {
     statement?.finalize();
@@ -164,12 +180,44 @@ function insertAll(db: Database, table: string, rows: readonly Row[]): number {
   return kept;
 }
 
-/** The damaged files get another name, the new one takes their place. */
+/**
+ * The damaged database gets another name beside its own, and the new one takes its place in one step: at any moment one of
+ * them is there. A log would be taken for the new one's.
+ */
 function exchange(path: string, fresh: string): string {
   const kept = `${path}.damaged-${new Date().toISOString().replaceAll(/[:.]/g, "-")}`;
-  for (const companion of COMPANIONS)
-    if (existsSync(path + companion)) renameSync(path + companion, kept + companion);
-  renameSync(path, kept);
-  renameSync(fresh, path);
+  try {
+    nameToo(path, kept);
+    for (const companion of COMPANIONS)
+      if (existsSync(path + companion)) renameSync(path + companion, kept + companion);
+    renameSync(fresh, path);
+  } catch (error) {
+    throw ioError("Cannot repair the database: the new one cannot take the place of", path, error);
+  }
   return kept;
+}
+
+/** A log that is left holds what a checkpoint could not write. @throws SpellError io */
+function checkWhole(fresh: string, path: string): void {
+  if ((statSync(`${fresh}-wal`, { throwIfNoEntry: false })?.size ?? 0) === 0) return;
+  throw new SpellError("io", `Cannot repair the database: the new one could not be written whole: ${path}`, {
+    hint: "Nothing was changed. See that the disk has free space, and try again",
+  });
+}
+
+function nameToo(path: string, other: string): void {
+  try {
+    linkSync(path, other);
+  } catch {
+    copyFileSync(path, other); // not every file system has links
+  }
+}
+
+/** What the log holds comes into the file, page by page, unless even that is past reading; then nothing was kept of it. */
+function emptyLog(db: Database): void {
+  try {
+    db.run("PRAGMA wal_checkpoint(TRUNCATE)");
+  } catch (error) {
+    if (!isDamage(error)) throw error;
+  }
 }

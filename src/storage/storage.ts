@@ -2,12 +2,14 @@
  * The one database of a data directory (SQLite, WAL). Several processes may have it open; writers take turns. What a
  * write has acknowledged survives the end of the process at any moment.
  */
-import { Database, SQLiteError } from "bun:sqlite";
+import { Database } from "bun:sqlite";
 import { mkdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { SpellError } from "../core/errors.ts";
-import { ioError } from "../core/io-error.ts";
+import { appliedSteps, checkKnown } from "./applied.ts";
+import { isBusy, storageError } from "./failures.ts";
 import { MIGRATIONS, type Migration } from "./migrations.ts";
+import { isReadOnly, ReadOnlyStorage } from "./read-only.ts";
 
 export const DATABASE_FILE = "llmspell.db";
 
@@ -27,12 +29,14 @@ const LOG_BOUND_BYTES = 64 * 1024 * 1024;
 const WRITES_BETWEEN_LOOKS = 256;
 /** How long that may block this thread. */
 const LOG_WAIT_MS = 100;
-/** After this a writer that never had its turn gives up. */
+/** After this a writer that never had its turn gives up, unless it is told otherwise. */
 const BUSY_LIMIT_MS = 60_000;
 
 export interface Storage {
   /** The file, or `:memory:`. */
   readonly path: string;
+  /** Nothing can be written: it is on a read-only file system, or belongs to somebody else. */
+  readonly isReadOnly: boolean;
   /** Reads a consistent state; never waits for writers. */
   read<T>(work: (db: Database) => T): T;
   /**
@@ -47,14 +51,23 @@ export interface Storage {
 /**
  * Opens the database of a data directory, makes it where there is none and brings it up to date.
  * @param place a data directory, or `:memory:`
- * @throws SpellError io, config (made by a newer version)
+ * @param busyLimitMs how long it, and each write, waits for other processes that keep the database busy
+ * @throws SpellError io, config (made by a newer version), limit
  */
 export async function openStorage(
   place: string,
   migrations: readonly Migration[] = MIGRATIONS,
+  busyLimitMs = BUSY_LIMIT_MS,
 ): Promise<Storage> {
   const path = place === ":memory:" ? place : join(place, DATABASE_FILE);
-  const storage = new SqliteStorage(path, await whenFree(path, () => open(place, path)));
+  let db: Database;
+  try {
+    db = await whenFree(path, busyLimitMs, () => open(place, path, busyLimitMs));
+  } catch (error) {
+    if (place === ":memory:" || !(isReadOnly(path) || isReadOnly(place))) throw error;
+    return new ReadOnlyStorage(path, migrations, () => emptyDatabase(migrations));
+  }
+  const storage = new SqliteStorage(path, db, busyLimitMs, place !== ":memory:" && isReadOnly(path));
   try {
     await migrate(storage, migrations);
   } catch (error) {
@@ -64,14 +77,14 @@ export async function openStorage(
   return storage;
 }
 
-function open(place: string, path: string): Database {
+function open(place: string, path: string, busyLimitMs: number): Database {
   // What is stored is its owner's alone.
   const umask = process.umask(0o077);
   let db: Database | undefined;
   try {
     if (place !== ":memory:") mkdirSync(place, { recursive: true });
     db = new Database(path, { create: true, strict: true });
-    db.run(`PRAGMA busy_timeout = ${BUSY_LIMIT_MS}`);
+    db.run(`PRAGMA busy_timeout = ${busyLimitMs}`);
     db.run("PRAGMA journal_mode = WAL");
     db.run("PRAGMA synchronous = NORMAL");
     db.run("PRAGMA foreign_keys = ON");
@@ -93,6 +106,8 @@ class SqliteStorage implements Storage {
   constructor(
     readonly path: string,
     private readonly db: Database,
+    private readonly busyLimitMs: number,
+    readonly isReadOnly: boolean,
   ) {
     this.transaction = db.transaction((work: (db: Database) => unknown) => work(db));
   }
@@ -113,7 +128,7 @@ class SqliteStorage implements Storage {
   }
 
   write<T>(work: (db: Database) => T): Promise<T> {
-    return whenFree(this.path, () => {
+    return whenFree(this.path, this.busyLimitMs, () => {
       try {
         const result = this.transaction.immediate(work) as T;
         if (++this.writes % WRITES_BETWEEN_LOOKS === 0) this.boundLog();
@@ -148,14 +163,14 @@ class SqliteStorage implements Storage {
 }
 
 /** Does it again while other processes keep the database busy. @throws SpellError limit when they never give way */
-async function whenFree<T>(path: string, work: () => T): Promise<T> {
+async function whenFree<T>(path: string, limitMs: number, work: () => T): Promise<T> {
   let deadlineMs: number | undefined;
   for (;;) {
     try {
       return work();
     } catch (error) {
       if (!isBusy(error)) throw error;
-      deadlineMs ??= performance.now() + BUSY_LIMIT_MS;
+      deadlineMs ??= performance.now() + limitMs;
       if (performance.now() > deadlineMs)
         throw new SpellError("limit", `Cannot use the database: other processes keep it busy: ${path}`, {
           hint: "See which programs have the file open, and try again",
@@ -166,76 +181,27 @@ async function whenFree<T>(path: string, work: () => T): Promise<T> {
 }
 
 async function migrate(storage: Storage, migrations: readonly Migration[]): Promise<void> {
-  const isCurrent = storage.read((db) => {
-    const table = db.query("SELECT 1 FROM sqlite_schema WHERE name = 'migration'").get();
-    return table !== null && applied(db).length === migrations.length;
-  });
-  if (isCurrent) return checkKnown(storage.path, storage.read(applied), migrations);
-  await storage.write((db) => {
-    db.run(
-      "CREATE TABLE IF NOT EXISTS migration (place INTEGER PRIMARY KEY, name TEXT NOT NULL, applied_at TEXT NOT NULL)",
-    );
-    const done = applied(db);
-    checkKnown(storage.path, done, migrations);
-    for (const [i, { name, sql }] of migrations.entries()) {
-      if (i < done.length) continue;
-      db.run(sql);
-      db.query("INSERT INTO migration VALUES (?, ?, ?)").run(i + 1, name, new Date().toISOString());
-    }
-  });
+  const done = storage.read(appliedSteps);
+  if (done !== undefined) checkKnown(storage.path, done, migrations);
+  if (done?.length === migrations.length) return;
+  await storage.write((db) => applySteps(db, storage.path, migrations));
 }
 
-const applied = (db: Database): string[] =>
-  (db.query("SELECT name FROM migration ORDER BY place").all() as { name: string }[]).map(({ name }) => name);
-
-/** @throws SpellError config for a database that has steps which this version does not know */
-function checkKnown(path: string, done: readonly string[], migrations: readonly Migration[]): void {
-  const strange = done.find((name, i) => migrations[i]?.name !== name);
-  if (strange === undefined) return;
-  throw new SpellError(
-    "config",
-    `Cannot open the database: it was made by a newer version of llmspell (${strange}): ${path}`,
-    { hint: "Use that version, or another data directory (LLMSPELL_HOME)" },
+function applySteps(db: Database, path: string, migrations: readonly Migration[]): void {
+  db.run(
+    "CREATE TABLE IF NOT EXISTS migration (place INTEGER PRIMARY KEY, name TEXT NOT NULL, applied_at TEXT NOT NULL)",
   );
+  const done = appliedSteps(db) ?? [];
+  checkKnown(path, done, migrations);
+  for (const [i, { name, sql }] of migrations.entries()) {
+    if (i < done.length) continue;
+    db.run(sql);
+    db.query("INSERT INTO migration VALUES (?, ?, ?)").run(i + 1, name, new Date().toISOString());
+  }
 }
 
-const isBusy = (error: unknown): boolean =>
-  error instanceof SQLiteError && (error.code?.startsWith("SQLITE_BUSY") ?? false);
-
-const REPAIR = "`llmspell state repair` keeps what can be read of it, and the damaged files";
-const REASONS: Record<string, readonly [string, string?]> = {
-  SQLITE_FULL: ["the disk is full", "Free some space and try again"],
-  SQLITE_READONLY: ["it is read-only", "Check the owner and the mode of the file and its directory"],
-  SQLITE_CANTOPEN: [
-    "it cannot be opened",
-    "Check the owner and the mode of the directory, or set LLMSPELL_HOME",
-  ],
-  SQLITE_PERM: ["the operating system refuses access"],
-  SQLITE_CORRUPT: ["it is damaged", REPAIR],
-  SQLITE_NOTADB: ["it is no database", REPAIR],
-  // The file beside it gets its full size at once; why that failed, SQLite does not say.
-  SQLITE_IOERR_SHMSIZE: [
-    "the disk reports an error, most likely that the disk is full",
-    "Free some space and try again",
-  ],
-  SQLITE_IOERR: [
-    "the disk reports an error",
-    "See that it has free space, and what the system's log says of it",
-  ],
-};
-
-function storageError(action: string, path: string, error: unknown): unknown {
-  if (!(error instanceof SQLiteError))
-    return error instanceof SpellError ? error : asIoError(action, path, error);
-  const kind = Object.keys(REASONS).find((code) => error.code?.startsWith(code));
-  const [reason, hint] = (kind === undefined ? undefined : REASONS[kind]) ?? [error.message];
-  return new SpellError("io", `${action}: ${reason}: ${path}`, {
-    data: { path, sqlite: error.code },
-    ...(hint === undefined ? {} : { hint }),
-    cause: error,
-  });
+function emptyDatabase(migrations: readonly Migration[]): Database {
+  const db = new Database(":memory:", { strict: true });
+  applySteps(db, ":memory:", migrations);
+  return db;
 }
-
-/** Errors of the caller's own work pass as they are. */
-const asIoError = (action: string, path: string, error: unknown): unknown =>
-  typeof (error as { errno?: unknown } | null)?.errno === "number" ? ioError(action, path, error) : error;

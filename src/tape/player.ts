@@ -45,6 +45,16 @@ interface Callbacks {
 /** Entries that are compared for the nearest one. */
 const COMPARED = 300;
 
+const WHAT: Readonly<Record<TapedCall["kind"], string>> = {
+  resolve: "use of model",
+  count: "count of tokens by model",
+  model: "call of model",
+  embedding: "embedding by model",
+  reranking: "ranking by model",
+  http: "request",
+  journal: "durable run",
+};
+
 export interface PlayerOptions {
   path: string;
   tape: ReadTape;
@@ -115,6 +125,8 @@ export class Player implements Tape, Disposable {
       },
     };
   }
+
+  settle(): void {}
 
   private readings(kind: ReadingKind, lane: string): Stream {
     const key = `${kind} ${lane}`;
@@ -220,7 +232,7 @@ export class Player implements Tape, Disposable {
   private noCall(kind: TapedCall["kind"], name: string, asked: unknown): SpellError {
     const same = this.calls.filter((call) => call.kind === kind);
     const repeated = same.some((call) => call.name === name && Bun.deepEquals(call.request, asked));
-    const what = { model: "call of model", http: "request" }[kind as string] ?? `${kind} of`;
+    const what = WHAT[kind];
     if (repeated)
       return new SpellError("not_found", `Cannot replay: this ${what} was made less often: ${name}`, {
         data: { kind, name, path: this.options.path },

@@ -1,5 +1,5 @@
 /** Writes down what a run takes from outside. */
-import { closeSync, openSync, writeSync } from "node:fs";
+import { closeSync, ftruncateSync, openSync, writeSync } from "node:fs";
 import { errorToJson, SpellError } from "../core/errors.ts";
 import { errnoOf, ioError } from "../core/io-error.ts";
 import { requestKey } from "../core/request-key.ts";
@@ -41,6 +41,9 @@ export class Recorder implements Tape, Disposable {
   private begun = 0;
   private isClosed = false;
   private hasRedacted = false;
+  /** Of whole lines. */
+  private sizeBytes = 0;
+  private failure: SpellError | undefined;
 
   /** @throws SpellError already_exists, io */
   constructor(private readonly options: RecorderOptions) {
@@ -56,15 +59,18 @@ export class Recorder implements Tape, Disposable {
       throw ioError("Cannot record", path, error, "Name a file that can be written");
     }
     this.write(header);
+    this.check();
   }
 
   hide(secret: string): void {
     this.options.secrets.add(secret);
   }
 
-  reading<T extends Reading>(kind: ReadingKind, take: () => T): T {
+  /** The kernel's own readings go on after a failure: it has things to bring to an end. */
+  reading<T extends Reading>(kind: ReadingKind, take: () => T, isScript = false): T {
     const value = rounded(take());
     if (this.isClosed) return value;
+    if (isScript) this.check();
     const lane = currentLane();
     const key = `${kind} ${lane}`;
     const last = this.open.get(key);
@@ -104,6 +110,7 @@ export class Recorder implements Tape, Disposable {
     ask: () => Promise<T>,
     pieces: { began?: () => void } = {},
   ): Promise<T> {
+    this.check();
     const lane = currentLane();
     let began: BegunLine | undefined;
     pieces.began = () => {
@@ -149,6 +156,7 @@ export class Recorder implements Tape, Disposable {
     if (isTimed(line)) this.order(undefined);
     this.flush();
     this.write(line);
+    this.check();
   }
 
   private flush(): void {
@@ -156,21 +164,42 @@ export class Recorder implements Tape, Disposable {
     this.open.clear();
   }
 
-  /** At once and whole, so that a process that is killed leaves every line but the last one. */
+  /**
+   * At once and whole, so that a process that is killed leaves every line but the last one. After one that could not be
+   * written none is: what is there can be replayed as far as it goes.
+   */
   private write(line: TapeLine | TapeHeader): void {
+    if (this.failure !== undefined) return;
+    const bytes = Buffer.from(`${JSON.stringify(line)}\n`);
     try {
-      writeSync(this.fd, `${JSON.stringify(line)}\n`);
+      for (let at = 0; at < bytes.length; ) at += writeSync(this.fd, bytes, at);
+      this.sizeBytes += bytes.length;
     } catch (error) {
-      throw ioError("Cannot record", this.options.path, error, "Make room, or record elsewhere");
+      this.failure = ioError("Cannot record", this.options.path, error, "Make room, or record elsewhere");
+      ftruncateSync(this.fd, this.sizeBytes);
     }
   }
 
-  [Symbol.dispose](): void {
-    if (this.isClosed) return;
+  /** @throws SpellError io where something could not be written */
+  private check(): void {
+    if (this.failure !== undefined) throw this.failure;
+  }
+
+  settle(): void {
     this.order(undefined);
     this.flush();
-    this.isClosed = true;
-    closeSync(this.fd);
+    this.check();
+  }
+
+  /** @throws SpellError as `settle` */
+  [Symbol.dispose](): void {
+    if (this.isClosed) return;
+    try {
+      this.settle();
+    } finally {
+      this.isClosed = true;
+      closeSync(this.fd);
+    }
   }
 }
 

@@ -2,10 +2,10 @@
 import { nowMs, randomId } from "../core/clock.ts";
 import { messageOf, SpellError } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
-import { didYouMean } from "../core/nearest.ts";
 import type { RunContext } from "../kernel/services.ts";
 import { allSteps } from "./canonical.ts";
 import type { Definition } from "./model.ts";
+import { type Problems, problemsOf } from "./problems.ts";
 import { executeWorkflow, type Surroundings } from "./run.ts";
 import type {
   Callbacks,
@@ -185,44 +185,7 @@ export class WorkflowInstance implements Workflow {
     return found;
   }
 
-  async problems(): Promise<{ errors: string[]; warnings: string[] }> {
-    const { dependencies, service } = this.surroundings;
-    const tools = await dependencies.tools();
-    const agents = await dependencies.agents();
-    const errors: string[] = [];
-    const warnings: string[] = [];
-    for (const step of allSteps(this.definition)) {
-      const near = (name: string, known: Iterable<string>) => {
-        const hint = didYouMean(name, known);
-        return hint === undefined ? "" : ` (${hint})`;
-      };
-      const where = `step "${step.name}"`;
-      if (step.type === "tool" && tools.find(step.tool) === undefined)
-        errors.push(
-          `${where}: no such tool: ${step.tool}${near(
-            step.tool,
-            tools.list().map(({ name }) => name),
-          )}`,
-        );
-      if (step.type === "agent" && typeof step.agent === "string" && agents.get(step.agent) === undefined)
-        errors.push(
-          `${where}: no such agent: ${step.agent}${near(
-            step.agent,
-            agents.list().map(({ name }) => name),
-          )}`,
-        );
-      if (step.type === "agent" && step.input === "") errors.push(`${where}: the agent is asked nothing`);
-      if (
-        step.type === "workflow" &&
-        typeof step.workflow === "string" &&
-        service.find(step.workflow) === undefined
-      )
-        errors.push(`${where}: no such workflow: ${step.workflow}`);
-      if (step.continueOnError && step.retry.count > 0)
-        warnings.push(`${where}: its failure is passed over only after ${step.retry.count + 1} attempts`);
-    }
-    if (this.definition.type === "conditional" && this.definition.defaultBranch === undefined)
-      warnings.push("where no condition holds, no branch is run");
-    return { errors, warnings };
+  problems(): Promise<Problems> {
+    return problemsOf(this, this.surroundings);
   }
 }

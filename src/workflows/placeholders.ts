@@ -18,6 +18,22 @@ export function substitute(value: unknown, scope: Scope): unknown {
   return { ...(filled(rest, scope, context) as object), context: filled(context, scope, {}) };
 }
 
+/** Names that `substitute` would look for in the value, as they are written; `$step_NAME` as `step.NAME`. */
+export function* placeholdersIn(value: unknown): Generator<string> {
+  const context = isPlainObject(value) && isPlainObject(value.context) ? value.context : {};
+  for (const text of textsIn(value))
+    for (const [, name, step] of text.matchAll(PLACEHOLDER)) {
+      const asked = name === undefined ? `step.${step}` : name.trim();
+      if (!Object.hasOwn(context, asked)) yield asked;
+    }
+}
+
+function* textsIn(value: unknown): Generator<string> {
+  if (typeof value === "string") yield value;
+  else if (Array.isArray(value)) for (const item of value) yield* textsIn(item);
+  else if (isPlainObject(value)) for (const item of Object.values(value)) yield* textsIn(item);
+}
+
 function filled(value: unknown, scope: Scope, kept: Record<string, unknown>): unknown {
   if (typeof value === "string") return filledText(value, scope, kept);
   if (Array.isArray(value)) return value.map((item) => filled(item, scope, kept));

@@ -1,37 +1,22 @@
-/** A whole run: its limits, hooks, events, callbacks and journal around what the workflow's type does. */
-
-import { abortError, withDeadline } from "../agents/deadline.ts";
+/** A whole run: its hooks, events and callbacks around what the workflow's type does. */
+import { abortError } from "../agents/deadline.ts";
 import { runWithSignal } from "../agents/run-scope.ts";
-import { blake3Hex } from "../core/blake3.ts";
-import { randomId, steadyMs } from "../core/clock.ts";
+import { steadyMs } from "../core/clock.ts";
 import { errorToJson, messageOf, SpellError } from "../core/errors.ts";
-import { span } from "../core/span.ts";
-import { currentTape } from "../core/tape.ts";
-import { runAsTask } from "../core/task.ts";
 import { isPlainObject } from "../core/values.ts";
 import type { RunContext } from "../kernel/services.ts";
-import { Payer, payFor } from "../models/calls/payer.ts";
-import type { StateService } from "../state/service.ts";
-import { canonicalOf } from "./canonical.ts";
-import { Frame, type Tally } from "./flow/frame.ts";
+import { cycleOf } from "./cycles.ts";
+import type { Frame } from "./flow/frame.ts";
 import { type Ran, runKind } from "./flow/kinds.ts";
 import type { Performed } from "./flow/perform.ts";
 import type { WorkflowInstance } from "./instance.ts";
-import type { Opened } from "./journal/journal.ts";
 import type { RunJournal } from "./journal/run-journal.ts";
-import type { Definition, WorkflowStep } from "./model.ts";
+import type { WorkflowStep } from "./model.ts";
 import { textOf } from "./outcome.ts";
 import { EXECUTION_ERROR, endOf, raisedFrom, resultOf } from "./result.ts";
-import { Scope } from "./scope.ts";
-import type {
-  ExecuteOptions,
-  ProgressListener,
-  WorkflowDependencies,
-  WorkflowResult,
-  WorkflowService,
-} from "./service.ts";
-import { StateKeys } from "./state-keys.ts";
-import { Teller } from "./tell.ts";
+import { executionIdOf, frameOf, openJournal } from "./run/begin.ts";
+import { within } from "./run/limits.ts";
+import type { ExecuteOptions, WorkflowDependencies, WorkflowResult, WorkflowService } from "./service.ts";
 import { refuseUncertain } from "./uncertain.ts";
 
 export interface Surroundings {
@@ -51,7 +36,7 @@ export interface RunIds {
 }
 
 /** Of the workflow of which this one is a step. */
-interface Outer {
+export interface Outer {
   frame: Frame;
   path: string;
 }
@@ -127,104 +112,6 @@ export async function executeWorkflow(
   } finally {
     stopNoting?.();
   }
-}
-
-interface FrameParts {
-  instance: WorkflowInstance;
-  executionId: string;
-  input: Record<string, unknown>;
-  run: RunContext;
-  listener: ProgressListener | undefined;
-  dependencies: WorkflowDependencies;
-  state: StateService | undefined;
-  journal: RunJournal | undefined;
-  chain: readonly string[];
-  outer: Outer | undefined;
-}
-
-/** A durable run that goes on keeps its id, so that its state keys stay together; one that is recorded has one of its own. */
-function executionIdOf(opened: Opened | undefined, outer: Outer | undefined): string {
-  if (opened !== undefined && currentTape() === undefined)
-    return Bun.randomUUIDv5(`llmspell-run:${opened.journal.id}:${opened.begunAtMs}`, "url");
-  if (outer?.frame.journal !== undefined)
-    return Bun.randomUUIDv5(`llmspell-run:${outer.frame.executionId}/${outer.path}`, "url");
-  return randomId();
-}
-
-function frameOf(parts: FrameParts): Frame {
-  const { instance, executionId, input, run, dependencies, journal, chain, outer } = parts;
-  const { definition } = instance;
-  const tell = new Teller({
-    workflow: instance,
-    executionId,
-    run,
-    dependencies,
-    listener: instance.listenerWith(parts.listener),
-    totalSteps: outer === undefined ? stepCount(definition) : undefined,
-  });
-  const keys = new StateKeys(
-    parts.state,
-    instance.id,
-    definition.name,
-    executionId,
-    dependencies.log,
-    (written) => tell.event("state.updated", { keys: written, operation: "write", component: "workflow" }),
-  );
-  const tally: Tally = { agents: new Map(), restored: 0 };
-  return new Frame({
-    workflow: instance,
-    executionId,
-    run,
-    dependencies,
-    journal,
-    path: outer === undefined ? "" : `${outer.path}/`,
-    scope: Scope.of(input, instance.shared, outer?.frame.scope),
-    tell,
-    keys,
-    tally,
-    chain,
-  });
-}
-
-/** As a task of its own, so that a wait that cannot end is found, and within the workflow's time. */
-function within<T>(frame: Frame, work: (frame: Frame, payer: Payer) => Promise<T>): Promise<T> {
-  const { name, type, timeoutMs } = frame.definition;
-  const payer = new Payer("workflow", name, frame.definition.budget);
-  const asTask = (of: Frame, signal: AbortSignal) =>
-    runAsTask(
-      `workflow "${name}"`,
-      async (task) => {
-        payFor(task, payer);
-        return work(of, payer);
-      },
-      signal,
-    );
-  const body = () => asTask(frame, frame.signal);
-  const limited = () => {
-    if (timeoutMs === undefined) return body();
-    const expired = () =>
-      new SpellError("timeout", `workflow "${name}" timed out: timeout_ms is ${timeoutMs}`, {
-        data: { limit: "timeout_ms", timeoutMs, variant: "Timeout" },
-        hint: "Raise timeout_ms of the workflow",
-      });
-    return withDeadline(timeoutMs, expired, [frame.signal], (signal) =>
-      asTask(frame.withSignal(signal), signal),
-    );
-  };
-  return span(
-    {
-      category: "workflow",
-      operation: "execute_workflow",
-      name: `execute_workflow ${name}`,
-      attributes: {
-        "llmspell.workflow.name": name,
-        "llmspell.workflow.type": type,
-        "llmspell.workflow.execution_id": frame.executionId,
-        "llmspell.workflow.run_id": frame.journal?.id,
-      },
-    },
-    limited,
-  );
 }
 
 async function watched(frame: Frame, surroundings: Surroundings, startMs: number): Promise<WorkflowResult> {
@@ -314,8 +201,9 @@ async function failed(
   await frame.keys.end(end, null, message);
   frame.tell.event("failed", { error: message, status: end, duration_ms: durationMs });
   await frame.tell.progress({ type: "workflow_failed", error: message, durationMs });
-  if (isNested || isStopped || !(error instanceof SpellError)) return error;
+  if (isStopped || !(error instanceof SpellError)) return error;
   await instance.callError(message);
+  if (isNested) return error;
   await surroundings.failed(message);
   if (message.startsWith(EXECUTION_ERROR)) return error;
   return new SpellError(error.code, `${EXECUTION_ERROR}${message}`, {
@@ -355,55 +243,13 @@ async function runNested(
   };
 }
 
-async function openJournal(
-  instance: WorkflowInstance,
-  input: Record<string, unknown>,
-  run: RunContext,
-  options: ExecuteOptions,
-  { dependencies, service }: Surroundings,
-): Promise<Opened | undefined> {
-  const { definition } = instance;
-  const given = options.runId ?? definition.runId;
-  if (!(options.durable ?? (given !== undefined || definition.durable))) return undefined;
-  const ids = service.runIdFor(run);
-  const { script } = run;
-  return service.openRun({
-    id: given ?? ids.runId,
-    workflow: definition.name,
-    type: definition.type,
-    definition: canonicalOf(definition),
-    input,
-    shared: Object.fromEntries(instance.shared),
-    script: script?.path,
-    scriptHash: script === undefined ? undefined : await blake3Hex(Buffer.from(script.code)),
-    arguments: run.args,
-    directory: dependencies.cwd,
-    scriptRun: ids.scriptRun,
-  });
-}
-
-/** Undefined where the number of steps is not known before. */
-function stepCount(definition: Definition): number | undefined {
-  if (definition.type === "sequential") return definition.steps.length;
-  if (definition.type === "parallel")
-    return definition.branches.reduce((sum, { steps }) => sum + steps.length, 0);
-  return undefined;
-}
-
 /** Workflows that name each other are found before anything is done. @throws SpellError invalid_argument */
 function refuseCycles(instance: WorkflowInstance, { service }: Surroundings): void {
-  const visit = (one: WorkflowInstance, trail: readonly WorkflowInstance[]): void => {
-    if (trail.includes(one)) {
-      const names = [...trail.slice(trail.indexOf(one)), one].map((each) => each.definition.name);
-      throw new SpellError(
-        "invalid_argument",
-        `Cannot run workflow "${instance.definition.name}": it is a step of itself: ${names.join(" → ")}`,
-        {
-          data: { variant: "ConfigurationError" },
-        },
-      );
-    }
-    for (const inner of one.nested((name) => service.find(name))) visit(inner, [...trail, one]);
-  };
-  visit(instance, []);
+  const cycle = cycleOf(instance, (name) => service.find(name));
+  if (cycle === undefined) return;
+  throw new SpellError(
+    "invalid_argument",
+    `Cannot run workflow "${instance.definition.name}": it is a step of itself: ${cycle.join(" → ")}`,
+    { data: { variant: "ConfigurationError" } },
+  );
 }

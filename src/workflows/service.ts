@@ -25,7 +25,8 @@ export interface WorkflowDependencies {
   hooks(): HookService | undefined;
   events(): EventService | undefined;
   storage(): Promise<Storage>;
-  dataDirectory: string;
+  /** Undefined where no other process sees what is stored. */
+  dataDirectory: string | undefined;
   /** Where relative paths of tools start. */
   cwd: string;
 }
@@ -141,7 +142,7 @@ export interface Workflow {
   outputs(): Map<string, unknown>;
   /** @returns how many there were */
   clearOutputs(): number;
-  /** What hinders a run now: tools, agents and workflows that are not there. */
+  /** What hinders a run now, nested workflows included: what is named and not there, and workflows that are steps of themselves. */
   problems(): Promise<{ errors: string[]; warnings: string[] }>;
 }
 

@@ -3,8 +3,14 @@ import { copyFileSync, cpSync, mkdtempSync, readdirSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { Glob } from "bun";
-import { EXECUTABLE, Sandbox } from "../support/cli.ts";
+import { EXECUTABLE, type Finished, Sandbox } from "../support/cli.ts";
 import { SPELL_MINI } from "../support/gguf-models.ts";
+
+/** A network namespace without interfaces; scripts that serve themselves have the loopback one. */
+const APART = ["unshare", "-rn"];
+const APART_WITH_LOOPBACK = [...APART, "/bin/sh", "-c", 'ip link set lo up && exec "$@"', "sh"];
+const canBeApart = Bun.spawnSync([...APART, "true"], { stderr: "ignore" }).success;
+const hasOwnServer = (script: string): boolean => script.endsWith(".sh");
 
 /**
  * What each example prints. Digests, encodings and identifiers were computed with coreutils and Python's uuid module;
@@ -197,28 +203,39 @@ describe("every script of examples/", () => {
     expect(scripts.sort()).toEqual(Object.keys(EXPECTED).sort());
   });
 
-  for (const [script, { options = [], args = [], lines }] of Object.entries(EXPECTED)) {
+  const run = (box: Sandbox, script: string, before: readonly string[]) => {
+    const { options = [], args = [] } = EXPECTED[script]!;
+    cpSync("examples", join(box.root, "examples"), { recursive: true });
+    const path = join(box.root, "examples", script);
+    const [program, ...words] = script.endsWith(".sh")
+      ? [...before, "/bin/sh", path, ...args]
+      : [...before, executable, ...options, "run", path, ...(args.length === 0 ? [] : ["--", ...args])];
+    return box.run(words, {
+      executable: program!,
+      env: { NO_COLOR: "1", PATH: `${place}${delimiter}${box.env.PATH}` },
+    });
+  };
+
+  const check = (script: string, box: Sandbox, done: Finished) => {
+    expect([done.code, done.stderr]).toEqual([0, ""]);
+    expect(readdirSync(box.tmp)).toEqual([]);
+    const printed = done.stdout.trimEnd().split("\n");
+    for (const [i, line] of EXPECTED[script]!.lines.entries()) {
+      if (typeof line === "string") expect(printed[i]).toBe(line);
+      else expect(printed[i] ?? "").toMatch(line);
+    }
+  };
+
+  for (const script of Object.keys(EXPECTED)) {
     test(`${script} runs from an empty directory and prints what it says`, async () => {
       using box = new Sandbox();
-      cpSync("examples", join(box.root, "examples"), { recursive: true });
-      const path = join(box.root, "examples", script);
-      const env = { NO_COLOR: "1" };
-      const done = script.endsWith(".sh")
-        ? await box.run([path, ...args], {
-            executable: "/bin/sh",
-            env: { ...env, PATH: `${place}${delimiter}${box.env.PATH}` },
-          })
-        : await box.run([...options, "run", path, ...(args.length === 0 ? [] : ["--", ...args])], {
-            executable,
-            env,
-          });
-      expect([done.code, done.stderr]).toEqual([0, ""]);
-      expect(readdirSync(box.tmp)).toEqual([]);
-      const printed = done.stdout.trimEnd().split("\n");
-      for (const [i, line] of lines.entries()) {
-        if (typeof line === "string") expect(printed[i]).toBe(line);
-        else expect(printed[i] ?? "").toMatch(line);
-      }
+      check(script, box, await run(box, script, []));
+    });
+
+    const hasLoopback = !hasOwnServer(script) || Bun.which("ip") !== null;
+    test.skipIf(!canBeApart || !hasLoopback)(`${script} does so without a network`, async () => {
+      using box = new Sandbox();
+      check(script, box, await run(box, script, hasOwnServer(script) ? APART_WITH_LOOPBACK : APART));
     });
   }
 });

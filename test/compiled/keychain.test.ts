@@ -4,11 +4,15 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Sandbox } from "../support/cli.ts";
 import { noKeychain, TestKeychain } from "../support/keychain.ts";
+import { ProviderServer } from "../support/providers/server.ts";
+import { KEY as VENDOR_KEY, VENDORS } from "../support/providers/vendors.ts";
 import { Terminal } from "../support/terminal.ts";
 
 const CONFIG = "[runtime.state_persistence.encryption]\nenabled = true\nkeychain = true\n";
 const SECRET = "a sentence that no file may hold";
 const KEY = "sk-0123456789abcdefghij-end1";
+
+const openai = VENDORS.find(({ type }) => type === "openai")!;
 
 const files = (directory: string): string[] =>
   (readdirSync(directory, { recursive: true, withFileTypes: true }) as import("node:fs").Dirent[])
@@ -76,6 +80,29 @@ describe.skipIf(noKeychain !== undefined)(
       const without = await box.run(["keys", "add", "xai", KEY]);
       expect([without.code, without.stdout]).toEqual([1, ""]);
       expect(without.stderr).toStartWith("Error: Cannot add the key: ");
+    });
+
+    test("gives the key that a person stored to the vendor, and to nobody where it is locked", async () => {
+      using box = new Sandbox();
+      await using keychain = await TestKeychain.start(box, "keychain");
+      await using server = await ProviderServer.start(openai.format);
+      server.script({ answer: { text: "Hello" } });
+      const terminal = new Terminal(box, ["keys", "add", "openai"], { env: keychain.env });
+      await terminal.answer("API key for openai: ", `${VENDOR_KEY}\r`);
+      expect(await terminal.exited()).toBe(0);
+      const ask = `print(Agent.create{name = "a", model = "openai/gpt-4o-mini"}:execute("Hi").text)`;
+      const endpoint = { LLMSPELL_OPENAI_ENDPOINT: `${server.origin}/v1` };
+      expect(await box.lua(ask, { env: { ...keychain.env, ...endpoint } })).toMatchObject({
+        code: 0,
+        stdout: "Hello\n",
+        stderr: "",
+      });
+      expect(server.seen[0]!.headers.authorization).toBe(`Bearer ${VENDOR_KEY}`);
+      expect(files(join(box.home, ".llmspell")).some((text) => text.includes(VENDOR_KEY))).toBe(false);
+      server.script({ answer: { text: "Hello" } });
+      const locked = await box.lua(ask, { env: endpoint });
+      expect([locked.code, locked.stdout, server.seen.length]).toEqual([1, "", 0]);
+      expect(locked.stderr).not.toContain(VENDOR_KEY);
     });
 
     test("is not used for API keys where nobody is there to unlock it", async () => {

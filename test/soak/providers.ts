@@ -18,8 +18,7 @@ const MODEL = "spell-mini";
 const NOT_HELD = { anthropic: ["an answer keeps to a schema"] } as Record<string, readonly string[]>;
 
 /** @param types of providers that speak to the service at `origin` */
-async function judge(what: string, origin: string, types: readonly string[], rounds: number): Promise<void> {
-  using home = temporaryHome();
+function judge(what: string, origin: string, types: readonly string[], rounds: number): Promise<void> {
   const tables = types.map(
     (type) => `[providers.${type}]
 provider_type = "${type}"
@@ -28,7 +27,28 @@ api_key = "${TOKEN}"
 default_model = "${MODEL}"
 max_retries = 0`,
   );
-  const { models } = await modelService(home, tables.join("\n"));
+  return judgeTables(what, tables.join("\n"), types, rounds);
+}
+
+/** A program that is started with the first call, and ended. */
+function judgeStarted(program: string, rounds: number): Promise<void> {
+  const table = `[providers.local]
+provider_type = "llamacpp"
+server_binary = "${program}"
+context_size = 1024
+cpu_threads = 1
+max_retries = 0`;
+  return judgeTables("a server_binary", table, ["local"], rounds);
+}
+
+async function judgeTables(
+  what: string,
+  toml: string,
+  types: readonly string[],
+  rounds: number,
+): Promise<void> {
+  using home = temporaryHome();
+  const { models } = await modelService(home, toml);
   for (const type of types) {
     const target: LiveTarget = {
       open: (overrides, modelId = MODEL) => models.resolve(`${type}/${modelId}`, overrides),
@@ -44,6 +64,7 @@ max_retries = 0`,
     const held = told.filter((name) => !broken.has(name));
     check(held.length === 0, `cases are said not to hold for ${type} and ${what} and do`, held);
   }
+  await models.dispose();
 }
 
 /** The vendors' own clients, of November 2026. */
@@ -93,6 +114,7 @@ export const providers: Soak = {
     ]);
     const types = [...openai, "anthropic"];
     await judge("llama-server", peer.origin, types, rounds);
+    await judgeStarted(program, rounds);
     return { ...told, cases: liveCases.length, rounds, "formats of llama-server": types.length };
   },
 };

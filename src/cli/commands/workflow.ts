@@ -10,6 +10,7 @@ import { CALL_OPTIONS } from "../call-options.ts";
 import type { ArgValues, CommandDecl, CommandIo, OptionDecl, OptionValues } from "../command.ts";
 import { connectable } from "../connect-options.ts";
 import { EXIT } from "../exit-codes.ts";
+import { usageError } from "../usage.ts";
 import { execute, executedDocument, exitCodeOfReply, STREAM_OPTION } from "./execute.ts";
 import { readScript } from "./run.ts";
 
@@ -121,6 +122,11 @@ const shown = (value: unknown): string => printableLine(String(value));
 
 async function resume(io: CommandIo, args: ArgValues, options: OptionValues): Promise<number> {
   const run = args.id as string;
+  if (options["dry-run"] === true || options.replay !== undefined)
+    throw usageError(
+      `Cannot resume workflow run "${run}" without doing anything: --dry-run and --replay are for \`llmspell run\``,
+      `\`llmspell workflow show ${run}\` tells what is still to be done`,
+    );
   const decided = (name: string) => (options[name] as string[] | undefined) ?? [];
   const before = (await ask(io, "", { type: "workflow", command: "show", id: run })) as { run: ReplyFields };
   // a script that is not there is no reason to note decisions

@@ -31,7 +31,7 @@ export const Provider = section(
     default_model: unset.text("Model used when none is named (alias `model`)", EXPANDED),
     max_tokens: unset.integer("Most tokens in one answer", POSITIVE),
     timeout_seconds: unset.integer(
-      "Longest wait for an answer to begin, in seconds; 60 when absent (alias `timeout`)",
+      "Longest wait for the first text, thought or tool call of an answer, in seconds; 60 when absent (alias `timeout`)",
       POSITIVE,
     ),
     connect_timeout_seconds: unset.integer(
@@ -39,7 +39,7 @@ export const Provider = section(
       POSITIVE,
     ),
     idle_timeout_seconds: unset.integer(
-      "Longest wait for the next piece of an answer, in seconds; 60 when absent",
+      "Longest wait for the next text, thought or piece of a tool call, in seconds; pings do not count; 60 when absent",
       POSITIVE,
     ),
     max_retries: unset.integer("Attempts after a failed request; 3 when absent"),

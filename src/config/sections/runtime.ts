@@ -119,7 +119,7 @@ const Sessions = section("Sessions, artifacts and replay.", {
   max_artifacts_per_session: integer(1000, "Artifacts of one session", POSITIVE),
   artifact_compression_threshold: integer(
     10_240,
-    "Size from which artifacts are compressed, in bytes; 0: never",
+    "Size above which artifacts are compressed, in bytes; 0: never",
   ),
   session_timeout_seconds: integer(3600, "Idle time after which a session ends, in seconds", POSITIVE),
   storage_backend: choice(["memory", "sqlite"], "memory", "Where sessions are kept; sled means sqlite"),
@@ -156,7 +156,15 @@ export const Runtime = section("How scripts run.", {
     "Time of one script, in seconds; the smallest of all limits wins",
     POSITIVE,
   ),
-  enable_streaming: flag(true, "Send output and tokens piece by piece"),
+  enable_streaming: flag(
+    true,
+    "Send output and tokens piece by piece; false: when the script ends, asks for a line, or has written a mebibyte",
+  ),
+  database_timeout_seconds: integer(
+    60,
+    "How long a write waits for other processes that keep the database busy, in seconds",
+    POSITIVE,
+  ),
   log_level: unset.choice(LOG_LEVEL_WORDS, "Log level when neither `--trace` nor RUST_LOG is given"),
   security: Security,
   state_persistence: StatePersistence,

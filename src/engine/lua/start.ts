@@ -124,6 +124,8 @@ class HostTape implements Tape {
   callback(): never {
     return this.call();
   }
+
+  settle(): void {}
 }
 
 /** What got past Lua's own error handling: the VM cannot be used any more. */

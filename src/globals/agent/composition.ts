@@ -1,8 +1,9 @@
 /** Functions of the Agent global that make something of agents: tools, composites, trees. */
 import { Type } from "typebox";
-import type { CompositeRouting } from "../../agents/composite.ts";
+import { type CompositeRouting, STRATEGIES } from "../../agents/composite.ts";
 import type { Agent, WrapOptions } from "../../agents/service.ts";
 import { SpellError } from "../../core/errors.ts";
+import { didYouMean } from "../../core/nearest.ts";
 import type { ScriptValue } from "../../core/values.ts";
 import { AnyTable, AnyValue, type FunctionDecl, optional, param, wait } from "../declare.ts";
 import { number, present, type Table, table, text, texts } from "./fields.ts";
@@ -20,11 +21,10 @@ export const composition: Record<string, FunctionDecl> = {
     ],
     returns: "string: the tool's name",
     handler: async (ctx, name, options = {}) => {
-      const level = text(options.security_level)?.toLowerCase();
       const wrap = present<WrapOptions>({
         toolName: text(options.tool_name),
         category: text(options.category)?.toLowerCase(),
-        securityLevel: isLevel(level) ? level : undefined,
+        securityLevel: securityLevel(text(options.security_level)),
       });
       return (await ctx.services.agents()).wrapAsTool(name, wrap, ctx.run);
     },
@@ -65,20 +65,48 @@ export const composition: Record<string, FunctionDecl> = {
   }),
 };
 
-const isLevel = (level: unknown): level is "safe" | "restricted" | "privileged" =>
-  level === "safe" || level === "restricted" || level === "privileged";
+const LEVELS = ["safe", "restricted", "privileged"] as const;
 
+function securityLevel(given: string | undefined): WrapOptions["securityLevel"] {
+  const level = LEVELS.find((one) => one === given?.toLowerCase());
+  if (given === undefined || level !== undefined) return level;
+  throw new SpellError(
+    "invalid_argument",
+    `Cannot wrap agent as a tool: "security_level" must be one of ${LEVELS.join(", ")}: ${given}`,
+    { hint: didYouMean(given, LEVELS) ?? "Leave it out for restricted" },
+  );
+}
+
+/** Any word that is no strategy means `custom`, unless it looks like one that is misspelt. */
 function compositeRouting(value: ScriptValue): CompositeRouting {
   const given = table(value) ?? {};
-  const word = (text(given.strategy) ?? text(value))?.toLowerCase();
-  const strategy = word === undefined || word === "sequential" ? "sequential" : word;
+  const word = (text(given.strategy) ?? text(value))?.toLowerCase() ?? "sequential";
+  const strategy = STRATEGIES.find((one) => one === word);
+  const hint = strategy === undefined ? didYouMean(word, STRATEGIES) : undefined;
+  if (hint !== undefined)
+    throw new SpellError(
+      "invalid_argument",
+      `Cannot build composite agent: "strategy" must be one of ${STRATEGIES.join(", ")}: ${word}`,
+      { hint },
+    );
   return present<CompositeRouting>({
-    strategy:
-      strategy === "sequential" || strategy === "parallel" || strategy === "vote" ? strategy : "custom",
-    threshold: number(given.threshold),
+    strategy: strategy ?? "custom",
+    threshold: bounded("threshold", number(given.threshold), 1),
     fallbackAgent: text(given.fallback_agent),
-    timeoutMs: number(given.timeout_ms),
+    timeoutMs: bounded("timeout_ms", number(given.timeout_ms), Number.MAX_SAFE_INTEGER),
   });
+}
+
+function bounded(key: string, value: number | undefined, most: number): number | undefined {
+  if (value === undefined || (value >= 0 && value <= most)) return value;
+  const range = most === 1 ? "from 0 to 1" : "0 or more";
+  throw new SpellError(
+    "invalid_argument",
+    `Cannot build composite agent: "${key}" must be ${range}: ${value}`,
+    {
+      hint: `Leave out ${key}, or correct it`,
+    },
+  );
 }
 
 const tree = (agent: Agent): Table => ({

@@ -1,13 +1,14 @@
-import type { AgentImage, AgentInput } from "../../agents/service.ts";
+import type { AgentInput } from "../../agents/service.ts";
 import { SpellError } from "../../core/errors.ts";
 import type { ScriptValue } from "../../core/values.ts";
 import { answerForm } from "./answer-form.ts";
 import { integer, number, present, type Table, table, text } from "./fields.ts";
+import { imagesOf } from "./images.ts";
 
 /**
  * A string, or a table with `text` (or `prompt`, `input`). Other fields: `parameters`, `image`, `media`, `temperature`,
  * `max_tokens`, `schema`, `grammar`, `response_format`; temperature and length are also taken from `parameters`.
- * @throws SpellError invalid_argument when there is no text
+ * @throws SpellError invalid_argument when there is no text, or an image is none
  */
 export function agentInput(value: ScriptValue): AgentInput {
   const given: Table = table(value) ?? { text: text(value) };
@@ -18,7 +19,7 @@ export function agentInput(value: ScriptValue): AgentInput {
     });
   }
   const { temperature, max_tokens, ...parameters } = table(given.parameters) ?? {};
-  const images = [given.image, ...(Array.isArray(given.media) ? given.media : [])].flatMap(imageOf);
+  const images = imagesOf(given);
   return present<AgentInput>({
     text: words,
     temperature: number(given.temperature) ?? number(temperature),
@@ -27,10 +28,4 @@ export function agentInput(value: ScriptValue): AgentInput {
     parameters: Object.keys(parameters).length > 0 ? parameters : undefined,
     images: images.length > 0 ? images : undefined,
   });
-}
-
-function imageOf(value: ScriptValue | undefined): AgentImage[] {
-  const image = table(value);
-  const base64 = text(image?.base64);
-  return base64 === undefined ? [] : [{ base64, format: text(image?.format)?.toLowerCase() ?? "png" }];
 }

@@ -1,7 +1,7 @@
 /** Methods of an agent that tell how it does: metrics, health, alerts, and what it is. */
 
 import { Type } from "typebox";
-import type { AlertCondition, AlertRule, Operator } from "../../agents/alerts.ts";
+import { type AlertCondition, type AlertRule, HEALTH_STATES, type Operator } from "../../agents/alerts.ts";
 import type { Agent } from "../../agents/service.ts";
 import { nowMs } from "../../core/clock.ts";
 import { SpellError } from "../../core/errors.ts";
@@ -14,28 +14,14 @@ const { wait } = methodsOf<Agent>();
 const nowSeconds = (): number => Math.floor(nowMs() / 1000);
 
 export function metricsTable(agent: Agent): Table {
-  const values = agent.metrics.values();
-  const wanted = [
-    "requests_total",
-    "requests_failed",
-    "requests_active",
-    "tool_invocations",
-    "memory_bytes",
-    "cpu_percent",
-  ];
-  const { calls, cached, retries, prompt_tokens, completion_tokens, cached_tokens, total_tokens, cost_usd } =
-    agent.payer.usage.figures();
+  const { total_executions, avg_execution_time_ms, success_rate, error_rate, ...values } =
+    agent.metrics.values();
+  const { cost_usd, first_token_ms } = agent.payer.usage.figures();
   return present<Table>({
     agent_id: agent.id,
-    ...Object.fromEntries(wanted.map((key) => [key, values[key]])),
-    model_calls: calls,
-    cached_calls: cached,
-    retries,
-    prompt_tokens,
-    completion_tokens,
-    cached_tokens,
-    total_tokens,
+    ...values,
     cost_usd,
+    first_token_ms,
     budget: agent.payer.budget?.report() as Table | undefined,
   });
 }
@@ -45,7 +31,7 @@ export function capabilitiesOf(agent: Agent): Table {
     supports_streaming: true,
     supports_tools: agent.kind === "llm",
     supports_context: agent.kind === "llm",
-    supports_multimodal: false,
+    supports_multimodal: agent.model?.seesImages ?? false,
   };
 }
 
@@ -86,7 +72,7 @@ export const monitoringMethods: Record<string, FunctionDecl> = {
   ),
   get_metrics: reads(
     "Counts of turns, tool calls and calls of models (with those that its members and tools make), what the latter took and cost, and what is left of a budget; `memory_bytes` is the size of the conversation, `cpu_percent` the process's CPU time during the agent's turns against their duration.",
-    "{agent_id, requests_total, requests_failed, requests_active, tool_invocations, memory_bytes, cpu_percent, model_calls, cached_calls, retries, prompt_tokens, completion_tokens, cached_tokens, total_tokens, cost_usd?, budget?}",
+    "{agent_id, requests_total, requests_failed, requests_active, tool_invocations, memory_bytes, cpu_percent, model_calls, cached_calls, retries, prompt_tokens, completion_tokens, cached_tokens, total_tokens, cost_usd?, first_token_ms?, budget?}",
     metricsTable,
   ),
   get_health: reads(
@@ -207,6 +193,8 @@ function alertCondition(given: Table): AlertCondition {
     case "health_status": {
       const status = text(given.status);
       if (status === undefined) throw invalid("condition.status", "is required");
+      if (!HEALTH_STATES.some((state) => state.toLowerCase() === status.toLowerCase()))
+        throw invalid("condition.status", `must be one of ${HEALTH_STATES.join(", ")}: ${status}`);
       return { type: "health_status", status };
     }
     case "error_rate": {

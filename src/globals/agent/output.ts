@@ -7,7 +7,7 @@ import { present, type Table } from "./fields.ts";
 
 export function outputTable(output: AgentOutput): ScriptTable {
   const { text } = output;
-  const { calls, retries = 0, costUsd } = output.usage;
+  const { calls, retries = 0, costUsd, firstTokenMs } = output.usage;
   const metadata = present<Table>({
     model: output.model,
     provider: output.provider,
@@ -19,6 +19,7 @@ export function outputTable(output: AgentOutput): ScriptTable {
     estimated_cost_cents: costUsd === undefined ? undefined : costUsd * 100,
     provider_total_requests: calls === undefined ? undefined : calls + retries,
     retries,
+    first_token_ms: firstTokenMs,
     cached_calls: output.usage.cachedCalls,
     agent_outputs: output.members,
   });

@@ -201,7 +201,7 @@ export const workflowClass: ClassDecl = {
       },
     }),
     validate: wait({
-      doc: "What would hinder a run now: tools, agents and workflows that are not there.",
+      doc: "What would hinder a run now, nested workflows included: tools, agents, workflows and steps that are not there, a workflow that is a step of itself.",
       params: [],
       returns: "{valid, workflow_id, warnings, errors}",
       handler: async ({ self }) => {

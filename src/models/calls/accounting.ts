@@ -4,20 +4,27 @@ import type {
   LanguageModelV4CallOptions,
   LanguageModelV4GenerateResult,
   LanguageModelV4StreamPart,
-  LanguageModelV4Usage,
   RerankingModelV4,
   SharedV4ProviderMetadata,
 } from "@ai-sdk/provider";
 import { steadyMs } from "../../core/clock.ts";
-import { isPlainObject } from "../../core/values.ts";
+import {
+  addUsage,
+  type CallTokens,
+  callFacts,
+  failureFacts,
+  retriesBefore,
+  tokensOf,
+  withFacts,
+} from "../call-facts.ts";
 import type { SpellModel } from "../service.ts";
 import { around } from "./around.ts";
-import { DEFAULT_ANSWER_TOKENS, promptBound, textsBound } from "./bounds.ts";
+import { bytesEstimate, DEFAULT_ANSWER_TOKENS, promptBound, promptEstimate, textsBound } from "./bounds.ts";
 import { type Reservation, reserve } from "./budget.ts";
 import { currentPayers, type Payer } from "./payer.ts";
 import { costOf, type KnownPrice } from "./prices.ts";
 import { boundAnswer } from "./request.ts";
-import type { CallOutcome, CallRecord } from "./usage.ts";
+import { type CallRecord, roundMs } from "./usage.ts";
 
 /** Of a model, what is not in it. */
 export interface Account {
@@ -42,44 +49,14 @@ export function costBound(
   return costOf(price, { promptTokens, completionTokens, cachedTokens: 0 });
 }
 
-type Tokens = Pick<CallRecord, "promptTokens" | "completionTokens" | "cachedTokens">;
-const NO_TOKENS: Tokens = { promptTokens: 0, completionTokens: 0, cachedTokens: 0 };
-
-/** What a provider of ours says with the end of an answer, under `providerMetadata.llmspell`. */
-interface CallFacts {
-  retries?: number;
-  /** It came from the cache. */
-  cached?: boolean;
-  costUsd?: number;
-  /** The model that answered: one of those asked in turn. */
-  answeredBy?: { provider: string; model: string };
-}
-
-export function callFacts(metadata: SharedV4ProviderMetadata | undefined): CallFacts {
-  const facts: Record<string, unknown> = isPlainObject(metadata?.llmspell) ? metadata.llmspell : {};
-  return {
-    ...(typeof facts.retries === "number" ? { retries: facts.retries } : {}),
-    ...(facts.cached === true ? { cached: true } : {}),
-    ...(typeof facts.costUsd === "number" ? { costUsd: facts.costUsd } : {}),
-    ...(typeof facts.provider === "string" && typeof facts.model === "string"
-      ? { answeredBy: { provider: facts.provider, model: facts.model } }
-      : {}),
-  };
-}
-
-export function tokensOf({ inputTokens, outputTokens }: LanguageModelV4Usage): Tokens {
-  return {
-    promptTokens: inputTokens.total ?? 0,
-    completionTokens: outputTokens.total ?? 0,
-    cachedTokens: inputTokens.cacheRead ?? 0,
-  };
-}
+const NO_TOKENS: CallTokens = { promptTokens: 0, completionTokens: 0, cachedTokens: 0 };
 
 /** The same model, its calls counted where somebody pays for them; the last part of an answer then tells its cost. */
 export function accounted(model: SpellModel, account: Account): SpellModel {
   const begin = async (options: LanguageModelV4CallOptions, payers: readonly Payer[]) => {
     const bounded = await withinBudgets(model, options, payers, account);
-    return { options: bounded.options, call: new OpenCall("chat", account, payers, bounded) };
+    const prompt = () => promptEstimate(options);
+    return { options: bounded.options, call: new OpenCall("chat", account, payers, bounded, prompt) };
   };
   return around(model, {
     async doGenerate(given): Promise<LanguageModelV4GenerateResult> {
@@ -91,8 +68,7 @@ export function accounted(model: SpellModel, account: Account): SpellModel {
         const providerMetadata = call.end(tokensOf(result.usage), result.providerMetadata);
         return { ...result, ...(providerMetadata === undefined ? {} : { providerMetadata }) };
       } catch (error) {
-        call.giveUp(options.abortSignal?.aborted ? "cancelled" : "failed");
-        throw error;
+        throw call.giveUp(options.abortSignal?.aborted ? "cancelled" : "failed", error);
       }
     },
     async doStream(given) {
@@ -103,8 +79,7 @@ export function accounted(model: SpellModel, account: Account): SpellModel {
         const result = await model.doStream(options);
         return { ...result, stream: watched(result.stream, call) };
       } catch (error) {
-        call.giveUp(options.abortSignal?.aborted ? "cancelled" : "failed");
-        throw error;
+        throw call.giveUp(options.abortSignal?.aborted ? "cancelled" : "failed", error);
       }
     },
   });
@@ -115,7 +90,7 @@ export function accountedEmbedding(model: EmbeddingModelV4, account: Account): E
     doEmbed: (options: Parameters<EmbeddingModelV4["doEmbed"]>[0]) =>
       whole("embeddings", account, textsBound(options.values), async () => {
         const result = await model.doEmbed(options);
-        return { result, tokens: result.usage?.tokens ?? 0 };
+        return { result, tokens: result.usage?.tokens ?? 0, metadata: result.providerMetadata };
       }),
   });
 }
@@ -140,24 +115,24 @@ async function whole<T>(
   kind: CallRecord["kind"],
   account: Account,
   bound: number,
-  work: () => Promise<{ result: T; tokens: number }>,
+  work: () => Promise<{ result: T; tokens: number; metadata?: SharedV4ProviderMetadata | undefined }>,
 ): Promise<T> {
   const payers = currentPayers();
-  const call = new OpenCall(kind, account, payers, take(account, payers, bound, 0));
+  const taken = take(account, payers, bound, 0);
+  const call = new OpenCall(kind, account, payers, taken, () => bytesEstimate(bound));
   try {
-    const { result, tokens } = await work();
-    call.end({ ...NO_TOKENS, promptTokens: tokens }, undefined);
+    const { result, tokens, metadata } = await work();
+    call.end({ ...NO_TOKENS, promptTokens: tokens }, metadata);
     return result;
   } catch (error) {
-    call.giveUp("failed");
-    throw error;
+    throw call.giveUp("failed", error);
   }
 }
 
 interface Taken {
   reservation: Reservation;
-  /** What was reserved: charged where nobody can tell what was used. */
-  most: { tokens: number; costUsd: number };
+  /** What was reserved: an estimate is no more. Undefined where no budget bounds the size of calls. */
+  most: { promptTokens: number; completionTokens: number } | undefined;
 }
 
 /** Reserves what the call may take; a call without a longest answer gets one that the budgets allow. */
@@ -168,7 +143,7 @@ async function withinBudgets(
   account: Account,
 ): Promise<Taken & { options: LanguageModelV4CallOptions }> {
   const budgets = payers.flatMap((payer) => payer.budget ?? []);
-  if (!budgets.some((budget) => budget.boundsSize)) return { options, ...take(account, payers, 0, 0) };
+  if (!budgets.some((budget) => budget.boundsSize)) return { options, ...take(account, payers) };
   const prompt = await promptBound(model, options);
   const asked = options.maxOutputTokens;
   const usual = account.maxTokens() ?? DEFAULT_ANSWER_TOKENS;
@@ -193,14 +168,14 @@ function defaultAnswer(
   return Math.max(1, most);
 }
 
-function take(account: Account, payers: readonly Payer[], prompt: number, longest: number): Taken {
+function take(account: Account, payers: readonly Payer[], prompt?: number, longest = 0): Taken {
   const price = account.price();
-  const tokens = { promptTokens: prompt, completionTokens: longest, cachedTokens: 0 };
+  const tokens = { promptTokens: prompt ?? 0, completionTokens: longest, cachedTokens: 0 };
   const costUsd = price === "free" ? 0 : costOf(price, tokens);
   const budgets = payers.flatMap((payer) => payer.budget ?? []);
-  const need = { model: `${account.provider}/${account.model}`, tokens: prompt + longest, costUsd };
+  const need = { model: `${account.provider}/${account.model}`, tokens: (prompt ?? 0) + longest, costUsd };
   try {
-    return { reservation: reserve(budgets, need), most: { tokens: need.tokens, costUsd: costUsd ?? 0 } };
+    return { reservation: reserve(budgets, need), most: prompt === undefined ? undefined : tokens };
   } catch (error) {
     record(payers, { ...emptyRecord("chat", account), outcome: "refused" });
     throw error;
@@ -213,6 +188,7 @@ const emptyRecord = (kind: CallRecord["kind"], { provider, model }: Account): Ca
   model,
   outcome: "failed",
   ...NO_TOKENS,
+  isEstimated: false,
   isUnpriced: false,
   retries: 0,
   durationMs: 0,
@@ -226,6 +202,9 @@ function record(payers: readonly Payer[], call: CallRecord): void {
 class OpenCall {
   private readonly startMs = steadyMs();
   private firstMs: number | undefined;
+  /** Of the answer so far. */
+  private receivedBytes = 0;
+  private retries = 0;
   private isOpen = true;
 
   constructor(
@@ -233,60 +212,101 @@ class OpenCall {
     private readonly account: Account,
     private readonly payers: readonly Payer[],
     private readonly taken: Taken,
+    /** About how many tokens its prompt has. */
+    private readonly promptTokens: () => number,
   ) {}
 
-  /** The answer has begun. */
-  began(): void {
+  /** Takes note of what a part says. */
+  note(part: LanguageModelV4StreamPart): void {
+    this.retries += retriesBefore(part);
+    const said = pieceOf(part);
+    if (said === undefined) return;
     this.firstMs ??= steadyMs() - this.startMs;
+    this.receivedBytes += Buffer.byteLength(said);
   }
 
-  /** @returns the metadata, with the cost where it is known */
-  end(tokens: Tokens, metadata: SharedV4ProviderMetadata | undefined): SharedV4ProviderMetadata | undefined {
+  /** @returns the metadata, with the cost where it is known and the time until the first piece */
+  end(
+    tokens: CallTokens,
+    metadata: SharedV4ProviderMetadata | undefined,
+  ): SharedV4ProviderMetadata | undefined {
     const { cached = false, retries = 0, answeredBy } = callFacts(metadata);
-    const price = this.account.price(answeredBy);
-    const costUsd = cached ? undefined : costOf(price, tokens);
-    this.close({
-      outcome: cached ? "cached" : "ok",
-      ...tokens,
+    const costUsd = this.close({ outcome: cached ? "cached" : "ok", ...tokens, retries, ...answeredBy });
+    const facts = {
       ...(costUsd === undefined ? {} : { costUsd }),
-      isUnpriced: !cached && price === undefined,
-      retries,
-      ...answeredBy,
+      ...(this.firstMs === undefined ? {} : { firstTokenMs: roundMs(this.firstMs) }),
+    };
+    return Object.keys(facts).length === 0 ? metadata : withFacts(metadata, facts);
+  }
+
+  /**
+   * Ended without an answer. What its provider counted counts; where it counted nothing, what may have been used is
+   * estimated: the prompt, once the answer had begun or the call was cancelled, and as much of the answer as came.
+   * @returns the failure, which tells what the call took
+   */
+  giveUp(outcome: "failed" | "cancelled", error?: unknown): unknown {
+    const { retries, counted } = failureFacts(error);
+    const isCharged = this.firstMs !== undefined || outcome === "cancelled";
+    const tokens = counted ?? (isCharged ? this.estimate() : NO_TOKENS);
+    const costUsd = this.close({
+      outcome,
+      ...tokens,
+      isEstimated: isCharged && counted === undefined,
+      retries: Math.max(retries, this.retries),
     });
-    this.taken.reservation.settle(
-      cached
-        ? { tokens: 0, costUsd: 0 }
-        : { tokens: tokens.promptTokens + tokens.completionTokens, costUsd: costUsd ?? 0 },
-    );
-    if (costUsd === undefined) return metadata;
-    const told = isPlainObject(metadata?.llmspell) ? metadata.llmspell : {};
-    return { ...metadata, llmspell: { ...told, costUsd } } as SharedV4ProviderMetadata;
+    return tokens === NO_TOKENS ? error : addUsage(error, tokens, costUsd);
   }
 
-  /** Ended without a count: what had begun is charged as far as it may have gone, as the provider may charge it. */
-  giveUp(outcome: "failed" | "cancelled"): void {
-    const hasBegun = this.firstMs !== undefined || outcome === "cancelled";
-    this.close({ outcome, ...NO_TOKENS, isUnpriced: false, retries: 0 });
-    this.taken.reservation.settle(hasBegun ? this.taken.most : { tokens: 0, costUsd: 0 });
+  private estimate(): CallTokens {
+    const { promptTokens: prompt, completionTokens: longest } = this.taken.most ?? NO_BOUND;
+    return {
+      promptTokens: Math.min(prompt, this.promptTokens()),
+      completionTokens: Math.min(longest, bytesEstimate(this.receivedBytes)),
+      cachedTokens: 0,
+    };
   }
 
+  /** Counts the call and charges it. @returns its cost, where that is known */
   private close(
-    what: { outcome: CallOutcome } & Tokens &
-      Pick<CallRecord, "costUsd" | "isUnpriced" | "retries"> &
-      Partial<Pick<CallRecord, "provider" | "model">>,
-  ): void {
-    if (!this.isOpen) return;
+    what: Pick<CallRecord, "outcome" | "retries" | keyof CallTokens> &
+      Partial<Pick<CallRecord, "provider" | "model" | "isEstimated">>,
+  ): number | undefined {
+    if (!this.isOpen) return undefined;
     this.isOpen = false;
+    const { provider = this.account.provider, model = this.account.model } = what;
+    const tokens = what.outcome === "cached" ? 0 : what.promptTokens + what.completionTokens;
+    const isPaid = what.outcome === "ok" || tokens > 0;
+    const price = this.account.price({ provider, model });
+    const costUsd = isPaid ? costOf(price, what) : undefined;
     record(this.payers, {
       ...emptyRecord(this.kind, this.account),
       ...what,
+      ...(costUsd === undefined ? {} : { costUsd }),
+      isUnpriced: isPaid && price === undefined,
       ...(this.firstMs === undefined ? {} : { firstMs: this.firstMs }),
       durationMs: steadyMs() - this.startMs,
     });
+    this.taken.reservation.settle({ tokens, costUsd: costUsd ?? 0 });
+    return costUsd;
   }
 }
 
-const BEGINNINGS = new Set(["text-delta", "reasoning-delta", "tool-input-delta", "tool-call"]);
+const NO_BOUND = { promptTokens: Number.POSITIVE_INFINITY, completionTokens: Number.POSITIVE_INFINITY };
+
+/** What a part says; undefined for one that says nothing. */
+function pieceOf(part: LanguageModelV4StreamPart): string | undefined {
+  switch (part.type) {
+    case "text-delta":
+    case "reasoning-delta":
+    case "tool-input-delta":
+      return part.delta === "" ? undefined : part.delta;
+    // its input came in pieces already, or comes with it
+    case "tool-call":
+      return "";
+    default:
+      return undefined;
+  }
+}
 
 function watched(
   stream: ReadableStream<LanguageModelV4StreamPart>,
@@ -303,8 +323,11 @@ function watched(
             controller.close();
             return;
           }
-          if (BEGINNINGS.has(value.type)) call.began();
-          if (value.type === "error") call.giveUp("failed");
+          call.note(value);
+          if (value.type === "error") {
+            controller.enqueue({ ...value, error: call.giveUp("failed", value.error) });
+            return;
+          }
           if (value.type !== "finish") {
             controller.enqueue(value);
             return;
@@ -312,8 +335,7 @@ function watched(
           const providerMetadata = call.end(tokensOf(value.usage), value.providerMetadata);
           controller.enqueue(providerMetadata === undefined ? value : { ...value, providerMetadata });
         } catch (error) {
-          call.giveUp("failed");
-          controller.error(error);
+          controller.error(call.giveUp("failed", error));
         }
       },
       async cancel(reason) {

@@ -23,11 +23,14 @@ export async function promptBound(model: SpellModel, options: LanguageModelV4Cal
   return options.prompt.reduce((sum, message) => sum + messageBound(message), MESSAGE_TOKENS + tools + form);
 }
 
-/** Tokens that a prompt will have about: four bytes each. */
+/** Tokens that a text of so many bytes has about. */
+export const bytesEstimate = (bytes: number): number => Math.ceil(bytes / 4);
+
+/** Tokens that a prompt has about. */
 export const promptEstimate = (options: LanguageModelV4CallOptions): number =>
-  Math.ceil(
-    options.prompt.reduce((sum, message) => sum + messageBound(message), 0) / 4 +
-      (options.tools === undefined ? 0 : JSON.stringify(options.tools).length / 4),
+  bytesEstimate(
+    options.prompt.reduce((sum, message) => sum + messageBound(message), 0) +
+      (options.tools === undefined ? 0 : JSON.stringify(options.tools).length),
   );
 
 export const textsBound = (texts: readonly string[]): number =>

@@ -6,8 +6,8 @@ import type {
 } from "@ai-sdk/provider";
 import { requestKey } from "../../core/request-key.ts";
 import { fromWire, toWire } from "../../core/wire-values.ts";
+import { callFacts } from "../call-facts.ts";
 import type { SpellModel } from "../service.ts";
-import { callFacts } from "./accounting.ts";
 import type { AnswerStore } from "./answer-store.ts";
 import { around } from "./around.ts";
 import { type KeptPart, keepParts, partsOf, streamOf } from "./parts.ts";

@@ -24,6 +24,12 @@ export function withCalls(models: ModelService, options: CallsOptions): ModelSer
     resolve: (specifier, overrides) => watched.resolve(specifier, overrides),
     resolveEmbedding: (specifier, overrides) => watched.resolveEmbedding(specifier, overrides),
     resolveReranking: (specifier, overrides) => watched.resolveReranking(specifier, overrides),
+    pull: async (specifier, how) => {
+      if (currentPlan() === undefined) return models.pull(specifier, how);
+      throw new SpellError("permission_denied", `Cannot pull ${specifier}: a dry run downloads nothing`, {
+        hint: "Run it without --dry-run",
+      });
+    },
   };
 }
 

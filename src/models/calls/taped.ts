@@ -19,6 +19,7 @@ export interface ModelFacts {
   type: string;
   modelId: string;
   contextTokens?: number;
+  seesImages?: boolean;
   readsPlainText?: boolean;
   holdsToGrammar?: boolean;
   contextShift?: boolean;
@@ -29,12 +30,14 @@ export interface ModelFacts {
 }
 
 export function factsOf(model: SpellModel, type: string): ModelFacts {
-  const { provider, modelId, contextTokens, readsPlainText, holdsToGrammar, contextShift } = model;
+  const { provider, modelId, contextTokens, seesImages, readsPlainText, holdsToGrammar, contextShift } =
+    model;
   return {
     provider,
     type,
     modelId,
     ...(contextTokens === undefined ? {} : { contextTokens }),
+    ...(seesImages === undefined ? {} : { seesImages }),
     ...(readsPlainText === undefined ? {} : { readsPlainText }),
     ...(holdsToGrammar === undefined ? {} : { holdsToGrammar }),
     ...(contextShift === undefined ? {} : { contextShift }),
@@ -189,7 +192,7 @@ export function tapedEmbedding(
           request: { values, ...(providerOptions === undefined ? {} : { providerOptions }) },
         },
         async () => {
-          const { embeddings, usage, warnings } = await real!.doEmbed({
+          const { embeddings, usage, warnings, providerMetadata } = await real!.doEmbed({
             values,
             ...(providerOptions === undefined ? {} : { providerOptions }),
             ...(abortSignal === undefined ? {} : { abortSignal }),
@@ -199,6 +202,7 @@ export function tapedEmbedding(
             embeddings: embeddings.map((vector) => Array.from(vector)),
             warnings,
             ...(usage === undefined ? {} : { usage }),
+            ...(providerMetadata === undefined ? {} : { providerMetadata }),
           };
         },
       ),

@@ -20,6 +20,8 @@ export interface CallRecord {
   promptTokens: number;
   completionTokens: number;
   cachedTokens: number;
+  /** Nobody counted the tokens: the call gave no whole answer. */
+  isEstimated: boolean;
   /** USD; absent where the price is unknown or nothing is paid. */
   costUsd?: number;
   /** Tokens were paid for, and nobody knows how much. */
@@ -40,6 +42,8 @@ export class Usage {
   completionTokens = 0;
   cachedTokens = 0;
   costUsd: number | undefined;
+  /** Calls whose tokens are estimated. */
+  estimated = 0;
   /** Calls whose price is unknown. */
   unpriced = 0;
   durationMs = 0;
@@ -66,6 +70,7 @@ export class Usage {
     this.promptTokens += call.promptTokens;
     this.completionTokens += call.completionTokens;
     this.cachedTokens += call.cachedTokens;
+    if (call.isEstimated) this.estimated++;
     if (call.isUnpriced) this.unpriced++;
     if (call.costUsd !== undefined) this.costUsd = (this.costUsd ?? 0) + call.costUsd;
   }
@@ -89,6 +94,7 @@ export class Usage {
       cached_tokens: this.cachedTokens,
       total_tokens: this.promptTokens + this.completionTokens,
       ...(this.costUsd === undefined ? {} : { cost_usd: roundUsd(this.costUsd) }),
+      estimated_calls: this.estimated,
       unpriced_calls: this.unpriced,
       duration_ms: roundMs(this.durationMs),
       ...(first === undefined ? {} : { first_token_ms: roundMs(first) }),
@@ -107,11 +113,12 @@ export interface UsageFigures {
   cached_tokens: number;
   total_tokens: number;
   cost_usd?: number;
+  estimated_calls: number;
   unpriced_calls: number;
   duration_ms: number;
   first_token_ms?: number;
 }
 
-const roundMs = (ms: number): number => Math.round(ms * 10) / 10;
+export const roundMs = (ms: number): number => Math.round(ms * 10) / 10;
 /** To a thousandth of a cent's thousandth: sums of prices a token have no more to say. */
 const roundUsd = (usd: number): number => Math.round(usd * 1e9) / 1e9;

@@ -117,7 +117,7 @@ export class HubHttp {
     const failure = (error: unknown) => this.classify(error, target, signal, limit.signal);
     return {
       ...fetched,
-      body: chunksOf(response, () => limit.abort(timedOut(target, idleMs)), idleMs, failure),
+      body: chunksOf(response, failure, { ms: idleMs, onIdle: () => limit.abort(timedOut(target, idleMs)) }),
     };
   }
 

@@ -4,6 +4,7 @@ import { SpellError } from "../../core/errors.ts";
 import type { Log } from "../../core/log.ts";
 import { DEFAULT_RETRY } from "../../core/retry.ts";
 import { networkRules } from "../../security/network/rules.ts";
+import { retryOf } from "../retry-settings.ts";
 import { HubHttp } from "./http.ts";
 import type { HubOptions } from "./plan.ts";
 
@@ -27,17 +28,12 @@ export function hubsOf(config: Config, settings: ProviderConfig, env: Environmen
   const registry = settings.registry_url;
   const own = [hub, registry].filter((url) => url !== undefined);
   const bases = { hub: baseOf(hub ?? HUGGING_FACE), registry: baseOf(registry ?? OLLAMA) };
-  const { max_retries, initial_delay_ms, max_delay_ms } = settings.retry ?? {};
   return {
     http: new HubHttp({
       rules: networkRules(config, own),
       env,
       log,
-      retry: {
-        maxRetries: max_retries ?? settings.max_retries ?? DEFAULT_RETRY.maxRetries,
-        initialDelayMs: initial_delay_ms ?? DEFAULT_RETRY.initialDelayMs,
-        maxDelayMs: max_delay_ms ?? DEFAULT_RETRY.maxDelayMs,
-      },
+      retry: retryOf(settings, DEFAULT_RETRY),
       connectMs: Math.min(CONNECT_MS, idleMs(settings)),
       idleMs: idleMs(settings),
     }),

@@ -1,7 +1,7 @@
 import type { GenerateEvent } from "./protocol.ts";
 
 /** Below what an eye tells apart. Waking the main thread for each token of a fast model costs a tenth of its speed. */
-const SEND_EVERY_MS = 33;
+export const SEND_EVERY_MS = 33;
 
 /** Passes an answer's events on: the first at once, pieces that follow each other quickly joined into one. */
 export class EventBuffer {

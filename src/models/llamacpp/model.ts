@@ -7,6 +7,7 @@ import type {
   LanguageModelV4Usage,
   SharedV4Warning,
 } from "@ai-sdk/provider";
+import { checkAnswer } from "../answer-rule.ts";
 import { pushedParts } from "../part-stream.ts";
 import type { LoadOptions, SpellModel } from "../service.ts";
 import { disposeInference, type InferenceClient, inference } from "./client.ts";
@@ -116,10 +117,17 @@ class LlamaModel implements SpellModel {
         : {}),
     };
     await this.file.probe(options.abortSignal);
-    return this.file.client.generate(this.file.spec, request, {
+    const result = await this.file.client.generate(this.file.spec, request, {
       ...(options.abortSignal === undefined ? {} : { signal: options.abortSignal }),
       ...(onEvent === undefined ? {} : { onEvent }),
     });
+    const { content, toolCalls } = result.answer;
+    checkAnswer(this, options, {
+      hasContent: content !== "" || toolCalls.length > 0,
+      finishReason: finishReasonOf(result),
+      usage: usageOf(result),
+    });
+    return result;
   }
 }
 

@@ -3,6 +3,7 @@ import { Context, type DecodeOutcome } from "../../ffi/llama/context.ts";
 import { type Chosen, Steps } from "../../ffi/llama/steps.ts";
 import { Answering } from "./answering.ts";
 import { fillBatch, type Part, shareOut, watchCancels } from "./batch.ts";
+import { SEND_EVERY_MS } from "./event-buffer.ts";
 import type { GenerateHooks, Generator } from "./generator.ts";
 import type { ModelParts } from "./model-parts.ts";
 import type { GenerateRequest, GenerateResult, ModelStats } from "./protocol.ts";
@@ -16,9 +17,7 @@ const LOOK_AHEAD = 8;
 const ADMISSION_MARGIN = 64;
 /** A prompt waits for another with so many more first tokens in common, rather than to be read beside it. */
 const WORTH_WAITING_TOKENS = 32;
-/** How long steps go on without looking up while somebody reads: below what an eye tells apart. */
-const READ_MS = 16;
-/** And while nobody does. A message or a cancel ends them at once. */
+/** How long steps go on without looking up while nobody reads. A message or a cancel ends them at once. */
 const UNREAD_MS = 1000;
 
 /**
@@ -205,7 +204,7 @@ export class Scheduler implements Generator {
   /** How long steps go on without looking up. The time at which the first token of an answer comes is to be known. */
   private get runMs(): number {
     if (this.parts.turns.isShared || this.running.some(({ isBegun }) => !isBegun)) return 0;
-    return this.running.some(({ isRead }) => isRead) ? READ_MS : UNREAD_MS;
+    return this.running.some(({ isRead }) => isRead) ? SEND_EVERY_MS : UNREAD_MS;
   }
 
   /** Steps that all running requests have room for, and can take back where a text ends one of them. */

@@ -2,7 +2,7 @@
 import type { Ollama } from "ollama/browser";
 import { SpellError } from "../../core/errors.ts";
 import { Passing, withRetries } from "../../core/retry.ts";
-import { chunksOf } from "../../security/network/chunks.ts";
+import { chunksOf, Patience } from "../../security/network/chunks.ts";
 import { type Fetched, fetchChecked } from "../../security/network/fetch.ts";
 import { type Asking, cutOff, notJson, notRunning, statusFailure, tooSlow, unreachable } from "./failures.ts";
 import { checkedLines } from "./lines.ts";
@@ -19,6 +19,8 @@ export interface Request {
   idleKey?: string;
   /** The answer is a stream of JSON lines. */
   isStream?: boolean;
+  /** Called before each repetition. */
+  onRetry?: () => void;
   /** Asks once. */
   isProbe?: boolean;
 }
@@ -54,11 +56,13 @@ export class OllamaConnection {
       ...this.settings.retry,
       ...(request.isProbe === true ? { maxRetries: 0 } : {}),
       signal: request.signal,
-      onRetry: (failure, waitMs) =>
+      onRetry: (failure, waitMs) => {
+        request.onRetry?.();
         this.settings.log.info("model", "a request to Ollama failed and is repeated", {
           reason: failure.message,
           wait_ms: Math.round(waitMs),
-        }),
+        });
+      },
     });
   }
 
@@ -87,13 +91,15 @@ export class OllamaConnection {
       clearTimeout(timer);
     }
     const { response } = fetched;
-    const chunks = chunksOf(response, onIdle, idleMs, failure);
-    if (!response.ok)
-      throw await statusFailure(asking, withBody(response, await textOf(chunks, asking), url));
+    const idle = { ms: idleMs, onIdle };
     const type = response.headers.get("content-type");
-    if (request.isStream === true)
-      return new Response(streamOf(checkedLines(chunks, asking, type)), { status: 200 });
-    return jsonResponse(await textOf(chunks, asking), init, asking, type);
+    if (response.ok && request.isStream === true) {
+      const lines = checkedLines(chunksOf(response, failure), asking, type);
+      return new Response(streamOf(lines, new Patience(idle)), { status: 200 });
+    }
+    const text = await textOf(chunksOf(response, failure, idle), asking);
+    if (!response.ok) throw await statusFailure(asking, withBody(response, text, url));
+    return jsonResponse(text, init, asking, type);
   }
 
   private classify(
@@ -142,11 +148,13 @@ function jsonResponse(text: string, init: RequestInit, asking: Asking, type: str
   return { ok: true, status: 200, json: async () => value } as Response;
 }
 
-function streamOf(lines: AsyncGenerator<Uint8Array, void, void>): ReadableStream<Uint8Array> {
+/** @param idle for each line; empty ones are none */
+function streamOf(lines: AsyncGenerator<Uint8Array, void, void>, idle: Patience): ReadableStream<Uint8Array> {
   return new ReadableStream<Uint8Array>({
     async pull(controller) {
       try {
-        const { done, value } = await lines.next();
+        idle.renew();
+        const { done, value } = await idle.during(lines.next());
         if (done) controller.close();
         else controller.enqueue(value);
       } catch (error) {

@@ -10,6 +10,8 @@ import type {
   SharedV4Warning,
 } from "@ai-sdk/provider";
 import type { ChatResponse, ToolCall } from "ollama/browser";
+import { checkAnswer } from "../answer-rule.ts";
+import { addRetries, withFacts } from "../call-facts.ts";
 import { StreamParts } from "../llamacpp/stream-parts.ts";
 import { pushedParts } from "../part-stream.ts";
 import type { SpellModel } from "../service.ts";
@@ -34,6 +36,11 @@ interface Answer {
   last: ChatResponse;
 }
 
+/** An answer that is whole, and what came before it. */
+interface Result extends Pick<LanguageModelV4GenerateResult, "content" | "finishReason" | "usage"> {
+  providerMetadata: SharedV4ProviderMetadata;
+}
+
 type Tell = (event: { type: "text" | "reasoning"; text: string }) => void;
 
 class OllamaModel implements SpellModel {
@@ -53,15 +60,8 @@ class OllamaModel implements SpellModel {
 
   async doGenerate(options: LanguageModelV4CallOptions): Promise<LanguageModelV4GenerateResult> {
     const warnings: SharedV4Warning[] = [];
-    const answer = await this.run(options, warnings);
-    return {
-      content: contentOf(answer),
-      finishReason: finishReasonOf(answer),
-      usage: usageOf(answer.last),
-      providerMetadata: metadataOf(answer.last),
-      response: { modelId: this.modelId },
-      warnings,
-    };
+    const result = await this.run(options, warnings);
+    return { ...result, response: { modelId: this.modelId }, warnings };
   }
 
   /** The stream ends with exactly one `finish` or `error` part. */
@@ -71,14 +71,11 @@ class OllamaModel implements SpellModel {
       const parts = new StreamParts(send);
       send({ type: "stream-start", warnings });
       send({ type: "response-metadata", modelId: this.modelId });
-      const answer = await this.run({ ...options, abortSignal }, warnings, (event) => parts.add(event));
-      parts.end(contentOf(answer));
-      send({
-        type: "finish",
-        finishReason: finishReasonOf(answer),
-        usage: usageOf(answer.last),
-        providerMetadata: metadataOf(answer.last),
-      });
+      const { content, ...end } = await this.run({ ...options, abortSignal }, warnings, (event) =>
+        parts.add(event),
+      );
+      parts.end(content);
+      send({ type: "finish", ...end });
     });
   }
 
@@ -86,7 +83,8 @@ class OllamaModel implements SpellModel {
     options: LanguageModelV4CallOptions,
     warnings: SharedV4Warning[],
     tell?: Tell,
-  ): Promise<Answer> {
+  ): Promise<Result> {
+    let retries = 0;
     const { server, modelId: model } = this;
     const signal = options.abortSignal;
     const request: Request = {
@@ -94,6 +92,7 @@ class OllamaModel implements SpellModel {
       model,
       signal,
       isStream: true,
+      onRetry: () => retries++,
     };
     const own = ollamaOptions(options, warnings);
     try {
@@ -103,10 +102,18 @@ class OllamaModel implements SpellModel {
       const room = roomFor(facts, wanted, refusesOverflow, (asked) => server.seenContext(model, asked));
       const { settings } = server;
       const chat = chatRequest(options, { model, facts, settings, own, contextTokens: room.asked, warnings });
-      return await this.chat(chat, room, request, tell);
+      const answer = await this.chat(chat, room, request, tell);
+      const result = {
+        content: contentOf(answer),
+        finishReason: finishReasonOf(answer),
+        usage: usageOf(answer.last),
+      };
+      const hasContent = answer.text !== "" || answer.calls.length > 0;
+      checkAnswer(this, options, { ...result, hasContent });
+      return { ...result, providerMetadata: withFacts(metadataOf(answer.last), { retries }) };
     } catch (error) {
       server.forgetHealth(error);
-      throw error;
+      throw addRetries(error, retries);
     }
   }
 

@@ -174,8 +174,8 @@ function samplingOf(
   { settings, own, contextTokens }: Parts,
 ): Record<string, unknown> {
   const stated: Record<string, unknown> = {
-    temperature: call.temperature ?? settings.temperature,
-    num_predict: call.maxOutputTokens ?? settings.maxTokens,
+    temperature: call.temperature,
+    num_predict: call.maxOutputTokens,
     top_p: call.topP,
     top_k: call.topK,
     min_p: own.minP,

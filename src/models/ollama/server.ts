@@ -1,6 +1,7 @@
 /** One Ollama server: whether it is there, which version, and what it knows of its models. */
 import { messageOf, SpellError } from "../../core/errors.ts";
 import type { LocalModel } from "../service.ts";
+import type { StartedProgram } from "../started-program.ts";
 import { OllamaConnection, type Request } from "./connection.ts";
 import { notRunning, tooOld } from "./failures.ts";
 import type { OllamaSettings } from "./settings.ts";
@@ -12,7 +13,7 @@ import {
   type RunningModel,
   runningList,
 } from "./shapes.ts";
-import { StartedServer } from "./start.ts";
+import { canStart, ollamaServe } from "./start.ts";
 
 /** Tools, embeddings of several texts and answers held to a schema: calls need them. */
 export const MINIMUM_VERSION = "0.5.0";
@@ -29,11 +30,11 @@ export class OllamaServer {
   private readonly facts = new Map<string, { facts: ModelFacts; untilMs: number }>();
   /** Context lengths with which models were seen to run, by what was asked for. */
   private readonly contexts = new Map<string, number | undefined>();
-  private readonly started: StartedServer;
+  private readonly program: StartedProgram;
 
   constructor(readonly settings: OllamaSettings) {
     this.connection = new OllamaConnection(settings);
-    this.started = new StartedServer(settings);
+    this.program = ollamaServe(settings);
   }
 
   /**
@@ -83,8 +84,8 @@ export class OllamaServer {
   async awake(request: Request): Promise<{ version?: string }> {
     const { idleMs } = this.settings;
     let health = await this.health(request.signal, idleMs);
-    if (!health.running && health.error.data.notRunning === true && this.started.isWanted) {
-      await this.started.start(request.signal, async () => (await this.health()).running);
+    if (!health.running && health.error.data.notRunning === true && canStart(this.settings)) {
+      await this.program.start(request.signal, async () => (await this.health()).running);
       health = await this.health(request.signal, idleMs);
     }
     if (health.running) return health;
@@ -165,7 +166,7 @@ export class OllamaServer {
 
   /** Ends the server, where it was started here. */
   dispose(): Promise<void> {
-    return this.started.dispose();
+    return this.program.dispose();
   }
 }
 

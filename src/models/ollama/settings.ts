@@ -5,6 +5,7 @@ import { SpellError } from "../../core/errors.ts";
 import type { Log } from "../../core/log.ts";
 import { DEFAULT_RETRY, type RetrySettings } from "../../core/retry.ts";
 import { type NetworkRules, networkRules } from "../../security/network/rules.ts";
+import { retryOf } from "../retry-settings.ts";
 import type { ModelOverrides } from "../service.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -36,8 +37,6 @@ export interface OllamaSettings {
   contextTokens?: number;
   /** Ollama's own form: `5m`, or seconds. */
   keepAlive?: string | number;
-  temperature?: number;
-  maxTokens?: number;
   /** Ollama's options as they are, such as `num_gpu`. */
   options: Readonly<Record<string, unknown>>;
 }
@@ -63,9 +62,8 @@ export function ollamaSettings(
   const isThisMachine = LOOPBACK.test(url.hostname);
   const isOwn = !given || isThisMachine || URL.parse(configured)?.origin === url.origin;
   const baseUrl = `${url.origin}${url.pathname.replace(/\/+$/, "")}`;
-  const { retry, max_retries, timeout_seconds, download_idle_seconds, health_check_interval_seconds } =
-    provider;
-  const { context_size, keep_alive, temperature, max_tokens, api_key } = provider;
+  const { timeout_seconds, download_idle_seconds, health_check_interval_seconds } = provider;
+  const { context_size, keep_alive, api_key } = provider;
   const seconds = (given: number | undefined, usual: number) => (given ?? usual) * 1000;
   return {
     baseUrl,
@@ -75,19 +73,13 @@ export function ollamaSettings(
     env,
     log,
     headers: headersOf(url, apiKey ?? (isOwn ? api_key : undefined)),
-    retry: {
-      maxRetries: maxRetries ?? max_retries ?? retry?.max_retries ?? MAX_RETRIES,
-      initialDelayMs: retry?.initial_delay_ms ?? DEFAULT_RETRY.initialDelayMs,
-      maxDelayMs: retry?.max_delay_ms ?? DEFAULT_RETRY.maxDelayMs,
-    },
+    retry: retryOf(provider, { ...DEFAULT_RETRY, maxRetries: MAX_RETRIES }, maxRetries),
     idleMs: seconds(timeout_seconds, DEFAULT_SECONDS.timeout),
     pullIdleMs: seconds(download_idle_seconds, DEFAULT_SECONDS.downloadIdle),
     healthMs: seconds(health_check_interval_seconds, DEFAULT_SECONDS.health),
     autoStart: provider.auto_start === true && !given,
     ...(context_size === undefined ? {} : { contextTokens: context_size }),
     ...(keep_alive === undefined ? {} : { keepAlive: keepAliveOf(keep_alive) }),
-    ...(temperature === undefined ? {} : { temperature }),
-    ...(max_tokens === undefined ? {} : { maxTokens: max_tokens }),
     options: tableOf(provider.options),
   };
 }

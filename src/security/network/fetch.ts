@@ -138,16 +138,32 @@ async function attempt(url: URL, send: () => Promise<Response>): Promise<Respons
   } catch (cause) {
     if (cause instanceof SpellError || (cause instanceof Error && cause.name === "AbortError")) throw cause;
     const errno = errnoOf(cause);
+    const certificate = CERTIFICATES[errno ?? ""];
     // Bun's text tells the URL, which may carry a signature.
     throw new SpellError(
       "network",
-      `Cannot connect: ${REASONS[errno ?? ""] ?? errno ?? messageOf(cause)}: ${url.origin}`,
+      `Cannot connect: ${certificate ?? REASONS[errno ?? ""] ?? errno ?? messageOf(cause)}: ${url.origin}`,
       {
         data: { origin: url.origin, ...(errno === undefined ? {} : { errno }) },
+        ...(certificate === undefined ? {} : { hint: CERTIFICATE_HINT }),
       },
     );
   }
 }
+
+const UNKNOWN_AUTHORITY = "its certificate comes from an authority that is not trusted here";
+const CERTIFICATES: Record<string, string> = {
+  UNABLE_TO_GET_ISSUER_CERT: UNKNOWN_AUTHORITY,
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: UNKNOWN_AUTHORITY,
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: UNKNOWN_AUTHORITY,
+  SELF_SIGNED_CERT_IN_CHAIN: UNKNOWN_AUTHORITY,
+  DEPTH_ZERO_SELF_SIGNED_CERT: "its certificate is signed by itself",
+  CERT_HAS_EXPIRED: "its certificate has expired",
+  CERT_NOT_YET_VALID: "its certificate is not valid yet",
+  ERR_TLS_CERT_ALTNAME_INVALID: "its certificate is for another name",
+};
+const CERTIFICATE_HINT =
+  "Name the PEM file of your own authority, with all that lies between, in SSL_CERT_FILE or in ca_file of the provider";
 
 const REASONS: Record<string, string> = {
   ECONNREFUSED: "nothing answers at the address",

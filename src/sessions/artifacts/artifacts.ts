@@ -33,6 +33,8 @@ export interface ArtifactDependencies {
   storage: Storage;
   /** Where large contents are files; undefined: nowhere. */
   directory: string | undefined;
+  /** Files that are there are left as they are, and none is made. */
+  readsOnly?: boolean;
   settings: () => Config["runtime"]["sessions"];
   announcer: Announcer;
   current: () => Promise<string | null>;
@@ -67,7 +69,7 @@ export class Artifacts implements ArtifactService {
 
   constructor(private readonly to: ArtifactDependencies) {
     this.events = new ArtifactEvents(to.announcer);
-    this.contents = new Contents(to.storage, to.directory);
+    this.contents = new Contents(to.storage, to.directory, to.readsOnly);
   }
 
   async store(session: string, input: ArtifactInput): Promise<ArtifactId> {

@@ -41,7 +41,13 @@ export class Contents {
     private readonly storage: Storage,
     /** Undefined: everything stays in the database. */
     private readonly directory: string | undefined,
+    /** What is new stays in the database, and no file is removed. */
+    private readonly readsOnly = false,
   ) {}
+
+  private get hasFiles(): boolean {
+    return this.directory !== undefined && !this.readsOnly;
+  }
 
   /**
    * Hashes the content and, unless the store has it, packs it and puts a large one into its file.
@@ -64,7 +70,7 @@ export class Contents {
       if (packed.length < bytes.length) stored = packed;
     }
     const isCompressed = stored !== bytes;
-    const inFile = this.directory !== undefined && stored.length > INLINE_BYTES;
+    const inFile = this.hasFiles && stored.length > INLINE_BYTES;
     if (inFile) await this.writeFile(this.pathOf({ hash, isCompressed }), stored);
     const kept = { sizeBytes: stored.length, data: inFile ? null : stored };
     return { hash, sizeBytes: bytes.length, isCompressed, kept };
@@ -118,7 +124,7 @@ export class Contents {
 
   /** Removes the files of contents that nothing names any more. */
   async removeUnused(hashes: Iterable<string>): Promise<void> {
-    if (this.directory === undefined) return;
+    if (!this.hasFiles) return;
     for (const hash of hashes)
       for (const isCompressed of [true, false]) {
         const path = this.pathOf({ hash, isCompressed });
@@ -145,7 +151,7 @@ export class Contents {
 
   /** Removes what ended processes left. @returns how many files that were */
   async collect(): Promise<number> {
-    if (this.directory === undefined) return 0;
+    if (this.directory === undefined || this.readsOnly) return 0;
     let removed = 0;
     for (const prefix of await namesIn(this.directory)) {
       const inside = join(this.directory, prefix);

@@ -57,7 +57,8 @@ export class Recording implements Recorder {
   constructor(private readonly options: RecordingOptions) {}
 
   record(call: RecordedCall): void {
-    if (takenByRerun(call) || !this.options.enabled()) return;
+    const { enabled, storage } = this.options;
+    if (takenByRerun(call) || !enabled() || storage.isReadOnly) return;
     const step = stepOf(call);
     const arrival = this.options
       .current()
@@ -80,6 +81,7 @@ export class Recording implements Recorder {
   }
 
   private add(sessionId: string, step: Step | undefined): void {
+    if (this.options.storage.isReadOnly) return;
     const entry = this.pending.get(sessionId) ?? { operations: 0, updatedMs: 0, steps: [], passed: 0 };
     entry.operations++;
     entry.updatedMs = Date.now();
@@ -115,25 +117,38 @@ export class Recording implements Recorder {
   }
 
   /** @throws SpellError io */
-  async flush(): Promise<void> {
+  flush(): Promise<void> {
+    return this.inTurn(() => this.write(undefined, () => {}));
+  }
+
+  /** Writes what is pending and, in the same transaction, that a session is saved. @throws what `mark` does, SpellError io */
+  save(sessionId: string, mark: (db: Database) => void): Promise<void> {
+    return this.inTurn(() => this.write(sessionId, mark));
+  }
+
+  private async inTurn(write: () => Promise<void>): Promise<void> {
     await Promise.all(this.arriving);
     clearTimeout(this.timer);
     this.timer = undefined;
-    const mine = this.flushing.then(() => this.write());
+    const mine = this.flushing.then(write);
     this.flushing = mine.catch(() => undefined); // told to its own caller
     return mine;
   }
 
-  private async write(): Promise<void> {
-    if (this.pending.size === 0) return;
+  private async write(saved: string | undefined, mark: (db: Database) => void): Promise<void> {
+    if (this.pending.size === 0 && saved === undefined) return;
     const entries = [...this.pending];
     this.pending.clear();
+    // what comes from now on is not saved by this
+    const wasUnsaved = saved !== undefined && this.unsaved.delete(saved);
     try {
       await this.options.storage.write((db) => {
         for (const [id, entry] of entries) writePending(db, id, entry);
+        mark(db);
       });
     } catch (error) {
       for (const [id, entry] of entries) this.giveBack(id, entry);
+      if (wasUnsaved) this.unsaved.add(saved);
       throw error;
     }
   }

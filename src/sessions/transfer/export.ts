@@ -41,7 +41,7 @@ export async function exportSession(
       size_bytes: (await stat(path)).size,
     };
   } catch (error) {
-    await rm(part, { force: true });
+    await rm(part, { force: true }).catch(() => undefined); // the failure itself is told
     throw errnoOf(error) === undefined ? error : ioError("Cannot export the session to", path, error);
   }
 }

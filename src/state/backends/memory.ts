@@ -12,6 +12,21 @@ export class MemoryBackend implements StateBackend {
   private records = new Map<string, StateRecord>();
   private lastVersion = 0;
 
+  /** What another one holds now, which is closed. */
+  static async copyOf(other: StateBackend): Promise<MemoryBackend> {
+    const copy = new MemoryBackend();
+    try {
+      for (const prefix of ["", NOTE_PREFIX])
+        for (const record of await other.list(prefix)) {
+          copy.records.set(record.key, record);
+          copy.lastVersion = Math.max(copy.lastVersion, record.version);
+        }
+    } finally {
+      await other.close();
+    }
+    return copy;
+  }
+
   get(key: string): StateRecord | undefined {
     return this.records.get(key);
   }

@@ -187,14 +187,16 @@ class Backups implements BackupService {
       try {
         const state = await this.dependencies.state();
         using limit = this.restoreLimit(options.signal);
+        const { signal, check } = limit;
         const restored = await restoreState(
           backup,
-          { ...options, signal: limit.signal },
+          { ...options, signal },
           {
             cipher: (await this.ciphers()).read,
             raw: state.raw,
             migrations: this.dependencies.migrations,
-            saveCurrent: (description) => this.write(directory, { description }),
+            saveCurrent: (description) => this.write(directory, { description, signal }),
+            check,
             publish: (type, data) => this.publish(type, { backup_id: id, ...data }),
           },
         );
@@ -213,13 +215,18 @@ class Backups implements BackupService {
     });
   }
 
-  /** Ends a restore that takes too long, before anything has changed. */
-  private restoreLimit(outer: AbortSignal | undefined): Disposable & { signal: AbortSignal } {
+  /** Ends a restore that takes too long, before anything has changed: what waits by the signal, what computes by `check`. */
+  private restoreLimit(outer?: AbortSignal): Disposable & { signal: AbortSignal; check: () => void } {
     const { restore_timeout_seconds: seconds } = this.settings;
+    const deadlineMs = performance.now() + seconds * 1000;
     const over = new AbortController();
     const timer = setTimeout(() => over.abort(tooLong(seconds)), Math.min(seconds * 1000, LONGEST_TIMER_MS));
     return {
       signal: outer === undefined ? over.signal : AbortSignal.any([over.signal, outer]),
+      check() {
+        outer?.throwIfAborted();
+        if (performance.now() > deadlineMs) throw tooLong(seconds);
+      },
       [Symbol.dispose]: () => clearTimeout(timer),
     };
   }

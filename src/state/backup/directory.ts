@@ -8,6 +8,7 @@ import { FileLock } from "../../core/file-lock.ts";
 import { errnoOf, ioError } from "../../core/io-error.ts";
 import type { Log } from "../../core/log.ts";
 import { didYouMean } from "../../core/nearest.ts";
+import { isReadOnly } from "../../storage/read-only.ts";
 import { BACKUP_ID, metadataText, readMetadata, type UnsignedMetadata } from "./metadata.ts";
 import type { BackupInfo } from "./service.ts";
 
@@ -81,6 +82,8 @@ export class BackupDirectory {
 
   /** Creating, restoring and deleting take turns, in all processes, so that no backup loses what it builds on. */
   async exclusively<T>(work: () => Promise<T>): Promise<T> {
+    // where nobody can change anything there are no turns to take
+    if (isReadOnly(this.path)) return work();
     try {
       mkdirSync(this.path, { recursive: true, mode: 0o700 });
     } catch (error) {
@@ -100,11 +103,16 @@ export class BackupDirectory {
     throw new SpellError("limit", `Cannot use the backups: another process is busy with them: ${this.path}`);
   }
 
-  /** What a process that was killed left: nobody else writes while the lock is held. */
+  /** What a process that was killed left: nobody else writes while the lock is held. What cannot be removed stays. */
   private async clearKilled(): Promise<void> {
     for (const name of this.names())
       if (name.startsWith("backup_") && name.endsWith(TEMPORARY))
-        await rm(join(this.path, name), { force: true });
+        await rm(join(this.path, name), { force: true }).catch((error: unknown) => {
+          this.log.debug("kernel", "a backup that was not finished stays", {
+            name,
+            reason: messageOf(error),
+          });
+        });
   }
 }
 
@@ -147,10 +155,8 @@ export async function writeBackup(
     await syncDirectory(dirname(path));
     return { metadata: readMetadata(text, meta), path };
   } catch (error) {
+    for (const file of [newContent!, newMeta!]) await rm(file, { force: true }).catch(() => undefined); // the failure itself is told
     throw ioError("Cannot write the backup", path, error);
-  } finally {
-    await rm(newContent!, { force: true });
-    await rm(newMeta!, { force: true });
   }
 }
 

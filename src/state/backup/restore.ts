@@ -14,8 +14,13 @@ export interface RestoreSurroundings {
   raw: RawState;
   migrations: () => Promise<MigrationService>;
   saveCurrent(description: string): Promise<BackupInfo>;
+  /** @throws SpellError timeout, interrupted */
+  check(): void;
   publish(type: string, data: Record<string, unknown>): Promise<void>;
 }
+
+/** So many values are looked at before other work of this process gets its turn. */
+const YIELD_EVERY = 1000;
 
 /** Everything that can be wrong is found before anything changes. @throws SpellError io, config, as `migrate` */
 export async function restoreState(
@@ -23,37 +28,39 @@ export async function restoreState(
   options: RestoreOptions,
   surroundings: RestoreSurroundings,
 ): Promise<Restored> {
-  const { verifyChecksums = true, backupCurrent = true, dryRun = false, targetVersion, signal } = options;
-  const { raw, cipher, publish } = surroundings;
+  const { verifyChecksums = true, backupCurrent = true, dryRun = false, targetVersion } = options;
+  const { raw, cipher, publish, check } = surroundings;
   const { id, schema_version } = backup.metadata;
   const phase = (name: string) => publish("restore.progress", { phase: name });
 
   await phase("ValidatingBackups");
   const chain = chainOf(backup);
   for (const member of verifyChecksums ? chain : []) {
-    signal?.throwIfAborted();
+    check();
     await assertChecksum(member);
   }
   const state = await stateOf(chain, cipher, (entry) => {
-    signal?.throwIfAborted();
+    check();
     return entry;
   });
+  let looked = 0;
   for (const { key, data } of state.values()) {
-    signal?.throwIfAborted();
+    if (++looked % YIELD_EVERY === 0) await Bun.sleep(0);
+    check();
     raw.decode({ key, value: data }); // values under another key would be lost to their owner
   }
   const schemaVersion = targetVersion ?? schema_version;
   let entries = [...state.values()];
   if (schemaVersion !== schema_version)
     entries = await (await surroundings.migrations()).transformed(entries, schema_version, schemaVersion);
-  signal?.throwIfAborted();
+  check();
 
   let safety: BackupInfo | undefined;
   if (!dryRun) {
     if (backupCurrent) {
       await phase("CreatingRollbackPoint");
       safety = await surroundings.saveCurrent(`Before the restore of ${id}`);
-      signal?.throwIfAborted();
+      check();
     }
     await phase("RestoringData");
     await replace(raw, entries, schemaVersion, publish);

@@ -63,20 +63,26 @@ export interface ScheduleDependencies {
   settings: () => ScheduleSettings;
   backups: () => Promise<BackupService>;
   log: Log;
+  /** A changed configuration is noticed after this; a backup that failed is tried again after it. */
+  lookEveryMs?: number;
 }
 
-/** A changed configuration is noticed after this; a backup that failed is tried again after it. */
 const LOOK_EVERY_MS = 60_000;
 
 /**
  * Makes the backups while a kernel listens: incremental ones where the settings allow them, full ones as they are due. A
  * backup that somebody else made counts too. @returns ends it, and waits for a backup that is being made
  */
-export function scheduleBackups({ settings, backups, log }: ScheduleDependencies): () => Promise<void> {
+export function scheduleBackups({
+  settings,
+  backups,
+  log,
+  lookEveryMs = LOOK_EVERY_MS,
+}: ScheduleDependencies): () => Promise<void> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const ended = new AbortController();
   const look = async (): Promise<number> => {
-    if (!settings().enabled) return LOOK_EVERY_MS;
+    if (!settings().enabled) return lookEveryMs;
     const service = await backups();
     const leftMs = (newest: BackupInfo | undefined): number =>
       nextBackupMs(settings(), newest && Date.parse(newest.metadata.created_at), Date.now()) - Date.now();
@@ -97,14 +103,14 @@ export function scheduleBackups({ settings, backups, log }: ScheduleDependencies
   const round = async (): Promise<void> => {
     const waitMs = await look().catch((error: unknown) => {
       if (!ended.signal.aborted) log.warn("kernel", "a scheduled backup failed", { error: messageOf(error) });
-      return LOOK_EVERY_MS;
+      return lookEveryMs;
     });
     if (!ended.signal.aborted)
       timer = setTimeout(
         () => {
           working = round();
         },
-        Math.min(waitMs, LOOK_EVERY_MS),
+        Math.min(waitMs, lookEveryMs),
       ).unref();
   };
   let working = round();

@@ -1,4 +1,5 @@
 import { Type } from "typebox";
+import { blake3Hasher } from "../../core/blake3.ts";
 import { SpellError } from "../../core/errors.ts";
 import type { FileAccess } from "../../security/capabilities.ts";
 import { missingParameter } from "../parameters.ts";
@@ -32,9 +33,7 @@ interface Hasher {
 }
 
 async function createHasher(algorithm: Algorithm): Promise<Hasher> {
-  if (algorithm !== "blake3") return new Bun.CryptoHasher(algorithm);
-  const { blake3 } = await import("@noble/hashes/blake3.js");
-  return blake3.create();
+  return algorithm === "blake3" ? blake3Hasher() : new Bun.CryptoHasher(algorithm);
 }
 
 /** `SHA-256` and `sha256` are the same; an unknown name means sha256. */

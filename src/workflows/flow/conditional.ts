@@ -1,8 +1,8 @@
 /** Steps before the branches, a choice, and the branches that were chosen. */
-import { SpellError } from "../../core/errors.ts";
 import { partOf } from "../journal/journal.ts";
 import type { Branch, ConditionalDefinition } from "../model.ts";
 import type { StepOutcome } from "../outcome.ts";
+import { conditionFailed } from "./condition-failed.ts";
 import type { Frame } from "./frame.ts";
 import type { Ran } from "./kinds.ts";
 import { countOf, failureOf, lastValue, runLine } from "./line.ts";
@@ -74,13 +74,4 @@ async function choose(
     if (!executeAllMatching) break;
   }
   return matched;
-}
-
-export function conditionFailed(workflow: string, what: string, error: unknown): unknown {
-  if (!(error instanceof SpellError) || error.code === "interrupted") return error;
-  if (error.data.journal === true) return error;
-  return new SpellError(error.code, `${what} failed: ${error.message}`, {
-    data: { ...error.data, workflow, variant: "ConditionFailed" },
-    cause: error,
-  });
 }

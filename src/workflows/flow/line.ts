@@ -14,25 +14,23 @@ export interface Line {
   failure: StepOutcome | undefined;
 }
 
+/** @param outlives the run goes on after a failure that stops the line */
 export async function runLine(
   frame: Frame,
   steps: readonly Step[],
   position: StepPosition,
   runNested: RunNested,
-  tolerates: boolean = frame.definition.errorStrategy === "continue",
+  outlives = false,
 ): Promise<Line> {
   const outcomes: StepOutcome[] = [];
+  const continues = frame.definition.errorStrategy === "continue";
   for (const [index, step] of steps.entries()) {
     await breathe();
-    const at = {
-      ...position,
-      index,
-      from: steps[index - 1]?.name,
-      tolerates: tolerates || step.continueOnError,
-    };
+    const goesOn = continues || step.continueOnError;
+    const at = { ...position, index, from: steps[index - 1]?.name, isPassedOver: goesOn || outlives };
     const outcome = await runStep(frame, step, at, runNested);
     outcomes.push(outcome);
-    if (outcome.status === "failed" && !at.tolerates) return { outcomes, failure: outcome };
+    if (outcome.status === "failed" && !goesOn) return { outcomes, failure: outcome };
   }
   return { outcomes, failure: undefined };
 }

@@ -1,7 +1,7 @@
 /** Passes of a body over a range, a list, or while something holds. */
 import type { Iterator, LoopDefinition } from "../model.ts";
 import type { StepOutcome } from "../outcome.ts";
-import { conditionFailed } from "./conditional.ts";
+import { conditionFailed } from "./condition-failed.ts";
 import type { Frame } from "./frame.ts";
 import type { Ran } from "./kinds.ts";
 import { countOf, failureOf, lastValue, runLine } from "./line.ts";
@@ -32,8 +32,13 @@ export async function runLoop(frame: Frame, definition: LoopDefinition, runNeste
     await frame.tell.point("loop_iteration_start", { iteration: index, value: value.value }, frame.signal);
     await frame.tell.progress({ type: "iteration_started", index });
     const own = frame.with({ path: `${frame.path}pass:${index}/` });
-    const tolerates = definition.errorStrategy === "continue";
-    const line = await runLine(own, definition.body, { iteration: index }, runNested, tolerates);
+    const line = await runLine(
+      own,
+      definition.body,
+      { iteration: index },
+      runNested,
+      definition.continueOnError,
+    );
     outcomes.push(...line.outcomes);
     const isGivenUp = line.failure !== undefined && !definition.continueOnError;
     failure = isGivenUp ? line.failure : undefined;

@@ -67,11 +67,10 @@ async function runBranch(frame: Frame, branch: Branch, runNested: RunNested): Pr
   const path = `${frame.path}branch:${partOf(name)}/`;
   const run = async (signal: AbortSignal): Promise<Ended> => {
     const own = frame.with({ path, scope: frame.scope.branch() }).withSignal(signal);
-    const tolerates = frame.definition.errorStrategy === "continue";
     return {
       branch,
       frame: own,
-      line: await runLine(own, branch.steps, { branch: name }, runNested, tolerates),
+      line: await runLine(own, branch.steps, { branch: name }, runNested, !branch.required),
     };
   };
   if (timeoutMs === undefined) return run(frame.signal);

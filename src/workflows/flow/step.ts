@@ -12,6 +12,7 @@ import type { Step } from "../model.ts";
 import type { StepOutcome } from "../outcome.ts";
 import { substitute } from "../placeholders.ts";
 import type { StepPosition } from "../state-keys.ts";
+import { conditionFailed } from "./condition-failed.ts";
 import type { Frame } from "./frame.ts";
 import { isRepeatable, type Performed, perform, type RunNested } from "./perform.ts";
 
@@ -21,8 +22,8 @@ export interface StepPlace extends StepPosition {
   index: number;
   /** The step before it. */
   from: string | undefined;
-  /** A failure is noted and does not stop the run. */
-  tolerates: boolean;
+  /** A failure is noted and does not end the run. */
+  isPassedOver: boolean;
 }
 
 /** Its failure is part of the outcome. @throws what stops the run whatever its error strategy */
@@ -36,7 +37,7 @@ export async function runStep(
   const known = frame.journal?.outcomeOf(path);
   if (known !== undefined) return restored(frame, known, at, path);
   if (frame.signal.aborted) throw abortError(frame.signal);
-  if (step.condition !== undefined && !(await frame.choose(`if:${partOf(step.name)}`, step.condition)))
+  if (!(await isWanted(frame, step)))
     return kept(frame, passedOver(step), at, {
       path,
       kind: step.type,
@@ -71,6 +72,15 @@ export async function runStep(
     },
   );
   return kept(frame, outcome, at, row);
+}
+
+async function isWanted(frame: Frame, { name, condition }: Step): Promise<boolean> {
+  if (condition === undefined) return true;
+  try {
+    return await frame.choose(`if:${partOf(name)}`, condition);
+  } catch (error) {
+    throw conditionFailed(frame.definition.name, `the condition of step "${name}"`, error);
+  }
 }
 
 /** A failure that is an end of the whole run passes; any other becomes an outcome. */
@@ -140,6 +150,7 @@ async function repeated<T>(
         reason: String(error),
       });
     }
+    if (step.type === "workflow") await frame.journal?.reopen(path);
     await pause(retry.delayMs * (retry.exponential ? 2 ** attempt : 1), frame.signal);
   }
 }
@@ -222,10 +233,11 @@ async function kept(
   const { journal } = frame;
   if (journal !== undefined) {
     const checkpoint = { checkpoint_id: checkpointId(frame, row.path) };
-    if (outcome.status !== "failed" || at.tolerates) {
+    if (outcome.status !== "failed" || at.isPassedOver) {
       await journal.finish(row, outcome);
       await frame.tell.ask("WorkflowCheckpoint", checkpoint, frame.signal);
     } else if (row.repeatable || outcome.error?.code !== "timeout") {
+      if (row.kind === "workflow") await journal.reopen(row.path);
       await journal.forget(row.path, outcome.error!);
       await frame.tell.told("WorkflowRollback", checkpoint);
     }

@@ -112,6 +112,7 @@ export class Journal {
         ).run(this.owner.id, process.pid, now, begun.id);
         return found;
       });
+      if (row !== undefined) this.noteOtherInput(row, begun);
       const starts = (row?.starts ?? 0) + 1;
       const closed = () => this.open_.delete(begun.id);
       return {
@@ -263,6 +264,14 @@ export class Journal {
         hint: `Undo the change, give the workflow another run_id, or forget the run: llmspell workflow delete ${found.id}`,
       },
     );
+  }
+
+  private noteOtherInput({ id, input, status }: RunRow, begun: RunBeginning): void {
+    if (Object.keys(begun.input).length === 0 || JSON.stringify(toWire(begun.input)) === input) return;
+    this.log.warn("workflow", "a durable run goes on with the input with which it began, not with this one", {
+      run: id,
+      status,
+    });
   }
 
   private shown(row: RunRow, steps: number): ShownRun {

@@ -1,9 +1,6 @@
-/**
- * Which journal a run is written to: that of the data directory, or, where nothing is really done (a dry run, a replay), one
- * in memory that begins with what the real one holds, or held.
- */
+/** Which journal a run is written to: that of the database, or, in a replay, one in memory that begins with what was recorded. */
+import { SpellError } from "../../core/errors.ts";
 import type { Log } from "../../core/log.ts";
-import { currentPlan } from "../../core/plan.ts";
 import { currentTape, type Tape } from "../../core/tape.ts";
 import { openStorage, type Storage } from "../../storage/storage.ts";
 import { Journal, type Opened, type RunBeginning, type Written } from "./journal.ts";
@@ -11,13 +8,12 @@ import { Journal, type Opened, type RunBeginning, type Written } from "./journal
 export interface JournalDependencies {
   log: Log;
   storage(): Promise<Storage>;
-  dataDirectory: string;
+  dataDirectory: string | undefined;
 }
 
 export class Journals {
   private opened: Promise<Journal> | undefined;
-  /** By the plan or the replay that they belong to. */
-  private readonly rehearsals = new WeakMap<object, Promise<Journal>>();
+  private readonly replays = new WeakMap<Tape, Promise<Journal>>();
 
   constructor(private readonly dependencies: JournalDependencies) {}
 
@@ -33,11 +29,8 @@ export class Journals {
   /** @throws SpellError as `Journal.open`; in a replay what was recorded */
   async open(beginning: RunBeginning): Promise<Opened> {
     const tape = currentTape();
-    const plan = currentPlan();
-    if (plan !== undefined) return this.openRehearsal(plan, beginning, await this.writtenOf(beginning.id));
     if (tape === undefined) return (await this.journal()).open(beginning);
-    if (tape.isReplay) return this.openRehearsal(tape, beginning, await replayed(tape, beginning));
-    return this.record(tape, beginning);
+    return tape.isReplay ? this.replay(tape, beginning) : this.record(tape, beginning);
   }
 
   private async record(tape: Tape, beginning: RunBeginning): Promise<Opened> {
@@ -51,26 +44,18 @@ export class Journals {
     return opened!;
   }
 
-  /** @param before undefined: as this journal has it */
-  private async openRehearsal(
-    of: object,
-    beginning: RunBeginning,
-    before: Written | undefined,
-  ): Promise<Opened> {
-    let opening = this.rehearsals.get(of);
+  private async replay(tape: Tape, beginning: RunBeginning): Promise<Opened> {
+    let opening = this.replays.get(tape);
     if (opening === undefined) {
       opening = openStorage(":memory:").then(
         (storage) => new Journal(storage, undefined, this.dependencies.log),
       );
-      this.rehearsals.set(of, opening);
+      this.replays.set(tape, opening);
     }
     const journal = await opening;
+    const before = await tape.call<Written | undefined>(callOf(beginning), neverAsked);
     if (before !== undefined && journal.written(beginning.id) === undefined) await journal.put(before);
     return journal.open(beginning);
-  }
-
-  private async writtenOf(id: string): Promise<Written | undefined> {
-    return (await this.journal()).written(id);
   }
 
   private async openJournal(): Promise<Journal> {
@@ -89,6 +74,4 @@ const callOf = ({ id, workflow }: RunBeginning) => ({
   request: { workflow },
 });
 
-function replayed(tape: Tape, beginning: RunBeginning): Promise<Written | undefined> {
-  return tape.call<Written | undefined>(callOf(beginning), () => Promise.reject(new Error("not called")));
-}
+const neverAsked = () => Promise.reject(new SpellError("internal", "Cannot ask in a replay"));

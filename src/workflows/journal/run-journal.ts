@@ -117,6 +117,18 @@ export class RunJournal {
     await this.put({ ...row, status: "failed", outcome: null, error: error.message, ended_at: Date.now() });
   }
 
+  /**
+   * A workflow whose step failed because of failures that it had passed over is done again: these are tried again then, and
+   * choices that came after them made anew.
+   */
+  async reopen(path: string): Promise<void> {
+    const inner = [...this.rows.values()].filter((row) => row.path.startsWith(`${path}/`));
+    const failed = inner.filter(({ status, outcome }) => status === "failed" && outcome !== null);
+    const first = Math.min(...failed.map(({ place }) => place));
+    const choices = inner.filter(({ kind, place }) => kind === "choice" && place > first);
+    for (const row of [...choices, ...failed]) await this.put({ ...row, outcome: null });
+  }
+
   /** A choice between ways, made once. */
   async decide<T>(path: string, choose: () => Promise<T>): Promise<T> {
     const row = this.rows.get(path);

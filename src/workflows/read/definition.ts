@@ -33,6 +33,7 @@ import {
 } from "./fields.ts";
 import { LOOP_FIELDS, readLoop } from "./loop.ts";
 import { readSteps, type StepDefaults } from "./steps.ts";
+import { refuseUnseen } from "./unseen.ts";
 
 const COMMON = [
   "name",
@@ -68,6 +69,12 @@ const SHOWN: Readonly<Record<string, string>> = { then_steps: "then", else_steps
 
 /** @throws SpellError invalid_argument naming the workflow and the place */
 export function readDefinition(given: Table): Definition {
+  const definition = read(given);
+  refuseUnseen(definition);
+  return definition;
+}
+
+function read(given: Table): Definition {
   const name = isNil(given.name) ? `workflow_${randomId().slice(0, 8)}` : given.name;
   const place = new Place(String(name), "");
   const common = { name: text(name, place.at("name")), ...commonOf(given, place) };

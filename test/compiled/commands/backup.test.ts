@@ -50,7 +50,10 @@ describe("llmspell backup", () => {
       dry_run: false,
     });
     expect(await state(box)).toEqual({ "global:a": 1, "user:bob:theme": "dark" });
-    await box.run(["backup", "restore", changed.backup_id, "--no-backup"]);
+    const before = (await json(box, "backup", "list")).count;
+    const bare = await json(box, "backup", "restore", changed.backup_id, "--no-backup");
+    expect(bare.safety_backup_id ?? null).toBeNull();
+    expect((await json(box, "backup", "list")).count).toBe(before);
     expect(await state(box)).toEqual({ "global:a": 2 });
   });
 

@@ -4,7 +4,8 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { Sandbox } from "../../support/cli.ts";
 import { LoopbackServer } from "../../support/hub/server.ts";
-import { FakeOllama, type Settings } from "../../support/ollama/server.ts";
+import { FakeOllama } from "../../support/ollama/server.ts";
+import type { Settings } from "../../support/ollama/types.ts";
 import { Terminal } from "../../support/terminal.ts";
 
 const MODELS = { "llama3:latest": { sizeBytes: 4_000_000_000, quantization: "Q4_K_M", trainedTokens: 8192 } };

@@ -234,6 +234,19 @@ describe("llmspell model pull from the Hugging Face Hub", () => {
     expect(place.stored().map((path) => place.bytes(path).includes("hf_right"))).toEqual([false, false]);
   });
 
+  test("takes the token of hf_api_key before that of the environment", async () => {
+    using place = box();
+    const toml = readFileSync(join(place.cwd, "my.toml"), "utf8");
+    place.write("my.toml", toml.replace("provider_type", 'hf_api_key = "hf_right"\nprovider_type'));
+    hub.asked.length = 0;
+    const done = await place.model(["pull", "acme/gated"], { env: { HF_TOKEN: "hf_wrong" } });
+    expect(done.code).toBe(0);
+    expect(new Set(hub.asked.map(({ headers }) => headers.authorization))).toEqual(
+      new Set(["Bearer hf_right"]),
+    );
+    expect(done.stdout + done.stderr).not.toContain("hf_right");
+  });
+
   test("tells a repository that is not there from one that is gated", async () => {
     using place = box();
     const { code, document } = await place.model(["pull", "acme/nowhere"]);

@@ -4,7 +4,8 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Sandbox } from "../../support/cli.ts";
 import { freePort, installFakeOllama } from "../../support/ollama/serve.ts";
-import { FakeOllama, type Settings } from "../../support/ollama/server.ts";
+import { FakeOllama } from "../../support/ollama/server.ts";
+import type { Settings } from "../../support/ollama/types.ts";
 
 const MODELS = {
   "llama3:latest": {

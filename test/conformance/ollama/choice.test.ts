@@ -4,8 +4,9 @@ import { join } from "node:path";
 import { silentLog } from "../../../src/core/log.ts";
 import { ollamaSettings } from "../../../src/models/ollama/settings.ts";
 import { failure, modelService, temporaryHome } from "../../support/model-service.ts";
-import { FakeOllama, type Settings } from "../../support/ollama/server.ts";
+import { FakeOllama } from "../../support/ollama/server.ts";
 import { says, withOllama } from "../../support/ollama/service.ts";
+import type { Settings } from "../../support/ollama/types.ts";
 
 const SPELL_MINI = join(import.meta.dir, "../../../models/spell-mini/spell-mini.gguf");
 const plain = { force: false } as const;

@@ -1,8 +1,8 @@
 /** A prompt that does not fit is an error, on servers that would cut it as well. */
 import { describe, expect, test } from "bun:test";
 import { failure } from "../../support/model-service.ts";
-import type { FakeModel, Settings } from "../../support/ollama/server.ts";
 import { says, withOllama } from "../../support/ollama/service.ts";
+import type { FakeModel, Settings } from "../../support/ollama/types.ts";
 
 const OLD = "0.9.6";
 

@@ -2,8 +2,8 @@
 import { describe, expect, test } from "bun:test";
 import type { SpellModel } from "../../../src/models/service.ts";
 import { failure, modelService, temporaryHome } from "../../support/model-service.ts";
-import type { FakeAnswer, Fault, Settings } from "../../support/ollama/server.ts";
 import { deltasOf, partsOf, says, withOllama } from "../../support/ollama/service.ts";
+import type { FakeAnswer, Fault, Settings } from "../../support/ollama/types.ts";
 
 const HTML = "<html><body>Please log in</body></html>";
 
@@ -200,6 +200,16 @@ describe("A call of Ollama", () => {
     expect(error.code).toBe("timeout");
     expect(error.message).toContain("Ollama sent nothing for 1 s");
     expect(error.hint).toContain("timeout_seconds");
+  });
+
+  test.each([
+    ["before it says anything", ""],
+    ["after its first words", '{"model":"m","message":{"role":"assistant","content":"Hal"},"done":false}\n'],
+  ])("a server that sends nothing but empty lines %s is not, either", async (_when, body) => {
+    await using box = await open({}, "timeout_seconds = 1");
+    box.fake.fail("/api/chat", { type: "application/x-ndjson", body, drip: "\n" });
+    const error = await ask(box.model);
+    expect([error.code, error.message]).toEqual(["timeout", expect.stringContaining("sent nothing for 1 s")]);
   });
 
   test("a slow answer is no answer that hangs", async () => {

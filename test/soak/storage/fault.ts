@@ -1,22 +1,33 @@
 /**
  * Every call that changes a file of the data directory fails once, each in its turn: afterwards the old values are there
- * or the new, whole, what was acknowledged is the new, and the message names the cause.
+ * or the new, whole, what was acknowledged is the new, and the message names the cause. And so where the program gets no
+ * memory, which it need not survive.
  */
 import { cpSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { Sandbox } from "../../support/cli.ts";
 import { uniform } from "../../support/random.ts";
 import { check, checkSound, type Ended, ended, type Figures, type Soak, type SoakOptions } from "../soak.ts";
+import { faultyCommands } from "./faulty-commands.ts";
 import { buildFaultyFiles, noFaultsHere } from "./faulty-files.ts";
-import { faultyWriters, PREAMBLE } from "./faulty-writers.ts";
+import { type FaultyWriter, faultyWriters, PREAMBLE } from "./faulty-writers.ts";
 import { checkDatabase } from "./kill.ts";
 
 const GUARD_MS = 120_000;
 const DATA = ".llmspell";
 const CONFIG = "fault.toml";
 
-/** As numbers of Linux, with what the message must say. */
-const FAULTS = [
+interface Kind {
+  name: string;
+  /** As numbers of Linux. */
+  errno: number;
+  /** What the message must say. */
+  says: RegExp;
+  /** Memory of the program in place of files: it may die. */
+  ofMemory?: boolean;
+}
+
+const KINDS: readonly Kind[] = [
   // SQLite tells a full disk from another failure where it writes, not where it makes room for its shared memory.
   { name: "disk full", errno: 28, says: /disk is full|disk reports an error|No space left|ENOSPC/ },
   {
@@ -24,13 +35,14 @@ const FAULTS = [
     errno: 5,
     says: /disk reports an error|I\/O error|EIO|cannot be opened|damaged|memory/i,
   },
+  { name: "no memory", errno: 12, says: /./, ofMemory: true },
 ];
 
 /** Of each writer and kind, about, in the short form. */
-const SHORT_FAULTS = 3;
+const SHORT_FAULTS = 2;
 
 interface Fault {
-  errno: number;
+  kind: Kind;
   at: number;
   lasting: boolean;
   short: boolean;
@@ -42,7 +54,7 @@ class FaultBench {
     private readonly library: string,
   ) {}
 
-  async run(script: string, fault?: Fault): Promise<Ended & { calls: number }> {
+  async run(args: readonly string[], fault?: Fault): Promise<Ended & { calls: number }> {
     const count = join(this.box.root, "calls");
     rmSync(count, { force: true });
     const env: Record<string, string> =
@@ -53,11 +65,12 @@ class FaultBench {
             FAULT_PATH: `/${DATA}/`,
             FAULT_COUNT: count,
             FAULT_AT: String(fault.at),
-            FAULT_ERRNO: String(fault.errno),
+            FAULT_ERRNO: String(fault.kind.errno),
             ...(fault.lasting ? { FAULT_LASTING: "1" } : {}),
             ...(fault.short ? { FAULT_SHORT: "1" } : {}),
+            ...(fault.kind.ofMemory ? { FAULT_MEMORY: "1" } : {}),
           };
-    const end = await ended(this.box.start(["-c", CONFIG, "run", script], { env }), GUARD_MS, script);
+    const end = await ended(this.box.start(["-c", CONFIG, ...args], { env }), GUARD_MS, args.join(" "));
     const calls = await Bun.file(count)
       .text()
       .catch(() => "0");
@@ -72,63 +85,104 @@ async function run({ seed, full }: SoakOptions): Promise<Figures> {
     return { skipped: reason };
   }
   const random = uniform(seed);
-  using box = new Sandbox();
-  const bench = new FaultBench(box, buildFaultyFiles(box.root));
-  const totals = { faults: 0, acknowledged: 0, refused: 0, old: 0, new: 0 };
-  for (const writer of faultyWriters) {
-    box.write(CONFIG, writer.config ?? "");
-    box.write("before.lua", PREAMBLE + writer.before);
-    box.write("writes.lua", PREAMBLE + writer.writes);
-    box.write("after.lua", PREAMBLE + writer.after);
-    const prepared = await bench.run("before.lua");
-    check(prepared.code === 0, `${writer.name}: the old values`, prepared);
+  const totals: Totals = { faults: 0, acknowledged: 0, refused: 0, died: 0, old: 0, new: 0 };
+  for (const writer of [...faultyWriters, ...faultyCommands]) {
+    using box = new Sandbox();
+    const bench = new FaultBench(box, buildFaultyFiles(box.root));
+    await prepare(bench, writer);
     const data = join(box.home, DATA);
     const kept = join(box.root, "kept");
     cpSync(data, kept, { recursive: true });
-    const { calls } = await bench.run("writes.lua", { errno: 5, at: 0, lasting: false, short: false });
-    check(calls > 0, `${writer.name}: no call could be made to fail`);
-    for (const { name, errno, says } of FAULTS) {
+    const again = () => {
+      rmSync(data, { recursive: true });
+      cpSync(kept, data, { recursive: true });
+    };
+    const args = writer.command?.args ?? ["run", "writes.lua"];
+    for (const kind of KINDS) {
+      again();
+      const { calls } = await bench.run(args, { kind, at: 0, lasting: false, short: false });
+      check(calls > 0, `${writer.name}: no call could be made to fail`);
       for (let at = 1; at <= calls; at++) {
         if (!full && random() * calls >= SHORT_FAULTS) continue;
-        rmSync(data, { recursive: true });
-        cpSync(kept, data, { recursive: true });
-        const fault = { errno, at, lasting: random() < 0.5, short: random() < 0.5 };
-        const what = `${writer.name}, ${name} at call ${at} of ${calls}${fault.lasting ? " and all after" : ""}`;
-        const end = await bench.run("writes.lua", fault);
-        checkSound(end, what);
-        const found = await bench.run("after.lua");
-        check(found.code === 0, `${what}: what is there cannot be read`, found);
-        judge(end, JSON.parse(found.stdout), says, what, totals);
+        again();
+        // one refusal of memory is made up for; a system without any refuses each
+        const lasting = kind.ofMemory === true || random() < 0.5;
+        const fault = { kind, at, lasting, short: random() < 0.5 };
+        const what = `${writer.name}, ${kind.name} at call ${at} of ${calls}${fault.lasting ? " and all after" : ""}`;
+        const end = await bench.run(args, fault);
+        if (!kind.ofMemory) checkSound(end, what);
+        else if (end.signal !== null || end.code > 128) totals.died++;
+        judge(writer, end, await foundBy(bench, writer, what), kind, what, totals);
         checkDatabase(box, what);
         totals.faults++;
       }
     }
-    rmSync(kept, { recursive: true });
-    rmSync(data, { recursive: true });
   }
   return { ...totals, half: 0, damaged: 0 };
 }
 
+async function prepare(bench: FaultBench, writer: FaultyWriter): Promise<void> {
+  const { box } = bench;
+  box.write(CONFIG, writer.config ?? "");
+  box.write("before.lua", PREAMBLE + writer.before);
+  box.write("writes.lua", PREAMBLE + (writer.writes ?? ""));
+  box.write("after.lua", PREAMBLE + (writer.after ?? ""));
+  const prepared = await bench.run(["run", "before.lua"]);
+  check(prepared.code === 0, `${writer.name}: the old values`, prepared);
+  await writer.prepare?.(box);
+}
+
+/** What is there, looked at without faults. */
+async function foundBy(
+  bench: FaultBench,
+  writer: FaultyWriter,
+  what: string,
+): Promise<Record<string, string>> {
+  if (writer.found !== undefined) return writer.found(bench.box, what);
+  const found = await bench.run(["run", "after.lua"]);
+  check(found.code === 0, `${what}: what is there cannot be read`, found);
+  return JSON.parse(found.stdout);
+}
+
 interface Totals {
+  faults: number;
   acknowledged: number;
   refused: number;
+  /** Without memory. */
+  died: number;
   old: number;
   new: number;
 }
 
-function judge(end: Ended, found: Record<string, string>, says: RegExp, what: string, totals: Totals): void {
-  const steps = new Map(
-    end.stdout
-      .trimEnd()
-      .split("\n")
-      .filter((line) => line !== "")
-      .map((line) => {
-        const [outcome, step, message = ""] = line.split("\t");
-        return [step!, { outcome: outcome!, message }] as const;
-      }),
+type Step = { outcome: string; message: string };
+
+/** What each step said of itself. */
+function stepsOf({ command }: FaultyWriter, end: Ended): Map<string, Step> {
+  if (command !== undefined) {
+    if (end.signal !== null || end.code > 1) return new Map();
+    return new Map([[command.step, { outcome: end.code === 0 ? "ok" : "failed", message: end.stderr }]]);
+  }
+  const lines = end.stdout.split("\n").filter((line) => line !== "");
+  return new Map(
+    lines.map((line) => {
+      const [outcome, step, message = ""] = line.split("\t");
+      return [step!, { outcome: outcome!, message }];
+    }),
   );
+}
+
+function judge(
+  writer: FaultyWriter,
+  end: Ended,
+  found: Record<string, string>,
+  { says, ofMemory = false }: Kind,
+  what: string,
+  totals: Totals,
+): void {
+  const steps = stepsOf(writer, end);
   // A script that cannot even start says why.
-  if (steps.size === 0) check(end.code === 1 && says.test(end.stderr), `${what}: it hides the cause`, end);
+  if (steps.size === 0 && !ofMemory)
+    check(end.code === 1 && says.test(end.stderr), `${what}: it hides the cause`, end);
   for (const [step, value] of Object.entries(found)) {
     const { outcome, message } = steps.get(step) ?? { outcome: "none", message: "" };
     check(value === "old" || value === "new", `${what}: ${step} is neither old nor new`, found);
@@ -145,6 +199,6 @@ function judge(end: Ended, found: Record<string, string>, says: RegExp, what: st
 
 export const fault: Soak = {
   name: "fault",
-  description: "every call that changes a file of the data directory fails in its turn",
+  description: "every call that changes a file of the data directory, or asks for memory, fails in its turn",
   run,
 };

@@ -1,4 +1,7 @@
 /** What is written under faults: for the soak `fault`. */
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Sandbox } from "../../support/cli.ts";
 import { SESSIONS } from "./writers.ts";
 
 export interface FaultyWriter {
@@ -7,10 +10,16 @@ export interface FaultyWriter {
   config?: string;
   /** Lua that makes the old values, without faults. */
   before: string;
+  /** What else there must be before, without faults. */
+  prepare?(box: Sandbox): Promise<void>;
   /** Lua: `step(NAME, function)` for every write; each is printed as `ok NAME` or `failed NAME MESSAGE`. */
-  writes: string;
+  writes?: string;
+  /** In place of `writes`: a command that is one step. */
+  command?: { step: string; args: readonly string[] };
   /** Lua that prints a JSON object with a value for each step: `old` or `new`, anything else is neither. */
-  after: string;
+  after?: string;
+  /** In place of `after`. */
+  found?(box: Sandbox, what: string): Promise<Record<string, string>>;
 }
 
 export const PREAMBLE = `local function step(name, write)
@@ -97,4 +106,76 @@ const events: FaultyWriter = {
     print(JSON.stringify({first = which(text("first"), nil, long("first")), second = which(text("second"), nil, long("second"))}))`,
 };
 
-export const faultyWriters: readonly FaultyWriter[] = [state, sessions, artifacts, events];
+const BACKUPS = `[runtime.state_persistence]
+migration_enabled = true
+backup_enabled = true
+[runtime.state_persistence.backup]
+backup_dir = "~/.llmspell/backups"
+`;
+const SURE = "local function sure(result) assert(result.success, result.error) return result end\n";
+
+/** One is made, and the one that was there is restored; the safety backup of that has a description. */
+const backups: FaultyWriter = {
+  name: "backups",
+  config: BACKUPS,
+  before: `${SURE}State.save("global", "v", "new") State.save("global", "long", long("new"))
+    sure(State.create_backup())
+    State.save("global", "v", "old") State.delete("global", "long")`,
+  writes: `${SURE}local first = State.list_backups()[1].id
+    step("made", function() sure(State.create_backup()) end)
+    step("restored", function() sure(State.restore_backup(first)) end)`,
+  after: `local made = 0
+    for _, backup in ipairs(State.list_backups()) do
+      local report = State.validate_backup(backup.id)
+      assert(report.is_valid, report.error)
+      if not backup.description then made = made + 1 end
+    end
+    local v, text = State.load("global", "v"), State.load("global", "long")
+    local whole = v == "old" and text == nil or v == "new" and text == long("new")
+    print(JSON.stringify({made = which(made, 1, 2), restored = whole and v or "half"}))`,
+};
+
+const SCHEMAS = {
+  "1.0.0": { fields: { name: { field_type: "string" } } },
+  "1.1.0": {
+    fields: { title: { field_type: "string" } },
+    transformations: [
+      {
+        from_schema_version: "1.0.0",
+        field_transforms: [{ type: "Copy", from_field: "name", to_field: "title" }],
+      },
+    ],
+  },
+};
+
+const migration: FaultyWriter = {
+  name: "migration",
+  config: BACKUPS,
+  before: `for i = 1, 60 do State.save("global", "k" .. i, {name = "spell " .. i}) end`,
+  async prepare(box) {
+    const directory = join(box.home, ".llmspell/schemas");
+    mkdirSync(directory, { recursive: true });
+    for (const [version, schema] of Object.entries(SCHEMAS))
+      writeFileSync(join(directory, `${version}.json`), JSON.stringify({ version, ...schema }));
+  },
+  writes: `${SURE}step("migrated", function() sure(State.migrate("1.1.0")) end)`,
+  after: `local counts, version = {name = 0, title = 0}, State.get_migration_status().current_version
+    for i = 1, 60 do
+      local value = State.load("global", "k" .. i)
+      for field, text in pairs(value) do
+        assert(text == "spell " .. i, "another text")
+        counts[field] = counts[field] + 1
+      end
+    end
+    local seen = version .. " " .. counts.name .. " " .. counts.title
+    print(JSON.stringify({migrated = which(seen, "1.0.0 60 0", "1.1.0 0 60")}))`,
+};
+
+export const faultyWriters: readonly FaultyWriter[] = [
+  state,
+  sessions,
+  artifacts,
+  events,
+  backups,
+  migration,
+];

@@ -4,16 +4,8 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { Sandbox } from "../../support/cli.ts";
 import { uniform } from "../../support/random.ts";
-import {
-  between,
-  check,
-  checkSound,
-  ended,
-  type Figures,
-  pick,
-  type Soak,
-  type SoakOptions,
-} from "../soak.ts";
+import { between, check, checkSound, ended, type Figures, type Soak, type SoakOptions } from "../soak.ts";
+import { killedKeys } from "./killed-keys.ts";
 import { type Writer, writers } from "./writers.ts";
 
 const GUARD_MS = 60_000;
@@ -22,23 +14,25 @@ const LONGEST_LIFE_MS = 400;
 
 async function run({ seed, full }: SoakOptions): Promise<Figures> {
   const random = uniform(seed);
-  const rounds = full ? 300 : 8;
+  const rounds = full ? 400 : 10;
   const totals = { acknowledged: 0, early: 0 };
   using box = new Sandbox();
-  for (const { name, config = "", endless, found } of writers) {
-    box.write(`${name}.toml`, config);
+  for (const { name, endless, found } of writers) {
     box.write(`${name}.lua`, endless);
     box.write(`${name}-found.lua`, found);
   }
   for (let round = 1; round <= rounds; round++) {
     // the short form meets each of them too
-    const writer = round <= writers.length ? writers[round - 1]! : pick(random, writers);
-    const what = `round ${round}, ${writer.name}`;
-    const lines = await killed(box, writer, round, random);
-    totals.acknowledged += lines.length;
-    if (lines.length === 0) totals.early++;
-    await judge(box, writer, round, lines, what);
-    checkDatabase(box, what);
+    const at = round <= writers.length ? round - 1 : Math.floor(random() * (writers.length + 1));
+    const writer = writers[at];
+    const what = `round ${round}, ${writer?.name ?? "keys"}`;
+    const acknowledged =
+      writer === undefined
+        ? await killedKeys(box, random, what)
+        : await killedScript(box, writer, round, random, what);
+    totals.acknowledged += acknowledged;
+    if (acknowledged === 0) totals.early++;
+    checkDatabase(box, what, writer?.database?.replace("ROUND", String(round)));
   }
   return {
     rounds,
@@ -48,6 +42,22 @@ async function run({ seed, full }: SoakOptions): Promise<Figures> {
     lost: 0,
     damaged: 0,
   };
+}
+
+/** @returns how many writes were acknowledged */
+async function killedScript(
+  box: Sandbox,
+  writer: Writer,
+  round: number,
+  random: () => number,
+  what: string,
+): Promise<number> {
+  const named = (text: string) => text.replaceAll("ROUND", String(round));
+  box.write(`${writer.name}.toml`, named(writer.config ?? ""));
+  for (const [name, content] of Object.entries(writer.files ?? {})) box.write(named(name), content);
+  const lines = await killed(box, writer, round, random);
+  await judge(box, writer, round, lines, what);
+  return lines.length;
 }
 
 /** The lines that it wrote before it was killed at a random moment: from its start, or while it writes. */
@@ -85,9 +95,9 @@ async function judge(
   writer.judge(lines, JSON.parse(end.stdout), what);
 }
 
-/** With SQLite itself, not with ours. */
-export function checkDatabase(box: Sandbox, what: string): void {
-  const path = join(box.home, ".llmspell/llmspell.db");
+/** With SQLite itself, not with ours. @param other one that is not that of the data directory, below the working directory */
+export function checkDatabase(box: Sandbox, what: string, other?: string): void {
+  const path = other === undefined ? join(box.home, ".llmspell/llmspell.db") : join(box.cwd, other);
   if (!existsSync(path)) return;
   const db = new Database(path, { readwrite: true, create: false });
   const problems = db.query("PRAGMA integrity_check").values();

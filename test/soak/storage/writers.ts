@@ -6,8 +6,12 @@ import { check } from "../soak.ts";
 
 export interface Writer {
   name: string;
-  /** Configuration beside the defaults, TOML. */
+  /** Configuration beside the defaults, TOML. `ROUND` in it stands for the number of the run. */
   config?: string;
+  /** Files below the working directory that it needs; `ROUND` in their names as in the configuration. */
+  files?: Readonly<Record<string, string>>;
+  /** Of its own, where it does not write into the one of the data directory. */
+  database?: string;
   /**
    * Lua that writes without end and prints a line after each write that was acknowledged: what it wrote. Begins with
    * `local id = ARGS[1]`.
@@ -197,10 +201,128 @@ print(JSON.stringify({all = all}))`,
   },
 };
 
+/** Of the last that are kept: more than a life can make. */
+const BACKUPS = 100_000;
+
+/** Every fourth time the state of the backup before is put back. */
+const backups: Writer = {
+  name: "backups",
+  config: `[runtime.state_persistence]
+backup_enabled = true
+[runtime.state_persistence.backup]
+backup_dir = "backups/ROUND"
+max_backups = ${BACKUPS}
+`,
+  endless: `local id = ARGS[1]
+${TEXT}
+local function made(result) assert(result.success, result.error) return result.id end
+local i, last = 0, nil
+while true do
+  i = i + 1
+  State.save("custom:" .. id, "k", {i = i, text = text(i)})
+  local backup = made(State.create_backup(i % 3 ~= 1))
+  print("made", backup)
+  if i % 4 == 0 then
+    made(State.restore_backup(last))
+    print("restored", last)
+  end
+  last = backup
+end`,
+  found: `local scope, all = "custom:" .. ARGS[1], {}
+local now = State.load(scope, "k")
+for i, backup in ipairs(State.list_backups()) do
+  local report = State.validate_backup(backup.id)
+  local result = i <= 2 and State.restore_backup(backup.id) or nil
+  all[i] = {id = backup.id, valid = report.is_valid, restored = result and (result.success and State.load(scope, "k") or false)}
+end
+print(JSON.stringify({now = now, all = all}))`,
+  judge(acknowledged, found, what) {
+    const { now } = found as { now?: Saved };
+    const all = listOf<{ id: string; valid: boolean; restored?: Saved | false }>(found);
+    const steps = acknowledged.map((line) => line.split("\t") as [kind: string, id: string]);
+    const made = steps.flatMap(([kind, id]) => (kind === "made" ? [id] : []));
+    const there = new Map(all.map((one) => [one.id, one]));
+    for (const [i, id] of made.entries()) check(there.has(id), `${what}: backup ${i + 1} is lost`);
+    for (const { id, valid } of all) check(valid, `${what}: backup ${id} is there and damaged`);
+    for (const { id, restored } of all) {
+      if (restored === undefined) continue;
+      const i = made.indexOf(id) + 1 || undefined;
+      check(restored !== false, `${what}: backup ${id} cannot be restored`);
+      check(i === undefined || restored.i === i, `${what}: backup ${i} holds another state`, restored.i);
+      check(restored.text === textOf(restored.i), `${what}: backup ${id} holds half a value`);
+    }
+    const done = made.length;
+    // the present state: as it was saved last, or the one that was put back
+    const isBack = done % 4 === 0 && done > 0;
+    const allowed = new Set(steps.at(-1)?.[0] === "restored" ? [done - 1, done + 1] : [done, done + 1]);
+    if (isBack) allowed.add(done - 1);
+    check(now === undefined ? done === 0 : allowed.has(now.i), `${what}: the state is of another time`, {
+      now: now?.i,
+      done,
+    });
+    if (now !== undefined) check(now.text === textOf(now.i), `${what}: value ${now.i} is there by half`);
+  },
+};
+
+const MIGRATED = 200;
+/** Each with the field that holds the text. */
+const VERSIONS = [
+  ["1.0.0", "name"],
+  ["1.1.0", "title"],
+  ["1.2.0", "label"],
+] as const;
+
+/** Tables whose text goes from field to field, round and round. */
+const migrations: Writer = {
+  name: "migrations",
+  config: `[runtime.state_persistence]
+schema_directory = "migrated/ROUND"
+migration_enabled = true
+backup_on_migration = false
+`,
+  files: Object.fromEntries(
+    VERSIONS.map(([version, field], i) => {
+      const [before, other] = VERSIONS.at(i - 1)!;
+      const transforms = [{ type: "Copy", from_field: other, to_field: field }];
+      const fields = { n: { field_type: "integer" }, [field]: { field_type: "string" } };
+      const transformations = [{ from_schema_version: before, field_transforms: transforms }];
+      return [`migrated/ROUND/${version}.json`, JSON.stringify({ version, fields, transformations })];
+    }),
+  ),
+  database: "migrated/ROUND/llmspell.db",
+  endless: `local id, versions = ARGS[1], {${VERSIONS.map(([version]) => `"${version}"`).join(", ")}}
+for n = 1, ${MIGRATED} do State.save("custom", "k" .. n, {n = n, name = "spell " .. n}) end
+local i = 0
+while true do
+  i = i + 1
+  local result = State.migrate(versions[i % 3 + 1])
+  assert(result.success, result.error)
+  print(i)
+end`,
+  found: `local all = {}
+for _, key in ipairs(State.list_keys("custom")) do all[#all + 1] = State.load("custom", key) end
+print(JSON.stringify({version = State.get_migration_status().current_version, all = all}))`,
+  judge(acknowledged, found, what) {
+    const { version } = found as { version: string };
+    const all = listOf<{ n: number }>(found);
+    const done = acknowledged.length;
+    if (done > 0) check(all.length === MIGRATED, `${what}: ${all.length} of ${MIGRATED} values are there`);
+    const [last, next] = [VERSIONS[done % 3]!, VERSIONS[(done + 1) % 3]!];
+    const reached = [last, next].find(([known]) => known === version);
+    check(reached !== undefined, `${what}: migration ${done} to ${last[0]} is lost`, version);
+    for (const value of all)
+      check(
+        Bun.deepEquals(value, { n: value.n, [reached[1]]: `spell ${value.n}` }),
+        `${what}: a value is not of version ${version}`,
+        value,
+      );
+  },
+};
+
 /** An empty table of Lua may be written as an object. */
 function listOf<T>(found: unknown): T[] {
   const { all } = found as { all: unknown };
   return Array.isArray(all) ? all : [];
 }
 
-export const writers: readonly Writer[] = [state, sessions, artifacts, events];
+export const writers: readonly Writer[] = [state, sessions, artifacts, events, backups, migrations];

@@ -6,64 +6,8 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net";
 import { setTimeout as pause } from "node:timers/promises";
 import { REQUESTS } from "./schema.ts";
-
-export interface FakeModel {
-  sizeBytes?: number;
-  quantization?: string;
-  parameterSize?: string;
-  parameterCount?: number;
-  trainedTokens?: number;
-  presetTokens?: number;
-  capabilities?: string[];
-  thinking?: { values: unknown[]; default: unknown };
-  licence?: string;
-}
-
-/** One answer of `/api/chat`. */
-export interface FakeAnswer {
-  /** Pieces, as they are sent. */
-  thinking?: string[];
-  text?: string[];
-  toolCalls?: { id?: string; name: string; arguments: Record<string, unknown> }[];
-  doneReason?: string;
-  outputTokens?: number;
-  /** Ends with this error line instead of the last one. */
-  error?: string;
-  /** The connection is cut instead of the last line. */
-  cut?: boolean;
-  /** Waits this long before each line. */
-  delayMs?: number;
-}
-
-/** What is answered instead, once. */
-export interface Fault {
-  status?: number;
-  type?: string;
-  body?: string;
-  headers?: Record<string, string>;
-  /** No answer at all. */
-  hang?: boolean;
-  /** The connection is cut before an answer. */
-  cut?: boolean;
-}
-
-export interface Layer {
-  digest: string;
-  bytes: number;
-}
-
-export interface Settings {
-  version?: string;
-  models?: Record<string, FakeModel>;
-  /** What can be pulled. */
-  library?: Record<string, Layer[]>;
-  answers?: FakeAnswer[];
-  /** Bytes written at once; each piece is its own packet. */
-  pieceBytes?: number;
-  /** Context length without `num_ctx`. */
-  contextTokens?: number;
-  port?: number;
-}
+import { head, running, shown, summary, vectorOf, wordsOf } from "./shapes.ts";
+import type { FakeAnswer, FakeModel, Fault, Settings } from "./types.ts";
 
 interface Recorded {
   method: string;
@@ -73,7 +17,6 @@ interface Recorded {
 }
 
 const LAST_VERSION = "0.13.5";
-const BARE = "0123456789abcdef";
 
 export class FakeOllama implements AsyncDisposable {
   readonly requests: Recorded[] = [];
@@ -161,10 +104,14 @@ export class FakeOllama implements AsyncDisposable {
           models: [...this.models].map(([name, model]) => summary(name, model)),
         });
       case "GET /api/ps":
-        return this.json(response, 200, { models: [...this.loaded].map((entry) => this.running(...entry)) });
+        return this.json(response, 200, {
+          models: [...this.loaded].map(([name, tokens]) =>
+            running(name, this.models.get(name) ?? {}, tokens, this.knows),
+          ),
+        });
       case "POST /api/show":
         return this.withModel(response, body, (name, model) =>
-          this.json(response, 200, this.shown(name, model)),
+          this.json(response, 200, shown(name, model, this.knows)),
         );
       case "POST /api/chat":
         return this.withModel(response, body, (name, model) => this.chat(response, body, name, model));
@@ -186,9 +133,7 @@ export class FakeOllama implements AsyncDisposable {
     return this.settings.version ?? LAST_VERSION;
   }
 
-  private knows(version: string): boolean {
-    return Bun.semver.order(this.version, version) >= 0;
-  }
+  private readonly knows = (version: string): boolean => Bun.semver.order(this.version, version) >= 0;
 
   private async failWith(response: ServerResponse, fault: Fault): Promise<void> {
     if (fault.hang === true) return;
@@ -199,6 +144,10 @@ export class FakeOllama implements AsyncDisposable {
     const { status = 200, type = "application/json; charset=utf-8", body = "", headers } = fault;
     response.writeHead(status, { "content-type": type, ...headers });
     await this.write(response, body);
+    while (fault.drip !== undefined && !response.destroyed) {
+      response.write(fault.drip);
+      await pause(100);
+    }
     response.end();
   }
 
@@ -386,68 +335,4 @@ export class FakeOllama implements AsyncDisposable {
       await pause(0); // a packet of its own
     }
   }
-
-  private shown(name: string, model: FakeModel) {
-    const { trainedTokens = 131_072, parameterCount = 8_030_261_248, presetTokens } = model;
-    return {
-      license: model.licence ?? "\nLLAMA 3.1 COMMUNITY LICENSE AGREEMENT\nmore of it",
-      modelfile: "",
-      parameters: [
-        ...(presetTokens === undefined ? [] : [`num_ctx                        ${presetTokens}`]),
-        'stop                           "<|eot_id|>"',
-      ].join("\n"),
-      template: "{{ .Prompt }}",
-      details: summary(name, model).details,
-      model_info: {
-        "general.architecture": "llama",
-        "general.parameter_count": parameterCount,
-        "llama.context_length": trainedTokens,
-      },
-      ...(this.knows("0.6.4") ? { capabilities: model.capabilities ?? ["completion"] } : {}),
-      ...(model.thinking === undefined ? {} : { thinking: model.thinking }),
-    };
-  }
-
-  private running(name: string, contextTokens: number) {
-    const model = this.models.get(name) ?? {};
-    return {
-      name,
-      model: name,
-      size: model.sizeBytes ?? 1,
-      digest: BARE.repeat(4),
-      details: summary(name, model).details,
-      expires_at: "2024-06-04T14:38:31.83753-07:00",
-      size_vram: 0,
-      ...(this.knows("0.10.0") ? { context_length: contextTokens } : {}),
-    };
-  }
-}
-
-const head = (model: string) => ({ model, created_at: "2023-08-04T08:52:19.385406455-07:00" });
-
-function summary(name: string, model: FakeModel) {
-  return {
-    name,
-    model: name,
-    modified_at: "2023-12-07T09:32:18.757212583-08:00",
-    size: model.sizeBytes ?? 3_825_819_519,
-    digest: BARE.repeat(4),
-    details: {
-      parent_model: "",
-      format: "gguf",
-      family: "llama",
-      families: ["llama"],
-      parameter_size: model.parameterSize ?? "8.0B",
-      quantization_level: model.quantization ?? "Q4_0",
-    },
-  };
-}
-
-const wordsOf = (texts: readonly string[]): number =>
-  texts.reduce((sum, text) => sum + Math.ceil((text.match(/\S+/g)?.length ?? 0) * 1.25), 0);
-
-/** Of length 1, as Ollama's. */
-function vectorOf(text: string): number[] {
-  const angle = (Bun.hash.crc32(text) % 628) / 100;
-  return [Math.cos(angle), Math.sin(angle), 0];
 }

@@ -2,7 +2,8 @@
 import type { LanguageModelV4CallOptions, LanguageModelV4StreamPart } from "@ai-sdk/provider";
 import type { ModelService, SpellModel } from "../../../src/models/service.ts";
 import { modelService, type TestHome, temporaryHome } from "../model-service.ts";
-import { FakeOllama, type Settings } from "./server.ts";
+import { FakeOllama } from "./server.ts";
+import type { Settings } from "./types.ts";
 
 export interface WithOllama extends AsyncDisposable {
   fake: FakeOllama;

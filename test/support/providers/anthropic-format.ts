@@ -2,6 +2,7 @@
 import {
   type Answer,
   type ChatRequest,
+  event,
   type SentEvent,
   SIGNATURE,
   TEXT_PIECES,
@@ -188,8 +189,6 @@ function reasonOf({ finish, toolCalls }: Answer): string {
   if (toolCalls !== undefined && finish === undefined) return "tool_use";
   return { stop: "end_turn", length: "max_tokens", filter: "refusal" }[finish ?? "stop"];
 }
-
-const event = (name: string, data: object): SentEvent => ({ name, data: JSON.stringify(data) });
 
 function eventsOf(answer: Answer, asked: ChatRequest): SentEvent[] {
   const usage = { ...inputUsage(answer), output_tokens: 1 };

@@ -3,6 +3,7 @@ import {
   type Answer,
   bearer,
   type ChatRequest,
+  event,
   type SentEvent,
   TEXT_PIECES,
   vectorOf,
@@ -157,8 +158,6 @@ const usageOf = ({ input = 9, output = 3, cached }: Answer) => ({
   tokens: { input_tokens: input, output_tokens: output },
   ...(cached === undefined ? {} : { cached_tokens: cached }),
 });
-
-const event = (name: string, data: object): SentEvent => ({ name, data: JSON.stringify(data) });
 
 function eventsOf(answer: Answer, _asked: ChatRequest): SentEvent[] {
   const events: SentEvent[] = [];

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import type { ModelService } from "../../../src/models/service.ts";
 import { modelService, temporaryHome } from "../model-service.ts";
 import { uniform } from "../random.ts";
-import { streamed, type Target } from "./cases.ts";
+import { streamed, type Target } from "./cases/target.ts";
 import { ProviderServer, plainly, type Step } from "./server.ts";
 import { KEY, VENDORS, type VendorFacts } from "./vendors.ts";
 

@@ -37,6 +37,9 @@ export interface WireFormat {
   embeddings?(request: ChatRequest): unknown;
 }
 
+/** An event with a name and JSON, as Anthropic and Cohere send them. */
+export const event = (name: string, data: object): SentEvent => ({ name, data: JSON.stringify(data) });
+
 /** What vendors sign thoughts with, which has to come back as it was. */
 export const SIGNATURE = "EqQBCgIYAhIM1gbcDa9GJwZA2b3hGgxBdjrkzLoky3dl1pkiMOYds";
 

@@ -14,6 +14,8 @@ export interface Delivery {
   write?: (events: SentEvent[]) => string;
   /** Ends after so many bytes, or so many before the end where negative: cleanly, or by cutting the connection. */
   endAfter?: { bytes: number; how: "clean" | "cut" };
+  /** Nothing more after so many events but, every so many milliseconds, a comment and a ping. */
+  stallAfter?: { events: number; pingMs?: number };
   /** Sent in place of the event after so many. */
   errorAfter?: { events: number; message: string };
 }
@@ -113,8 +115,10 @@ export class ProviderServer implements AsyncDisposable {
     const end = endAfter === undefined ? bytes.length : (endAfter.bytes + bytes.length) % bytes.length;
     response.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-cache" });
     response.flushHeaders();
+    let sent = 0;
     for (const piece of pieces(bytes.subarray(0, end), step.pieceBytes)) {
       if (response.destroyed) return;
+      if (sent++ === step.stallAfter?.events) return this.stall(response, step.stallAfter.pingMs);
       response.write(piece);
       await this.wait(step.gapMs ?? 0);
     }
@@ -125,6 +129,13 @@ export class ProviderServer implements AsyncDisposable {
     // what is not read yet is lost with the connection
     await this.wait(20);
     response.destroy();
+  }
+
+  private async stall(response: ServerResponse, pingMs: number | undefined): Promise<void> {
+    while (pingMs !== undefined && !response.destroyed) {
+      response.write(`: still here\n\n${plainly([{ name: "ping", data: '{"type": "ping"}' }])}`);
+      await this.wait(pingMs);
+    }
   }
 
   private fail(response: ServerResponse, step: Extract<Step, { status: number }>): void {

@@ -27,6 +27,8 @@ export interface VendorFacts {
     | "reasoning"
   )[];
   embeddingModel?: string;
+  /** Where `modelId` sees no images. */
+  imageModel?: string;
   callIds: readonly [string, string];
   /** Where a request carries a schema. */
   schemaIn(body: Fields): unknown;
@@ -73,7 +75,8 @@ export const VENDORS: readonly VendorFacts[] = [
     basePath: "/v2",
     format: cohereFormat(KEY),
     // its client drops the count of cached tokens
-    lacks: ["images", "filter", "cached"],
+    lacks: ["filter", "cached"],
+    imageModel: "command-a-vision-07-2025",
     embeddingModel: "embed-v4.0",
     callIds: ["get_weather_nsz5zm3w56q3", "get_weather_abx3mgz9q1r8"],
     schemaIn: (body) => body.response_format?.json_schema,
@@ -89,6 +92,7 @@ export const VENDORS: readonly VendorFacts[] = [
       fields: { reasoning_format: text, include_reasoning: flag, service_tier: text },
     }),
     lacks: ["embeddings", "topK"],
+    imageModel: "meta-llama/llama-4-scout-17b-16e-instruct",
     callIds: CALL_IDS,
     schemaIn: jsonSchema,
   },
@@ -129,6 +133,7 @@ export const VENDORS: readonly VendorFacts[] = [
       }),
     }),
     lacks: ["topK"],
+    imageModel: "Qwen/Qwen2.5-VL-72B-Instruct",
     embeddingModel: "BAAI/bge-base-en-v1.5",
     callIds: CALL_IDS,
     schemaIn: jsonSchema,

@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import type { CompositeRouting } from "../../../src/agents/composite.ts";
 import { type Answer, failureOf, finish, type Part, ScriptedModel, says, testRun, world } from "./support.ts";
 
-const fails: Answer = () => [finish("error")];
+const fails: Answer = () => [{ type: "error", error: new Error("the model is gone") }];
 
 /** A composite of agents `a`, `b`, … with one scripted answer each, and an agent `spare`. */
 async function composite(answers: Answer[], routing: CompositeRouting) {

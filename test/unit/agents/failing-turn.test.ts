@@ -7,7 +7,7 @@ describe("A failing turn", () => {
   const failures: [string, Answer, string, string][] = [
     [
       "an error in the stream",
-      sends(...textParts("par"), { type: "error", error: new Error("overloaded") }, finish("error")),
+      sends(...textParts("par"), { type: "error", error: new Error("overloaded") }, finish()),
       "provider",
       "Cannot call model scripted/one: overloaded",
     ],
@@ -24,12 +24,6 @@ describe("A failing turn", () => {
       },
       "provider",
       "Cannot call model scripted/one: Incorrect API key (HTTP 401)",
-    ],
-    [
-      "an error as the reason of the end",
-      sends(finish("error")),
-      "provider",
-      "Cannot call model scripted/one: it ended with an error: error",
     ],
   ];
   test.each(failures)(

@@ -25,7 +25,7 @@ const usage = (input: number, output: number): LanguageModelV4Usage => ({
   outputTokens: { total: output, text: output, reasoning: 0 },
 });
 
-export const finish = (unified: "stop" | "length" | "tool-calls" | "error" = "stop"): Part => ({
+export const finish = (unified: "stop" | "length" | "tool-calls" = "stop"): Part => ({
   type: "finish",
   usage: usage(10, 2),
   finishReason: { unified, raw: unified },

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { interleave, median, medians } from "../../../bench/measure.ts";
-import { type Measurement, row, table, Unavailable } from "../../../bench/row.ts";
+import { type Measurement, row, rows, table, Unavailable } from "../../../bench/row.ts";
 
 const start: Measurement = {
   name: "start",
@@ -51,6 +51,20 @@ describe("table", () => {
         "b: no model",
       ].join("\n"),
     );
+  });
+});
+
+describe("rows", () => {
+  test("stand for one figure beside each of its peers", () => {
+    const { peer: _, ...figure } = start;
+    const shown = rows(figure, [
+      { name: "node", figure: 40 },
+      { name: "its own claim", figure: new Unavailable("unknown") },
+    ]).map(({ name, ours, ratio, peerName, target, holds }) => [name, ours, ratio, peerName, target, holds]);
+    expect(shown).toEqual([
+      ["start", 30, 0.75, "node", "≤ 40 ms", "yes"],
+      ["start: beside its own claim", 30, null, "its own claim", "≤ 40 ms", "yes"],
+    ]);
   });
 });
 

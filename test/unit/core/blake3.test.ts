@@ -1,7 +1,7 @@
 /** Judged by vectors published with BLAKE3 (test_vectors.json: byte i is i % 251). */
 import { describe, expect, test } from "bun:test";
 import { blake3 } from "@noble/hashes/blake3.js";
-import { blake3Hex } from "../../../src/core/blake3.ts";
+import { blake3Hasher, blake3Hex } from "../../../src/core/blake3.ts";
 
 const PUBLISHED: readonly (readonly [length: number, hash: string])[] = [
   [0, "af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262"],
@@ -29,5 +29,20 @@ describe("BLAKE3", () => {
     clearInterval(timer);
     expect(hash).toBe(blake3(input(8 << 20)).toHex());
     expect(turns).toBeGreaterThan(3);
+  });
+
+  test("of many contents at once, longer than a slice too, is that of each", async () => {
+    const contents = [0, 1, 1025, 2 ** 20, 2 ** 20 + 1, 3_000_000, 3_000_001].map(input);
+    const expected = contents.map((content) => blake3(content).toHex());
+    for (let round = 0; round < 2; round++)
+      expect(await Promise.all(contents.map((content) => blake3Hex(content)))).toEqual(expected);
+  });
+
+  test("comes from pieces as from the whole, of several at once", async () => {
+    const content = input(100_000);
+    const hashers = await Promise.all([blake3Hasher(), blake3Hasher()]);
+    for (let from = 0; from < content.length; from += 999)
+      for (const hasher of hashers) hasher.update(content.subarray(from, from + 999));
+    for (const hasher of hashers) expect(hasher.digest().toHex()).toBe(blake3(content).toHex());
   });
 });

@@ -52,11 +52,7 @@ describe("agent:invokeStream", () => {
   });
 
   test("ends with an Error: chunk and success = false when the turn fails", async () => {
-    const broken = sends(
-      ...textParts("par"),
-      { type: "error", error: new Error("overloaded") },
-      finish("error"),
-    );
+    const broken = sends(...textParts("par"), { type: "error", error: new Error("overloaded") }, finish());
     const { call, method } = script({ m: new ScriptedModel([broken]) });
     const ada = await call("create", { model: "m" });
     const fn = new CountingFunction();

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { failureOf, finish, ScriptedModel, says, testTool } from "../agents/support.ts";
+import { failureOf, ScriptedModel, says, sends, testTool } from "../agents/support.ts";
 import { agentOf, type Fields, fieldsOf, script } from "./agent-script.ts";
 
 describe("Discovery", () => {
@@ -136,7 +136,8 @@ describe("An agent's methods", () => {
   });
 
   test("tell what it measures", async () => {
-    const { call, method } = script({ m: new ScriptedModel([says("x"), () => [finish("error")]]) });
+    const broken = sends({ type: "error", error: new Error("overloaded") });
+    const { call, method } = script({ m: new ScriptedModel([says("x"), broken]) });
     const ada = await call("create", { model: "m", name: "ada" });
     expect(await method(ada, "get_performance")).toBeNull();
     await method(ada, "execute", "1");

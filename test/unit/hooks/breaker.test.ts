@@ -133,6 +133,51 @@ describe("a hook behind its circuit breaker", () => {
     }
   });
 
+  test("is the one that hooks.circuit_breaker names", async () => {
+    const skipped: number[] = [];
+    for (const preset of ["default", "production", "conservative", "off"] as const) {
+      const { hooks, add } = await testHooks({
+        change: (section) => {
+          section.circuit_breaker = preset;
+        },
+      });
+      await add(() => Promise.reject(new Error("broken")));
+      for (let i = 0; i < 30; i++) await hooks.run(input());
+      skipped.push(hooks.figures()[0]!.skipped);
+    }
+    // passed over after 3, 2 and 5 failures
+    expect(skipped).toEqual([27, 28, 25, 0]);
+  });
+
+  test("takes the share that is set as hooks.circuit_breaker_threshold", async () => {
+    for (const [threshold, passedOver] of [
+      [0.9, false],
+      [0.1, true],
+    ] as const) {
+      const { hooks, add, clock } = await testHooks({
+        change: (section) => {
+          section.circuit_breaker_threshold = threshold;
+        },
+        explicit: ["hooks.circuit_breaker_threshold"],
+      });
+      await add(() => {
+        clock.ms += 0.5;
+        return undefined;
+      });
+      // operations are measured by the real clock
+      const work = () => {
+        const endMs = performance.now() + 1;
+        while (performance.now() < endMs);
+      };
+      for (let i = 0; i < 60; i++)
+        await hooks.around(
+          { before: "BeforeToolExecution", component: { type: "Tool", name: "t" }, data: {} },
+          work,
+        );
+      expect(hooks.figures()[0]!.skipped > 0).toBe(passedOver);
+    }
+  });
+
   test("opens when its share of the time is above hooks.circuit_breaker_threshold, where that is set", async () => {
     for (const [explicit, skipped] of [
       [["hooks.circuit_breaker_threshold"], true],

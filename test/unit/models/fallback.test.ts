@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import type { LanguageModelV4StreamPart } from "@ai-sdk/provider";
 import { silentLog } from "../../../src/core/log.ts";
+import { failureFacts, retriesBefore } from "../../../src/models/call-facts.ts";
 import { withFallback } from "../../../src/models/fallback.ts";
 import { brokeOff, callFailure } from "../../../src/models/provider-error.ts";
 import type { SpellModel } from "../../../src/models/service.ts";
@@ -85,6 +86,18 @@ describe("A chain of models", () => {
     const errors = [503, 429].map((statusCode) => callFailure(CALLED, "no", { statusCode }));
     const models = errors.map((error, i) => new Named(String(i), fails(error)));
     expect(last(await partsOf(withFallback(models, silentLog)))).toEqual({ type: "error", error: errors[1] });
+  });
+
+  test("tells the repetitions of all that were asked", async () => {
+    const spent = (retries: number) => callFailure(CALLED, "no", { statusCode: 503, data: { retries } });
+    const told = { ...finish(), providerMetadata: { llmspell: { retries: 1 } } } as LanguageModelV4StreamPart;
+    const failing = () => [new Named("1", fails(spent(2))), new Named("2", fails(spent(3)))];
+    const answering = new Named("3", sends({ type: "stream-start", warnings: [] }, ...textParts("Hi"), told));
+    const parts = await partsOf(withFallback([...failing(), answering], silentLog));
+    expect(retriesBefore(parts[0]!)).toBe(5);
+    expect(last(parts)).toMatchObject({ providerMetadata: { llmspell: { provider: "3", retries: 6 } } });
+    const end = last(await partsOf(withFallback(failing(), silentLog))) as { error: unknown };
+    expect(failureFacts(end.error).retries).toBe(5);
   });
 
   test("tells who answered where the first did", async () => {

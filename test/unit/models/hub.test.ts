@@ -166,6 +166,9 @@ describe("Retries", () => {
     expect(retryAfterMs("120", now)).toBe(120_000);
     expect(retryAfterMs("Sun, 06 Nov 1994 08:50:37 GMT", now)).toBe(60_000);
     expect(retryAfterMs("Sun, 06 Nov 1994 08:00:00 GMT", now)).toBe(0);
-    for (const header of [null, "soon", ""]) expect(retryAfterMs(header, now)).toBeUndefined();
+    expect(retryAfterMs("Sunday, 06-Nov-94 08:50:37 GMT", now)).toBe(60_000);
+    expect(retryAfterMs("Sun Nov  6 08:50:37 1994", now)).toBe(60_000);
+    for (const header of [null, "soon", "", "-5", "1.5", "1e3", "0x10", "1994-11-06", "Sunday"])
+      expect(retryAfterMs(header, now)).toBeUndefined();
   });
 });

@@ -19,6 +19,24 @@ describe("The memory backend", () => {
   );
 });
 
+test("A copy in memory has records and notes of another backend, and goes its own way", async () => {
+  const storage = await openStorage(":memory:");
+  const real = new SqliteBackend(storage, false);
+  await real.apply([set("global:a", "1"), set("$$note", "n"), set("global:b", "2")]);
+  const copy = await MemoryBackend.copyOf(new SqliteBackend(storage, false));
+  expect([await copy.keys(""), await copy.keys("$$")]).toEqual([["global:a", "global:b"], ["$$note"]]);
+  expect(copy.get("global:a")).toEqual(real.get("global:a")!);
+  const { version } = real.get("global:b")!;
+  expect(await copy.apply([set("global:b", "own", { expected: version })])).toMatchObject({
+    applied: true,
+    versions: [version + 1],
+  });
+  await copy.apply([{ type: "delete", key: "global:a" }]);
+  expect(real.keys("")).toEqual(["global:a", "global:b"]);
+  expect(new TextDecoder().decode(real.get("global:b")!.value)).toBe("2");
+  storage.close();
+});
+
 describe("The SQLite backend", () => {
   const directory = mkdtempSync(join(tmpdir(), "llmspell-test-"));
   let users: StateBackend[];

@@ -1,8 +1,9 @@
 import { describe, expect, test } from "bun:test";
-import { rmSync } from "node:fs";
-import { silentLog } from "../../../src/core/log.ts";
+import { readdirSync } from "node:fs";
+import { SpellError } from "../../../src/core/errors.ts";
+import { Log, silentLog } from "../../../src/core/log.ts";
 import { nextBackupMs, type ScheduleSettings, scheduleBackups } from "../../../src/state/backup/schedule.ts";
-import { failure, temporaryHome } from "../../support/model-service.ts";
+import { temporaryHome } from "../../support/model-service.ts";
 import { testState } from "../../support/state.ts";
 
 /** A Wednesday, local time. */
@@ -97,45 +98,64 @@ describe("The schedule", () => {
     expect(said).toEqual(["a scheduled backup failed"]);
     expect(await state.backups.list()).toEqual([]);
   });
-});
 
-describe("Settings of backups", () => {
-  test("begin a new chain when the full backup is old enough", async () => {
+  test("tries again after a failure, says each, and leaves nothing half-written", async () => {
     using home = temporaryHome();
-    await using state = await testState(
-      home,
-      "[runtime.state_persistence.backup]\nfull_interval_seconds = 1\n",
-    );
+    await using state = await testState(home);
     await state.state.save("global", "k", 1);
-    await state.backups.create();
-    expect((await state.backups.create({ incremental: true })).metadata.backup_type).toBe("Incremental");
-    await Bun.sleep(1100);
-    expect((await state.backups.create({ incremental: true })).metadata.backup_type).toBe("Full");
+    const { backend } = state.state.raw;
+    const { list } = backend;
+    let failures = 2;
+    backend.list = (prefix) => {
+      if (failures-- > 0) throw new SpellError("io", "Cannot read the database: the disk reports an error");
+      return list.call(backend, prefix);
+    };
+    const said: unknown[] = [];
+    const stop = scheduleBackups({
+      settings: () => settings(),
+      backups: async () => state.backups,
+      log: new Log(({ level, message, fields }) => said.push([level, message, fields?.error]), "info"),
+      lookEveryMs: 20,
+    });
+    for (let i = 0; i < 200 && (await state.backups.list()).length === 0; i++) await Bun.sleep(10);
+    await Bun.sleep(60);
+    await stop();
+    expect(said.slice(0, 2)).toEqual(
+      Array(2).fill([
+        "warn",
+        "a scheduled backup failed",
+        "Cannot read the database: the disk reports an error",
+      ]),
+    );
+    expect(said.slice(2)).toEqual([["info", "a scheduled backup was made", undefined]]);
+    const [made, ...others] = await state.backups.list();
+    expect(others).toEqual([]);
+    expect((await state.backups.validate(made!.metadata.id)).isValid).toBe(true);
+    const files = readdirSync(state.backupDirectory).filter((name) => name.startsWith("backup_"));
+    expect(files.sort()).toEqual(["backup", "meta"].map((end) => `${made!.metadata.id}.${end}`));
   });
 
-  test("end a restore that takes too long, and nothing has changed", async () => {
+  test("that is stopped while it makes a backup makes none, and says nothing", async () => {
     using home = temporaryHome();
-    await using state = await testState(
-      home,
-      "[runtime.state_persistence.backup]\nrestore_timeout_seconds = 1\n",
-    );
-    await state.state.save("global", "k", "old");
-    const { metadata } = await state.backups.create();
-    await state.state.save("global", "k", "new");
-    // the time is over while the values are decoded
-    const { decode } = state.state.raw;
-    state.state.raw.decode = function slow(record) {
-      Bun.sleepSync(1100);
-      return decode.call(this, record);
+    await using state = await testState(home);
+    await state.state.save("global", "k", 1);
+    const { backend } = state.state.raw;
+    const { list } = backend;
+    const reading = Promise.withResolvers<void>();
+    backend.list = async (prefix) => {
+      reading.resolve();
+      await Bun.sleep(50);
+      return list.call(backend, prefix);
     };
-    state.events.length = 0;
-    const error = await failure(() => state.backups.restore(metadata.id));
-    expect([error.code, error.message]).toEqual([
-      "timeout",
-      "Cannot finish the restore: it took longer than 1 s",
-    ]);
-    state.state.raw.decode = decode;
-    expect(await state.state.load("global", "k")).toBe("new");
-    rmSync(state.backupDirectory, { recursive: true });
+    const said: string[] = [];
+    const stop = scheduleBackups({
+      settings: () => settings(),
+      backups: async () => state.backups,
+      log: new Log(({ message }) => said.push(message), "info"),
+    });
+    await reading.promise;
+    await stop();
+    expect(said).toEqual([]);
+    expect(readdirSync(state.backupDirectory).filter((name) => name.startsWith("backup_"))).toEqual([]);
   });
 });

@@ -327,3 +327,38 @@ test("PostgreSQL without an address says where to set it", async () => {
   const error = await failure(stateWith({ settings: { backend_type: "postgres" } }));
   expect(error.data.path).toBe("runtime.state_persistence.database_url");
 });
+
+test("PostgreSQL is asked at the address of the configuration, before that of DATABASE_URL", async () => {
+  const asked: string[] = [];
+  const listening = ["configured", "of the environment"].map((name) =>
+    Bun.listen({
+      hostname: "127.0.0.1",
+      port: 0,
+      socket: {
+        open(socket) {
+          asked.push(name);
+          socket.end();
+        },
+        data() {},
+      },
+    }),
+  );
+  const [database_url, DATABASE_URL] = listening.map(({ port }) => `postgres://u:p@127.0.0.1:${port}/x`);
+  const settings = { backend_type: "postgres" as const, database_url: database_url! };
+  await failure(stateWith({ settings, env: { DATABASE_URL: DATABASE_URL! } }));
+  expect(new Set(asked)).toEqual(new Set(["configured"]));
+  await failure(stateWith({ settings: { backend_type: "postgres" }, env: { DATABASE_URL: DATABASE_URL! } }));
+  expect(new Set(asked)).toEqual(new Set(["configured", "of the environment"]));
+  for (const server of listening) server.stop(true);
+});
+
+test("What is shown hides secrets unless redaction.enabled is false", async () => {
+  const redaction = (enabled: boolean) => ({ enabled, hash_redacted: false, field_names: [], patterns: [] });
+  for (const [enabled, shown] of [
+    [true, "[REDACTED]"],
+    [false, "t0ken"],
+  ] as const) {
+    const state = await stateWith({ settings: { redaction: redaction(enabled) } });
+    expect(state.shown("api_token", "t0ken")).toBe(shown);
+  }
+});

@@ -143,6 +143,37 @@ describe("What is missing in a recording", () => {
     expect(error.data).toMatchObject({ line: 2 });
   });
 
+  test.each([
+    [
+      "embedding",
+      "embedding by model",
+      { values: ["a cat"] },
+      { values: ["a dog"] },
+      'values[0] was "a cat", is "a dog"',
+    ],
+    ["reranking", "ranking by model", { query: "q", top: 3 }, { query: "q", top: 2 }, "top was 3, is 2"],
+    ["http", "request", { headers: { a: "1" } }, { headers: { a: "1", b: "2" } }, 'headers.b is new: "2"'],
+    [
+      "resolve",
+      "use of model",
+      { purpose: "chat", baseUrl: "x" },
+      { purpose: "chat" },
+      'baseUrl is gone: "x"',
+    ],
+  ] as const)("is told for every kind of call: %s", async (kind, what, recorded, asked, difference) => {
+    using place = new TapePlace();
+    {
+      using tape = place.recorder();
+      await tape.call({ kind, name: "n", request: { unlike: true, more: [1, 2] } }, async () => 1);
+      await tape.call({ kind, name: "n", request: recorded }, async () => 2);
+      await tape.call({ kind: "model", name: "n", request: asked }, async () => 3);
+    }
+    using replay = place.player();
+    const error = await failure(() => replay.call({ kind, name: "n", request: asked }, never));
+    expect(error.message).toBe(`Cannot replay: no such ${what} was recorded: n`);
+    expect(error.hint).toStartWith(`Nearest is line 3 (n): ${difference}. Record it anew: `);
+  });
+
   test("is a call that was made less often", async () => {
     using place = new TapePlace();
     {

@@ -1,132 +1,90 @@
-/** Random plans of nested workflows, run and compared with a model of what may happen and in which order. */
+/** Random plans of nested workflows of all types, run and compared with what a model of the manual says. */
 import { describe, expect, test } from "bun:test";
 import { uniform } from "../../support/random.ts";
+import { callsIn, compare, failingIn, mostAtOnce } from "./plans/compare.ts";
+import { definitionOf } from "./plans/definition.ts";
+import { Model, type Trace } from "./plans/model.ts";
+import { Planner, type Random } from "./plans/plan.ts";
 import { bench, noting } from "./support.ts";
 
-type Random = () => number;
+const SEEDS = 500;
+/** What the outermost workflow is given. */
+const N = 5;
 
-/** What a plan does, as the test understands it. */
-type Plan =
-  | { kind: "step"; id: string; fails: boolean; optional: boolean }
-  | { kind: "line"; parts: Plan[]; continues: boolean }
-  | { kind: "beside"; parts: Plan[]; most: number };
+/** When calls began and ended, and how many were under way at once. */
+class Watch {
+  readonly begun = new Map<string, number>();
+  readonly ended = new Map<string, number>();
+  most = 0;
+  private readonly counts = new Map<string, number>();
+  private now = 0;
+  private atOnce = 0;
 
-const below = (random: Random, n: number): number => Math.floor(random() * n);
+  constructor(
+    private readonly random: Random,
+    private readonly fails: (id: string, number: number) => boolean,
+  ) {}
 
-class Planner {
-  private count = 0;
-  constructor(private readonly random: Random) {}
-
-  step(mayFail: boolean): Plan {
-    const fails = mayFail && this.random() < 0.15;
-    return { kind: "step", id: `s${this.count++}`, fails, optional: this.random() < 0.3 };
+  async call({ id, from }: { id: string; from?: string }): Promise<string> {
+    const number = this.counts.get(id) ?? 0;
+    this.counts.set(id, number + 1);
+    const key = `${id}.${number}`;
+    this.begun.set(key, this.now++);
+    this.most = Math.max(this.most, ++this.atOnce);
+    for (let turns = Math.floor(this.random() * 4); turns > 0; turns--)
+      await new Promise((next) => setImmediate(next));
+    this.atOnce--;
+    this.ended.set(key, this.now++);
+    if (this.fails(id, number)) throw new Error("planned");
+    return `${key}${from ?? ""}`;
   }
 
-  /** In branches that run side by side nothing fails: what else was done would be left to chance. */
-  plan(depth: number, mayFail: boolean): Plan {
-    const roll = this.random();
-    if (depth === 0 || roll < 0.3) return this.step(mayFail);
-    if (roll < 0.65) {
-      const parts = Array.from({ length: 1 + below(this.random, 4) }, () => this.plan(depth - 1, mayFail));
-      return { kind: "line", parts, continues: mayFail && this.random() < 0.3 };
-    }
-    const parts = Array.from({ length: 1 + below(this.random, 5) }, () => this.plan(depth - 1, false));
-    return { kind: "beside", parts, most: 1 + below(this.random, 4) };
+  /** Everything of one ends before anything of the next begins. */
+  checkOrder(trace: Trace): { first: number; last: number } | undefined {
+    if ("call" in trace) return { first: this.begun.get(trace.call)!, last: this.ended.get(trace.call)! };
+    const parts = ("inOrder" in trace ? trace.inOrder : trace.beside).flatMap(
+      (part) => this.checkOrder(part) ?? [],
+    );
+    if ("inOrder" in trace || trace.most === 1)
+      for (const [i, part] of parts.slice(1).entries()) expect(part.first).toBeGreaterThan(parts[i]!.last);
+    if (parts.length === 0) return undefined;
+    return {
+      first: Math.min(...parts.map(({ first }) => first)),
+      last: Math.max(...parts.map(({ last }) => last)),
+    };
   }
 }
-
-/** The plan as a definition. */
-function definitionOf(plan: Plan, name: string): Record<string, unknown> {
-  const steps = (plan.kind === "step" ? [plan] : plan.parts).map((part, i) => stepOf(part, `${name}_${i}`));
-  if (plan.kind === "beside") return { name, type: "parallel", steps, max_concurrency: plan.most };
-  const strategy = plan.kind === "line" && plan.continues ? { error_strategy: "continue" } : {};
-  return { name, type: "sequential", steps, ...strategy };
-}
-
-function stepOf(plan: Plan, name: string): Record<string, unknown> {
-  if (plan.kind === "step") {
-    const input = { id: plan.id, ...(plan.fails ? { fail: "planned" } : {}) };
-    return { name, type: "tool", tool: "note", input, continue_on_error: plan.optional };
-  }
-  return { name, type: "workflow", workflow: definitionOf(plan, name) };
-}
-
-interface Expected {
-  /** Steps that begin. */
-  ran: Set<string>;
-  failed: boolean;
-  /** Pairs of which the first ends before the second begins. */
-  order: [string, string][];
-}
-
-/** What must happen. A workflow whose failures were passed over fails as a step of another. */
-function expectedOf(plan: Plan): Expected {
-  if (plan.kind === "step") return { ran: new Set([plan.id]), failed: plan.fails, order: [] };
-  const whole: Expected = { ran: new Set(), failed: false, order: [] };
-  let before: Set<string> = new Set();
-  for (const part of plan.parts) {
-    const one = expectedOf(part);
-    whole.order.push(...one.order);
-    if (plan.kind === "line") {
-      for (const first of before) for (const second of one.ran) whole.order.push([first, second]);
-      before = one.ran.size > 0 ? one.ran : before;
-    }
-    for (const id of one.ran) whole.ran.add(id);
-    if (!one.failed) continue;
-    whole.failed = true;
-    const isPassedOver = plan.kind === "line" && (plan.continues || (part.kind === "step" && part.optional));
-    if (!isPassedOver) return whole;
-  }
-  return whole;
-}
-
-const mostAtOnce = (plan: Plan): number => {
-  if (plan.kind === "step") return 1;
-  const each = plan.parts.map(mostAtOnce).sort((a, b) => b - a);
-  if (plan.kind === "line") return Math.max(...each);
-  return each.slice(0, plan.most).reduce((sum, one) => sum + one, 0);
-};
 
 describe("a random plan", () => {
-  for (let seed = 1; seed <= 150; seed++) {
+  const met = { types: new Map<string, number>(), raised: 0, passedOver: 0 };
+  for (let seed = 1; seed <= SEEDS; seed++) {
     test(`of seed ${seed} is done as planned`, async () => {
       const random = uniform(seed);
-      const planner = new Planner(random);
-      const plan: Plan = {
-        kind: "line",
-        parts: [planner.plan(3, true), planner.plan(2, true)],
-        continues: false,
-      };
-      const expected = expectedOf(plan);
-      const clock = { now: 0, atOnce: 0, most: 0 };
-      const begun = new Map<string, number>();
-      const ended = new Map<string, number>();
-      const tool = noting([]);
-      const watched = {
-        ...tool,
-        execute: async (params: Record<string, unknown>) => {
-          const id = params.id as string;
-          expect(begun.has(id)).toBe(false);
-          begun.set(id, clock.now++);
-          clock.most = Math.max(clock.most, ++clock.atOnce);
-          for (let turns = below(random, 4); turns > 0; turns--)
-            await new Promise((next) => setImmediate(next));
-          clock.atOnce--;
-          ended.set(id, clock.now++);
-          if (params.fail !== undefined) throw new Error("planned");
-          return { operation: "run", result: id };
-        },
-      };
-      const { run } = bench({ tools: [watched] });
-      const failed = await run(definitionOf(plan, "plan")).then(
-        (result) => !result.success,
-        () => true,
-      );
-      expect([...begun.keys()].sort()).toEqual([...expected.ran].sort());
-      expect(failed).toBe(expected.failed);
-      for (const [first, second] of expected.order)
-        expect(ended.get(first)!).toBeLessThan(begun.get(second)!);
-      expect(clock.most).toBeLessThanOrEqual(mostAtOnce(plan));
+      const plan = new Planner(random).plan(3);
+      const expected = new Model().run(plan, N);
+      const failing = failingIn(plan);
+      const watch = new Watch(random, (id, number) => failing.get(id)!.has(number));
+      const execute = async (params: never) => ({ operation: "run", result: await watch.call(params) });
+      const { run } = bench({ tools: [{ ...noting([], "call"), execute }] });
+      const definition = definitionOf(plan);
+      const ended = await run(definition, { n: N }).catch((error: unknown) => error);
+
+      expect([...watch.begun.keys()].sort()).toEqual(callsIn(expected.trace).sort());
+      compare(ended, expected);
+      watch.checkOrder(expected.trace);
+      expect(watch.most).toBeLessThanOrEqual(mostAtOnce(expected.trace));
+
+      met.types.set(plan.kind, (met.types.get(plan.kind) ?? 0) + 1);
+      if (expected.raisedBy !== undefined) met.raised++;
+      else if (!expected.success) met.passedOver++;
     });
   }
+
+  test("is of every type, and fails, passes failures over and succeeds", () => {
+    for (const kind of ["line", "beside", "choice", "loop"])
+      expect(met.types.get(kind) ?? 0).toBeGreaterThan(SEEDS / 20);
+    expect(met.raised).toBeGreaterThan(SEEDS / 20);
+    expect(met.passedOver).toBeGreaterThan(SEEDS / 50);
+    expect(met.raised + met.passedOver).toBeLessThan(SEEDS * 0.8);
+  });
 });

@@ -111,6 +111,26 @@ export const step = (
   ...more,
 });
 
+export const sequential = (steps: unknown, more: object = {}) => ({
+  name: "w",
+  type: "sequential",
+  steps,
+  ...more,
+});
+
+/** A step that fails. */
+export const bad = (name: string, more: Record<string, unknown> = {}) =>
+  step(name, { n: name, fail: "boom" }, more);
+
+/** A bench whose tool `note` notes what it is given. */
+export function withNotes(): Bench & { calls: Calls } {
+  const calls: Calls = [];
+  return { calls, ...bench({ tools: [noting(calls)] }) };
+}
+
+/** Calls by what they carry: `n` names a call. */
+export const names = (calls: Calls) => calls.map(([, input]) => (input as { n?: unknown }).n);
+
 export class TestFunction implements ScriptFunction {
   readonly kind = "function";
   readonly calls: ScriptValue[] = [];

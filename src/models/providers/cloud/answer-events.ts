@@ -1,6 +1,8 @@
 import { Passing } from "../../../core/retry.ts";
+import type { Patience } from "../../../security/network/chunks.ts";
 import { brokeOff, type CalledModel, callFailure } from "../../provider-error.ts";
 import { notJson } from "./body.ts";
+import { isContent, isLast } from "./event-content.ts";
 import { EventReader, formatEvent, type ServerEvent } from "./server-events.ts";
 import type { CallState } from "./transport.ts";
 import { type VendorError, vendorError } from "./vendor-error.ts";
@@ -9,6 +11,8 @@ interface Means {
   /** @returns Passing for what may work the next time */
   failure(error: VendorError): Error;
   hide(text: string): string;
+  /** Waits for the next content, once there was some. */
+  idle: Patience;
 }
 
 /** What OpenAI's format ends with; it is no JSON. */
@@ -16,14 +20,14 @@ const DONE = "[DONE]";
 const DECODED = new TextDecoder();
 
 /**
- * The events of an answer that streams: each is JSON and no error, and the last is whole. The first is read before anything
- * is handed on, so that a call that fails until then can be repeated.
+ * The events of an answer that streams: each is JSON and no error, and the last is whole. They are read up to the first one
+ * with content before anything is handed on, so that a call that fails until then can be repeated.
  */
 export class AnswerEvents {
   private readonly reader = new EventReader();
   private readonly queue: ServerEvent[] = [];
   private readonly encoder = new TextEncoder();
-  private isFirst = true;
+  private hasContent = false;
   private isOver = false;
   /** Thrown when the events before it have been handed on. */
   private failure: { error: unknown } | undefined;
@@ -41,18 +45,22 @@ export class AnswerEvents {
     return vendorError(value);
   }
 
-  /** Waits for the first event. @throws Passing, SpellError */
+  /** Waits for the first content. @throws Passing, SpellError */
   async begin(): Promise<void> {
     let head = "";
-    while (this.queue.length === 0 && !this.isOver) {
+    while (!this.hasContent && !this.isOver) {
       const { done, value } = await this.chunks.next();
-      if (done) break;
-      if (head.length < 1024) head += DECODED.decode(value);
-      if (/^\s*[<{[]/.test(head)) return this.refuse(head);
+      if (done) {
+        this.finish();
+        break;
+      }
+      if (this.queue.length === 0 && head.length < 1024) {
+        head += DECODED.decode(value);
+        if (/^\s*[<{[]/.test(head)) return this.refuse(head);
+      }
       this.add(this.reader.push(value));
     }
-    if (this.queue.length === 0) this.finish();
-    if (this.queue.length > 0) return;
+    if (this.hasContent || this.call.isWhole) return;
     if (this.failure !== undefined) throw this.failure.error;
     throw new Passing(brokeOff(this.model, "its answer ended before it began"));
   }
@@ -66,8 +74,10 @@ export class AnswerEvents {
             while (this.queue.length === 0 && !this.isOver) await this.read();
             const event = this.queue.shift();
             if (event === undefined && this.failure !== undefined) throw this.failure.error;
-            if (event === undefined) controller.close();
-            else controller.enqueue(this.encoder.encode(formatEvent(event)));
+            if (event === undefined) {
+              controller.close();
+              await this.chunks.return();
+            } else controller.enqueue(this.encoder.encode(formatEvent(event)));
           } catch (error) {
             controller.error(error instanceof Passing ? error.failure : error);
           }
@@ -81,7 +91,7 @@ export class AnswerEvents {
   }
 
   private async read(): Promise<void> {
-    const { done, value } = await this.chunks.next();
+    const { done, value } = await this.means.idle.during(this.chunks.next());
     if (done) this.finish();
     else this.add(this.reader.push(value));
   }
@@ -98,22 +108,31 @@ export class AnswerEvents {
 
   private add(events: readonly ServerEvent[]): void {
     for (const event of events) {
-      const error = event.data === DONE ? undefined : this.mistake(event);
+      if (event.name === "ping" || event.data === "") continue;
+      this.queue.push(event);
+      const value = event.data === DONE ? DONE : parse(event.data)?.value;
+      const error = value === DONE ? undefined : this.mistake(event, value);
       if (error !== undefined) {
+        this.queue.pop();
         this.failure = { error };
         this.isOver = true;
         return;
       }
-      if (event.data === DONE) this.call.isWhole = true;
-      this.isFirst = false;
-      this.queue.push(event);
+      if (isContent(value)) {
+        this.hasContent = true;
+        this.means.idle.renew();
+      }
+      if (value !== DONE && !isLast(value)) continue;
+      // some servers leave the connection open all the same
+      this.call.isWhole = true;
+      this.call.hasEnded = true;
+      this.isOver = true;
+      return;
     }
   }
 
-  private mistake({ name, data }: ServerEvent): Error | undefined {
-    if (!this.isFirst && name !== "error" && !data.includes('"error"')) return undefined;
-    const value = parse(data);
-    const error = value === undefined ? undefined : vendorError(value.value);
+  private mistake({ name, data }: ServerEvent, value: unknown): Error | undefined {
+    const error = vendorError(value);
     if (error !== undefined) return this.means.failure(error);
     if (name === "error") return this.means.failure({ message: data });
     if (value !== undefined) return undefined;

@@ -8,6 +8,8 @@ import type {
   SharedV4Warning,
 } from "@ai-sdk/provider";
 import { SpellError } from "../../../core/errors.ts";
+import { checkAnswer } from "../../answer-rule.ts";
+import { addRetries, withRetries } from "../../call-facts.ts";
 import { brokeOff, type CalledModel, callFailure, providerError } from "../../provider-error.ts";
 import type { CallState } from "./transport.ts";
 
@@ -17,8 +19,6 @@ type Finish = Extract<Part, { type: "finish" }>;
 /** What has come of an answer, and whether that is one. */
 export class AnswerGuard {
   private hasContent = false;
-  private firstTokenMs: number | undefined;
-  private readonly startedMs = performance.now();
 
   constructor(
     private readonly model: CalledModel,
@@ -43,7 +43,7 @@ export class AnswerGuard {
         if (part.type === "stream-start") onWarnings(part.warnings);
         if (part.type !== "finish") {
           this.note(part);
-          yield part;
+          yield withRetries(part, this.call.retries);
           continue;
         }
         isFinished = true;
@@ -58,7 +58,7 @@ export class AnswerGuard {
     } catch (error) {
       throw this.failure(error);
     }
-    if (!isFinished) throw brokeOff(this.model);
+    if (!isFinished) throw this.failure(brokeOff(this.model));
   }
 
   /** A whole answer. @throws SpellError as `parts` */
@@ -66,13 +66,20 @@ export class AnswerGuard {
     content: readonly LanguageModelV4Content[],
     end: { finishReason: LanguageModelV4FinishReason; usage: LanguageModelV4Usage },
   ): Record<string, JSONValue> {
-    this.hasContent = content.some((part) => part.type !== "text" || part.text !== "");
+    this.hasContent = content.some(isAnswer);
     this.check(end);
     return this.told();
   }
 
-  /** What a client threw, in the form of this program; without what it sent, which may hold secrets. */
+  /**
+   * What a client threw, in the form of this program, with the repetitions before it; without what the client sent, which
+   * may hold secrets.
+   */
   failure(error: unknown): unknown {
+    return addRetries(this.reason(error), this.call.retries);
+  }
+
+  private reason(error: unknown): unknown {
     const { abortSignal } = this.options;
     if (abortSignal?.aborted) return abortSignal.reason;
     for (let cause = error; cause instanceof Error; cause = cause.cause)
@@ -85,40 +92,27 @@ export class AnswerGuard {
   }
 
   private note(part: Part): void {
-    const isDelta = part.type === "text-delta" || part.type === "reasoning-delta";
-    if (!(isDelta && part.delta !== "") && !["tool-call", "tool-input-start", "file"].includes(part.type))
-      return;
-    this.firstTokenMs ??= performance.now() - this.startedMs;
-    if (part.type !== "reasoning-delta") this.hasContent = true;
+    this.hasContent ||=
+      part.type === "text-delta"
+        ? part.delta !== ""
+        : ["tool-call", "tool-input-start", "file"].includes(part.type);
   }
 
   private check({ finishReason, usage }: Pick<Finish, "finishReason" | "usage">): void {
     const { total: inputTokens = 0 } = usage.inputTokens;
     this.call.taken?.settle((inputTokens ?? 0) + (usage.outputTokens.total ?? 0));
-    const { unified, raw } = finishReason;
-    if (raw === undefined && !this.call.isWhole) throw brokeOff(this.model);
-    if (this.hasContent || unified === "length" || unified === "error") return;
-    if (unified === "content-filter") {
-      throw callFailure(this.model, `it withholds its answer: ${raw ?? "content filter"}`, {
-        data: { finishReason: unified },
-        hint: "The provider's content filter stopped it: change the prompt",
-      });
-    }
-    // after results of tools a model may have nothing to add
-    if (this.options.prompt.at(-1)?.role === "tool") return;
-    throw callFailure(this.model, `its answer is empty: ${raw ?? "no reason given"}`, {
-      data: { finishReason: unified },
-      hint: "Try again, or change the prompt",
-    });
+    if (finishReason.raw === undefined && !this.call.isWhole) throw brokeOff(this.model);
+    checkAnswer(this.model, this.options, { hasContent: this.hasContent, finishReason, usage });
   }
 
   private told(): Record<string, JSONValue> {
-    return {
-      retries: this.call.retries,
-      ...(this.firstTokenMs === undefined ? {} : { firstTokenMs: Math.round(this.firstTokenMs) }),
-    };
+    return { retries: this.call.retries };
   }
 }
+
+/** Whether a whole answer's part says or does something. */
+const isAnswer = (part: LanguageModelV4Content): boolean =>
+  part.type === "text" ? part.text !== "" : ["tool-call", "file"].includes(part.type);
 
 /** Together's word for an answer that its model ended. */
 export function usualReason({ unified, raw }: LanguageModelV4FinishReason): LanguageModelV4FinishReason {

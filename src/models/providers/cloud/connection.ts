@@ -5,7 +5,7 @@ import type { Log } from "../../../core/log.ts";
 import { bareHost, type NetworkRules, networkRules } from "../../../security/network/rules.ts";
 import type { ApiKey } from "../../api-key.ts";
 import type { ModelOverrides } from "../../service.ts";
-import { RateLimiters } from "./rate-limit.ts";
+import { RateLimiters, type RateSettings } from "./rate-limit.ts";
 import { type Address, addressOf, retrySettings, timeLimits } from "./settings.ts";
 import { type CallState, callFetch, type TransportSettings } from "./transport.ts";
 import { type Client, VENDORS, type Vendor } from "./vendors.ts";
@@ -64,7 +64,8 @@ export class Connection {
       limits: timeLimits(settings),
       retry: retrySettings(settings, this.request.overrides),
       caFile: settings.ca_file,
-      limiter: this.limiter(key),
+      limiter: limiters.get(this.quota(key)),
+      rate: this.rate,
       headers: (given) => this.headers(given, key),
       hide,
       keyHint: this.keyHint(key),
@@ -122,17 +123,27 @@ export class Connection {
     return headers;
   }
 
-  private limiter(key: string | undefined) {
+  /** Where requests go and for whom: the key or what the headers say instead, and the organization. */
+  private quota(key: string | undefined): string {
+    const { auth_header, headers = {}, organization_id } = this.request.provider.settings;
+    const names = [...KEY_HEADERS, auth_header?.toLowerCase()];
+    const own = Object.entries(headers).flatMap(([name, value]) =>
+      names.includes(name.toLowerCase()) ? [value] : [],
+    );
+    const identity = JSON.stringify([own.length > 0 ? own : key, organization_id]);
+    return `${this.address.url} ${Bun.hash.wyhash(identity).toString(36)}`;
+  }
+
+  private get rate(): RateSettings | undefined {
     const { key: provider, settings } = this.request.provider;
     const { rate_limit: limit } = settings;
     if (limit === undefined) return undefined;
-    const identity = key === undefined ? "" : Bun.hash.wyhash(key).toString(36);
-    return limiters.get(`${provider} ${identity}`, {
+    return {
       provider,
       requestsPerMinute: limit.requests_per_minute,
       tokensPerMinute: limit.tokens_per_minute,
       waits: limit.auto_retry,
-    });
+    };
   }
 }
 

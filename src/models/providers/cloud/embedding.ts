@@ -1,5 +1,7 @@
 import type { EmbeddingModelV4 } from "@ai-sdk/provider";
 import { SpellError } from "../../../core/errors.ts";
+import { withFacts } from "../../call-facts.ts";
+import { bytesEstimate, textsBound } from "../../calls/bounds.ts";
 import { callFailure } from "../../provider-error.ts";
 import { AnswerGuard } from "./answer-guard.ts";
 import type { Connection } from "./connection.ts";
@@ -22,14 +24,18 @@ export async function cloudEmbedding(connection: Connection): Promise<EmbeddingM
     maxEmbeddingsPerCall: facts.maxEmbeddingsPerCall,
     supportsParallelCalls: facts.supportsParallelCalls,
     async doEmbed(options) {
-      const tokens = Math.ceil(options.values.reduce((sum, text) => sum + text.length, 0) / 4);
+      const tokens = bytesEstimate(textsBound(options.values));
       const call = new CallState(false, tokens);
       const { client, hide } = await connection.client(call);
       const guard = new AnswerGuard(model, call, { ...options, prompt: [] }, hide);
       try {
         const result = await client.embedding!(model.modelId).doEmbed(options);
         call.taken?.settle(result.usage?.tokens ?? tokens);
-        if (result.embeddings.length === options.values.length) return result;
+        if (result.embeddings.length === options.values.length)
+          return {
+            ...result,
+            providerMetadata: withFacts(result.providerMetadata, { retries: call.retries }),
+          };
         const got = result.embeddings.length;
         throw callFailure(model, `it gives ${got} vectors for ${options.values.length} texts`);
       } catch (error) {

@@ -1,32 +1,29 @@
 import type { LanguageModelV4CallOptions, SharedV4Warning } from "@ai-sdk/provider";
+import { promptEstimate } from "../../calls/bounds.ts";
 import { partStream } from "../../part-stream.ts";
 import { callFailure } from "../../provider-error.ts";
 import type { SpellModel } from "../../service.ts";
 import { AnswerGuard, usualReason } from "./answer-guard.ts";
 import { shortCallIds } from "./call-ids.ts";
 import type { Connection } from "./connection.ts";
-import { contextTokensOf } from "./known-models.ts";
+import { contextTokensOf, seesImages } from "./known-models.ts";
 import { schemaRequest } from "./schema-request.ts";
 import { CallState } from "./transport.ts";
 
 /**
- * A model behind a vendor's interface. `providerMetadata.llmspell` of the last part, or of a whole answer, tells
- * `retries` and, for streams, `firstTokenMs`.
+ * A model behind a vendor's interface. `providerMetadata.llmspell` of the last part, or of a whole answer, tells `retries`.
  */
 export function cloudModel(connection: Connection): SpellModel {
   const { model, request, vendor } = connection;
   const { settings, type } = request.provider;
+  const imagesSeen = seesImages(type, model.modelId);
   const contextTokens = settings.context_size ?? contextTokensOf(type, model.modelId);
 
   function prepared(options: LanguageModelV4CallOptions): LanguageModelV4CallOptions {
-    const temperature = options.temperature ?? settings.temperature;
-    const maxOutputTokens = options.maxOutputTokens ?? settings.max_tokens;
     return schemaRequest(
       {
         ...options,
         ...(vendor.wantsShortCallIds ? { prompt: shortCallIds(options.prompt) } : {}),
-        ...(temperature === undefined ? {} : { temperature }),
-        ...(maxOutputTokens === undefined ? {} : { maxOutputTokens }),
       },
       vendor,
       model.modelId,
@@ -40,6 +37,11 @@ export function cloudModel(connection: Connection): SpellModel {
       throw callFailure(model, "it can call no tools", {
         code: "invalid_argument",
         hint: "Leave out the tools, or choose a model that was trained to call them",
+      });
+    if (hasImages(given) && imagesSeen === false)
+      throw callFailure(model, "it sees no images", {
+        code: "invalid_argument",
+        hint: "Leave out the images, or choose a model that sees them",
       });
     const options = prepared(given);
     const call = new CallState(isStreamed, expectedTokens(options));
@@ -61,6 +63,7 @@ export function cloudModel(connection: Connection): SpellModel {
     ...model,
     supportedUrls: {},
     ...(contextTokens === undefined ? {} : { contextTokens }),
+    ...(imagesSeen === undefined ? {} : { seesImages: imagesSeen }),
 
     async doStream(given) {
       const { options, chat, guard } = await begin(given, true);
@@ -92,19 +95,12 @@ export function cloudModel(connection: Connection): SpellModel {
   };
 }
 
-const CHARACTERS_A_TOKEN = 4;
+const hasImages = ({ prompt }: LanguageModelV4CallOptions): boolean =>
+  prompt.some(({ role, content }) => role === "user" && content.some((part) => part.type === "file"));
+
 /** Where a call does not say how long an answer may be. */
 const USUAL_ANSWER_TOKENS = 500;
 
 /** A guess for limits of tokens a minute, made good when the vendor has counted. */
-function expectedTokens({ prompt, tools, maxOutputTokens }: LanguageModelV4CallOptions): number {
-  const said = prompt.flatMap(({ content }) =>
-    typeof content === "string"
-      ? [content]
-      : content.map((part) =>
-          "text" in part ? part.text : part.type === "file" ? "" : JSON.stringify(part),
-        ),
-  );
-  const characters = said.reduce((sum, text) => sum + text.length, JSON.stringify(tools ?? []).length);
-  return Math.ceil(characters / CHARACTERS_A_TOKEN) + (maxOutputTokens ?? USUAL_ANSWER_TOKENS);
-}
+const expectedTokens = (options: LanguageModelV4CallOptions): number =>
+  promptEstimate(options) + (options.maxOutputTokens ?? USUAL_ANSWER_TOKENS);

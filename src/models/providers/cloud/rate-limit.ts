@@ -1,4 +1,7 @@
-/** Requests and tokens a minute, held by everyone in the process who uses the same quota. */
+/**
+ * Requests and tokens a minute, held by everyone in the process who uses the same quota: the same service with the same key,
+ * whatever tables of the configuration name it.
+ */
 import { SpellError } from "../../../core/errors.ts";
 
 export interface RateSettings {
@@ -28,6 +31,7 @@ interface Entry {
 
 interface Waiting {
   tokens: number;
+  settings: RateSettings;
   start: (taken: Taken) => void;
 }
 
@@ -42,40 +46,38 @@ const realClock: RateClock = {
 };
 
 /**
- * In no window of a minute begin more requests than allowed. Who comes first is served first, large or small; a request
- * with more tokens than a minute allows goes alone.
+ * In no window of a minute begin more requests than the settings of each allow; those without settings are only counted. Who
+ * comes first is served first, large or small; a request with more tokens than a minute allows goes alone.
  */
 export class RateLimiter {
   private readonly entries: Entry[] = [];
   private readonly queue: Waiting[] = [];
   private stopTimer: (() => void) | undefined;
 
-  constructor(
-    private settings: RateSettings,
-    private readonly clock: RateClock = realClock,
-  ) {}
-
-  /** Takes changed settings over. */
-  change(settings: RateSettings): void {
-    this.settings = settings;
-    this.serve();
-  }
+  constructor(private readonly clock: RateClock = realClock) {}
 
   /**
    * Room for one request.
    * @param tokens about what prompt and answer will take
+   * @param settings undefined: it is counted and never waits
    * @throws limit where the settings say not to wait, the signal's reason
    */
-  async acquire(tokens: number, signal: AbortSignal | undefined): Promise<Taken> {
+  async acquire(
+    tokens: number,
+    settings: RateSettings | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<Taken> {
     signal?.throwIfAborted();
-    if (this.queue.length === 0 && this.waitMs(tokens) === 0) return this.take(tokens);
-    if (!this.settings.waits) throw this.refused(tokens);
-    return this.wait(tokens, signal);
+    this.forgetOld();
+    if (settings === undefined) return this.take(tokens);
+    if (this.queue.length === 0 && this.waitMs(tokens, settings) === 0) return this.take(tokens);
+    if (!settings.waits) throw this.refused(tokens, settings);
+    return this.wait(tokens, settings, signal);
   }
 
-  private wait(tokens: number, signal: AbortSignal | undefined): Promise<Taken> {
+  private wait(tokens: number, settings: RateSettings, signal: AbortSignal | undefined): Promise<Taken> {
     const { promise, resolve, reject } = Promise.withResolvers<Taken>();
-    const waiting: Waiting = { tokens, start: resolve };
+    const waiting: Waiting = { tokens, settings, start: resolve };
     const stop = () => {
       this.queue.splice(this.queue.indexOf(waiting), 1);
       reject(signal!.reason);
@@ -95,7 +97,7 @@ export class RateLimiter {
     this.stopTimer?.();
     this.stopTimer = undefined;
     for (let next = this.queue[0]; next !== undefined; next = this.queue[0]) {
-      const ms = this.waitMs(next.tokens);
+      const ms = this.waitMs(next.tokens, next.settings);
       if (ms > 0) {
         this.stopTimer = this.clock.after(ms, () => this.serve());
         return;
@@ -117,10 +119,11 @@ export class RateLimiter {
   }
 
   /** How long until a request of so many tokens may begin; 0 for now. */
-  private waitMs(tokens: number): number {
-    const { requestsPerMinute, tokensPerMinute = Number.POSITIVE_INFINITY } = this.settings;
-    const nowMs = this.clock.nowMs();
-    while (this.entries[0] !== undefined && this.entries[0].atMs + WINDOW_MS <= nowMs) this.entries.shift();
+  private waitMs(
+    tokens: number,
+    { requestsPerMinute, tokensPerMinute = Number.POSITIVE_INFINITY }: RateSettings,
+  ): number {
+    const nowMs = this.forgetOld();
     let requests = this.entries.length;
     let taken = this.entries.reduce((sum, entry) => sum + entry.tokens, 0);
     if (requests < requestsPerMinute && taken + tokens <= tokensPerMinute) return 0;
@@ -133,9 +136,15 @@ export class RateLimiter {
     return 0;
   }
 
-  private refused(tokens: number): SpellError {
-    const { provider, requestsPerMinute, tokensPerMinute } = this.settings;
-    const seconds = Math.ceil(this.waitMs(tokens) / 1000);
+  private forgetOld(): number {
+    const nowMs = this.clock.nowMs();
+    while (this.entries[0] !== undefined && this.entries[0].atMs + WINDOW_MS <= nowMs) this.entries.shift();
+    return nowMs;
+  }
+
+  private refused(tokens: number, settings: RateSettings): SpellError {
+    const { provider, requestsPerMinute, tokensPerMinute } = settings;
+    const seconds = Math.ceil(this.waitMs(tokens, settings) / 1000);
     const isFull = this.entries.length >= requestsPerMinute;
     const rule = isFull
       ? `requests_per_minute is ${requestsPerMinute}`
@@ -151,12 +160,9 @@ export class RateLimiter {
 export class RateLimiters {
   private readonly limiters = new Map<string, RateLimiter>();
 
-  /** @param quota what is shared: the provider and the identity of its key */
-  get(quota: string, settings: RateSettings): RateLimiter {
-    const known = this.limiters.get(quota);
-    known?.change(settings);
-    if (known !== undefined) return known;
-    const limiter = new RateLimiter(settings);
+  /** @param quota what is shared: the address of the service and the identity of the key */
+  get(quota: string): RateLimiter {
+    const limiter = this.limiters.get(quota) ?? new RateLimiter();
     this.limiters.set(quota, limiter);
     return limiter;
   }

@@ -5,21 +5,22 @@ import { SpellError } from "../../../core/errors.ts";
 import type { RetrySettings } from "../../../core/retry.ts";
 import { isLoopback } from "../../../security/network/addresses.ts";
 import { bareHost } from "../../../security/network/rules.ts";
+import { retryOf } from "../../retry-settings.ts";
 import type { ModelOverrides } from "../../service.ts";
 import type { Vendor } from "./vendors.ts";
 
 export interface TimeLimits {
   connectMs: number;
-  /** Until the first event of an answer. */
+  /** Until an answer says something; of one that comes in one piece, until it is there. */
   beginMs: number;
-  /** Between two pieces of an answer. */
+  /** Between two pieces of what an answer says. */
   idleMs: number;
 }
 
 const CONNECT_SECONDS = 10;
 const BEGIN_SECONDS = 60;
 const IDLE_SECONDS = 60;
-const RETRY = { maxRetries: 3, initialDelayMs: 1000, maxDelayMs: 30_000, multiplier: 2 };
+const RETRY = { maxRetries: 3, initialDelayMs: 1000, maxDelayMs: 30_000 };
 
 export function timeLimits(settings: ProviderConfig): TimeLimits {
   const { timeout_seconds, connect_timeout_seconds, idle_timeout_seconds } = settings;
@@ -31,15 +32,9 @@ export function timeLimits(settings: ProviderConfig): TimeLimits {
   };
 }
 
-/** The call's own number of retries, then `max_retries`, then that of `retry`. */
-export function retrySettings(settings: ProviderConfig, overrides: ModelOverrides): Required<RetrySettings> {
-  const { retry, max_retries } = settings;
-  return {
-    maxRetries: overrides.maxRetries ?? max_retries ?? retry?.max_retries ?? RETRY.maxRetries,
-    initialDelayMs: retry?.initial_delay_ms ?? RETRY.initialDelayMs,
-    maxDelayMs: retry?.max_delay_ms ?? RETRY.maxDelayMs,
-    multiplier: retry?.backoff_multiplier ?? RETRY.multiplier,
-  };
+/** As `retryOf`, for services on the Internet. */
+export function retrySettings(settings: ProviderConfig, { maxRetries }: ModelOverrides): RetrySettings {
+  return retryOf(settings, RETRY, maxRetries);
 }
 
 export interface Address {

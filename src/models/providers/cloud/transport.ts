@@ -3,7 +3,7 @@ import { messageOf, SpellError } from "../../../core/errors.ts";
 import type { Log } from "../../../core/log.ts";
 import { Passing, type RetrySettings, retryAfterMs, withRetries } from "../../../core/retry.ts";
 import { build } from "../../../core/version.ts";
-import { chunksOf } from "../../../security/network/chunks.ts";
+import { chunksOf, type IdleLimit, Patience } from "../../../security/network/chunks.ts";
 import { fetchChecked } from "../../../security/network/fetch.ts";
 import { proxyFor } from "../../../security/network/proxy.ts";
 import type { NetworkRules } from "../../../security/network/rules.ts";
@@ -11,7 +11,7 @@ import { brokeOff, type CalledModel, callFailure, statusPasses } from "../../pro
 import { AnswerEvents } from "./answer-events.ts";
 import { jsonBody, textBody } from "./body.ts";
 import { canConnect } from "./connect-probe.ts";
-import type { RateLimiter, Taken } from "./rate-limit.ts";
+import type { RateLimiter, RateSettings, Taken } from "./rate-limit.ts";
 import type { TimeLimits } from "./settings.ts";
 import { refusalIn, type VendorError } from "./vendor-error.ts";
 
@@ -23,7 +23,9 @@ export interface TransportSettings {
   limits: TimeLimits;
   retry: RetrySettings;
   caFile: string | undefined;
-  limiter: RateLimiter | undefined;
+  limiter: RateLimiter;
+  /** Undefined where nothing is limited. */
+  rate: RateSettings | undefined;
   /** Changes the headers that the vendor's client has made: `auth_header`, no key for a strange address. */
   headers(given: Headers): Headers;
   /** Takes secrets out of a text. */
@@ -52,7 +54,7 @@ const LONGEST_REFUSAL_BYTES = 256 << 10;
 
 /**
  * `fetch` for the client of one call. It answers with status 200 and a body that is JSON, or with events from the first
- * one on; everything else is thrown.
+ * one on that has content; everything else is thrown.
  * @throws SpellError provider, network, timeout, limit, permission_denied, context_overflow
  */
 export function callFetch(settings: TransportSettings, call: CallState): typeof fetch {
@@ -88,7 +90,8 @@ interface Asked {
 
 class Attempt {
   private readonly limit = new AbortController();
-  private readonly timers: (ReturnType<typeof setTimeout> | undefined)[] = [];
+  private readonly timers: ReturnType<typeof setTimeout>[] = [];
+  private isConnected = false;
 
   constructor(
     private readonly settings: TransportSettings,
@@ -99,10 +102,11 @@ class Attempt {
   /** @throws Passing for what may work the next time, SpellError for the rest */
   async run(): Promise<Response> {
     const { call, settings } = this;
-    call.taken = await settings.limiter?.acquire(call.expectedTokens, this.request.signal);
+    call.taken = await settings.limiter.acquire(call.expectedTokens, settings.rate, this.request.signal);
     try {
       this.startTimers();
       const response = await this.send();
+      this.isConnected = true;
       if (!response.ok) throw await this.refusal(response);
       return call.isStreamed ? await this.events(response) : await this.json(response);
     } catch (error) {
@@ -117,16 +121,17 @@ class Attempt {
     const stop = (error: SpellError) => this.limit.abort(error);
     this.timers.push(
       setTimeout(() => stop(this.timedOut("no answer began within", beginMs, "timeout_seconds")), beginMs),
-      connectMs < beginMs ? setTimeout(() => void this.checkConnection(), connectMs) : undefined,
     );
+    if (connectMs < beginMs) this.timers.push(setTimeout(() => void this.checkConnection(), connectMs));
   }
 
   /** A connection that stands is told apart from one that does not only by trying another. */
   private async checkConnection(): Promise<void> {
+    if (this.isConnected) return;
     const { connectMs } = this.settings.limits;
     const proxy = proxyFor(this.request.url, this.settings.env);
     if (await canConnect(proxy === undefined ? this.request.url : new URL(proxy), connectMs)) return;
-    if (this.timers.length > 0)
+    if (this.timers.length > 0 && !this.isConnected)
       this.limit.abort(this.timedOut("no connection within", connectMs, "connect_timeout_seconds"));
   }
 
@@ -154,16 +159,22 @@ class Attempt {
     return response;
   }
 
-  private chunks(response: Response): AsyncGenerator<Uint8Array, void, void> {
-    const { idleMs } = this.settings.limits;
+  private get idle(): IdleLimit {
+    const { idleMs: ms } = this.settings.limits;
     const onIdle = () =>
-      this.limit.abort(this.timedOut("its answer stopped for", idleMs, "idle_timeout_seconds"));
-    return chunksOf(response, onIdle, idleMs, (error) => this.interruption(error));
+      this.limit.abort(this.timedOut("its answer stopped for", ms, "idle_timeout_seconds"));
+    return { ms, onIdle };
+  }
+
+  private chunks(response: Response, idle?: IdleLimit): AsyncGenerator<Uint8Array, void, void> {
+    return chunksOf(response, (error) => this.interruption(error), idle);
   }
 
   private async json(response: Response): Promise<Response> {
     const { model } = this.settings;
-    const value = await jsonBody(model, response, this.chunks(response), (text) => this.hide(text));
+    const value = await jsonBody(model, response, this.chunks(response, this.idle), (text) =>
+      this.hide(text),
+    );
     this.stopTimers();
     const inside = AnswerEvents.errorIn(value);
     if (inside !== undefined) throw this.vendorFailure(inside, inside.statusCode);
@@ -175,6 +186,7 @@ class Attempt {
     const events = new AnswerEvents(this.settings.model, response, this.chunks(response), this.call, {
       failure: (error) => this.vendorFailure(error, error.statusCode),
       hide: (text) => this.hide(text),
+      idle: new Patience(this.idle),
     });
     await events.begin();
     this.stopTimers();
@@ -183,7 +195,7 @@ class Attempt {
 
   private async refusal(response: Response): Promise<Error> {
     const { status } = response;
-    const text = await textBody(this.chunks(response), LONGEST_REFUSAL_BYTES);
+    const text = await textBody(this.chunks(response, this.idle), LONGEST_REFUSAL_BYTES);
     const said = refusalIn(parse(text));
     const reason: VendorError = said ?? { message: bareReason(text, response) };
     const waitMs = askedWaitMs(response.headers) ?? reason.retryAfterMs;
@@ -202,7 +214,6 @@ class Attempt {
       data: {
         ...(type === undefined ? {} : { vendorType: type }),
         ...(code === undefined ? {} : { vendorCode: code }),
-        ...(this.call.retries === 0 ? {} : { retries: this.call.retries }),
       },
       hint: isSpent
         ? "Check plan and balance of the account at the provider"
@@ -261,8 +272,8 @@ class Attempt {
 
 /** `retry-after-ms` is OpenAI's more exact form. */
 function askedWaitMs(headers: Headers): number | undefined {
-  const exact = Number(headers.get("retry-after-ms") ?? "none");
-  return exact >= 0 ? exact : retryAfterMs(headers.get("retry-after"), Date.now());
+  const exact = headers.get("retry-after-ms")?.trim() ?? "";
+  return /^\d+(\.\d+)?$/.test(exact) ? Number(exact) : retryAfterMs(headers.get("retry-after"), Date.now());
 }
 
 function bareReason(text: string, response: Response): string {

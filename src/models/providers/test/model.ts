@@ -9,6 +9,7 @@ import type {
   LanguageModelV4Usage,
 } from "@ai-sdk/provider";
 import { SpellError } from "../../../core/errors.ts";
+import { checkAnswer } from "../../answer-rule.ts";
 import { partStream } from "../../part-stream.ts";
 import type { SpellModel } from "../../service.ts";
 import type { Question, ScriptedAnswer, TestScript } from "./script.ts";
@@ -54,11 +55,11 @@ export function createTestModel({ provider, modelId, script, contextTokens }: Te
       yield { type: "tool-input-end", id };
       yield { type: "tool-call", toolCallId: id, toolName: call.name, input };
     }
-    yield {
-      type: "finish",
-      finishReason: { unified: reason, raw: reason },
-      usage: usageOf(options, outputTokens),
-    };
+    const finishReason = { unified: reason, raw: reason };
+    const usage = usageOf(options, outputTokens);
+    const hasContent = text !== "" || number > callsIn(options);
+    checkAnswer({ provider, modelId }, options, { hasContent, finishReason, usage });
+    yield { type: "finish", finishReason, usage };
   }
 
   return {

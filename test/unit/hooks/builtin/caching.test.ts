@@ -52,4 +52,15 @@ describe("caching", () => {
     const write = operation({}, { before: "BeforeStateWrite", component: { type: "System", name: "state" } });
     for (const n of [1, 2]) expect(await hooks.around(write, work)).toBe(n);
   });
+
+  test("keeps a result for as long as is set, and so many", async () => {
+    const { hooks } = await testHooks();
+    await hooks.enableBuiltin("caching", { ttl_secs: 0.1, min_duration_ms: 0, max_entries: 2 });
+    let calls = 0;
+    const ask = (n: number) => hooks.around(operation({ params: { n } }), () => ++calls);
+    expect([await ask(1), await ask(2), await ask(1), await ask(2)]).toEqual([1, 2, 1, 2]);
+    expect([await ask(3), await ask(2), await ask(1)]).toEqual([3, 2, 4]);
+    await Bun.sleep(120);
+    expect(await ask(1)).toBe(5);
+  });
 });

@@ -38,4 +38,31 @@ describe("cost tracking", () => {
     clock.ms += 3_600_001;
     expect(await ask()).toBe("answer");
   });
+
+  test("cancels from the sum that is set, of the seconds that are set; 0 never does", async () => {
+    const { hooks, clock } = await testHooks();
+    const ask = () => hooks.around(agent({ model: "gpt-4" }), () => "answer");
+    await hooks.enableBuiltin("cost_tracking", { block_at: 3, window_secs: 60 });
+    await hooks.run(spend(50_000, 0)); // 1.5 USD
+    clock.ms += 40_000;
+    expect(await ask()).toBe("answer");
+    await hooks.run(spend(50_000, 0));
+    await expect(ask()).rejects.toThrow("model calls have cost 3.00 USD, the limit is 3");
+    clock.ms += 20_001;
+    expect(await ask()).toBe("answer");
+    expect(hooks.builtinReport("cost_tracking")).toMatchObject({ total_usd: 3, window_usd: 1.5, blocked: 1 });
+    await hooks.enableBuiltin("cost_tracking", { block_at: 0 });
+    await hooks.run(spend(30_000_000, 0));
+    expect(await ask()).toBe("answer");
+  });
+
+  test("warns at the sums that are set", async () => {
+    const { hooks, lines } = await testHooks();
+    await hooks.enableBuiltin("cost_tracking", { alerts: ["0.5", "2"] });
+    await hooks.run(spend(10_000, 0)); // 0.3 USD
+    expect(lines).toEqual([]);
+    await hooks.run(spend(10_000, 0));
+    await hooks.run(spend(60_000, 0));
+    expect(lines.map(({ fields }) => fields?.alert_usd)).toEqual([0.5, 2]);
+  });
 });

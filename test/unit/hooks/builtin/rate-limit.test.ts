@@ -82,4 +82,38 @@ describe("rate limit", () => {
     expect(left.slice(-2)).toEqual(["10", "1"]);
     expect(lines.filter(({ message }) => message === "rate limit is near")).toHaveLength(1);
   });
+
+  test("warns from the share in use that is set", async () => {
+    const { hooks, lines } = await testHooks();
+    await hooks.enableBuiltin("rate_limit", { capacity: 10, warn_share: 0.5 });
+    const warnings = () => lines.filter(({ message }) => message === "rate limit is near").length;
+    await calls(hooks, 4);
+    expect(warnings()).toBe(0);
+    await calls(hooks, 1);
+    expect(warnings()).toBe(1);
+  });
+
+  test("keeps so many buckets: the least used is forgotten, and full again", async () => {
+    const { hooks } = await testHooks();
+    await hooks.enableBuiltin("rate_limit", { capacity: 1, burst: 0, refill_per_second: 0, max_buckets: 2 });
+    const use = (name: string) => calls(hooks, 1, { component: { type: "Tool", name } });
+    expect([await use("a"), await use("b"), await use("a"), await use("c")]).toEqual([1, 1, 0, 1]);
+    expect(hooks.builtinReport("rate_limit")).toMatchObject({ buckets: 2 });
+    expect([await use("a"), await use("b")]).toEqual([0, 1]);
+  });
+
+  test("forgets a bucket that was not used for so long", async () => {
+    const { hooks, clock } = await testHooks();
+    await hooks.enableBuiltin("rate_limit", {
+      capacity: 1,
+      burst: 0,
+      refill_per_second: 0,
+      bucket_ttl_secs: 10,
+    });
+    expect(await calls(hooks, 2)).toBe(1);
+    clock.ms += 10_000;
+    expect(await calls(hooks, 1)).toBe(0);
+    clock.ms += 10_001;
+    expect(await calls(hooks, 1)).toBe(1);
+  });
 });

@@ -64,4 +64,39 @@ describe("security", () => {
       ["denial"],
     ]);
   });
+
+  test.each<[Record<string, unknown>, string[]]>([
+    [{}, ["length", "path_traversal", "rate"]],
+    [{ check_parameters: false }, ["rate"]],
+    [{ rate_limiting: false }, ["length", "path_traversal"]],
+    [{ max_parameter_length: 12 }, ["path_traversal", "rate"]],
+  ])("with %p looks for %p", async (options, rules) => {
+    const { hooks } = await testHooks();
+    await hooks.enableBuiltin("security", {
+      max_calls_per_minute: 1,
+      max_parameter_length: 11,
+      ...options,
+    });
+    for (let i = 0; i < 2; i++) await hooks.run(input({ params: { path: "../12345678x" } }));
+    expect(
+      report(hooks)
+        .events.at(-1)!
+        .findings.map(({ rule }) => rule),
+    ).toEqual(rules);
+  });
+
+  test("keeps no value under the names that are set as sensitive", async () => {
+    const { hooks } = await testHooks();
+    await hooks.enableBuiltin("security", { sensitive_names: ["pin"] });
+    await hooks.run(input({ params: { pin: "4711", text: "plain" } }));
+    expect(report(hooks).events[0]!.data).toEqual({ params: { pin: "<REDACTED>", text: "plain" } });
+    expect(JSON.stringify(report(hooks))).not.toContain("4711");
+  });
+
+  test("keeps no events where it need not audit, and counts them", async () => {
+    const { hooks } = await testHooks();
+    await hooks.enableBuiltin("security", { audit: false });
+    await hooks.run(input({ params: { path: "../x" } }));
+    expect(report(hooks)).toMatchObject({ events: [], counts: { high: 1 } });
+  });
 });

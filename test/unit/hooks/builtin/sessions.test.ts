@@ -171,6 +171,39 @@ describe("session policy", () => {
     await expect(call()).rejects.toThrow("tool_execution is limited to 2 a minute");
   });
 
+  const kinds = {
+    tool: operation(),
+    model: agent({ input: "hi" }),
+    state: operation({}, { before: "BeforeStateWrite", after: "AfterStateWrite" }),
+  };
+
+  test.each<[string, Record<string, unknown>, Record<keyof typeof kinds, number>]>([
+    ["session", { session_per_minute: 2 }, { tool: 2, model: 0, state: 0 }],
+    ["llm_call", { llm_call_per_minute: 1 }, { tool: 3, model: 1, state: 3 }],
+    ["tool_execution", { tool_execution_per_minute: 1 }, { tool: 1, model: 3, state: 3 }],
+    ["state_update", { state_update_per_minute: 2 }, { tool: 3, model: 3, state: 2 }],
+    ["nothing where all are 0", { llm_call_per_minute: 0 }, { tool: 3, model: 3, state: 3 }],
+  ])("limits %s, and no other kind of operation", async (name, limit, passed) => {
+    const { hooks } = await policy({ burst: 1, max_cost_usd: 0, ...limit });
+    const seen = { tool: 0, model: 0, state: 0 };
+    for (const [kind, work] of Object.entries(kinds) as [keyof typeof kinds, typeof kinds.tool][])
+      for (let i = 0; i < 3; i++)
+        await hooks
+          .around(work, () => "done")
+          .then(
+            () => seen[kind]++,
+            (error: Error) => expect(error.message).toContain(`${name} is limited to`),
+          );
+    expect(seen).toEqual(passed);
+  });
+
+  test("limits the memory of the process", async () => {
+    const small = await policy({ max_memory_bytes: 1000 });
+    await expect(small.call()).rejects.toThrow(/memory is used up: \d+ of 1000 bytes/);
+    const roomy = await policy({ max_memory_bytes: 2 ** 50 });
+    expect(await roomy.call()).toBe("done");
+  });
+
   test("limits all sessions together", async () => {
     const { call, now } = await policy({ global_per_minute: 2, burst: 1 });
     await call();

@@ -1,5 +1,38 @@
 import { describe, expect, test } from "bun:test";
+import { nodeAt } from "../../../../src/config/node.ts";
+import type { Config } from "../../../../src/config/schema.ts";
+import { BUILTINS, builtinOptions } from "../../../../src/hooks/builtin/index.ts";
 import { testHooks } from "../support.ts";
+
+const NAMES = Object.keys(BUILTINS);
+/** Whether its table has such a key. */
+const hasKey = (name: string, key: string) => nodeAt(["hooks", "builtin", name, key]) !== undefined;
+
+describe("the table of a built-in hook", () => {
+  test.each(NAMES)("[hooks.builtin.%s] switches it on, unless enabled is false", async (name) => {
+    for (const enabled of [true, false]) {
+      const { hooks } = await testHooks({
+        change: (section) => {
+          section.enabled = true;
+          const options: object = builtinOptions(name, { enabled });
+          section.builtin = { [name]: options } as Config["hooks"]["builtin"];
+        },
+      });
+      expect(hooks.list().map((hook) => hook.name)).toEqual(enabled ? [name] : []);
+    }
+  });
+
+  test.each(NAMES.filter((name) => hasKey(name, "points")))(
+    "[hooks.builtin.%s] says at which points it stands",
+    async (name) => {
+      const { hooks } = await testHooks();
+      await hooks.enableBuiltin(name, { points: ["ToolError", "BeforeStateRead"] });
+      expect(["ToolError", "BeforeStateRead", "AfterToolExecution"].map((point) => hooks.has(point))).toEqual(
+        [true, true, false],
+      );
+    },
+  );
+});
 
 describe("switching built-in hooks on", () => {
   test("the configuration does it where hooks.enabled is true, and not otherwise", async () => {

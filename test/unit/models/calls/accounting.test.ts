@@ -2,11 +2,13 @@ import { describe, expect, test } from "bun:test";
 import type { LanguageModelV4CallOptions } from "@ai-sdk/provider";
 import { SpellError } from "../../../../src/core/errors.ts";
 import { runAsTask } from "../../../../src/core/task.ts";
-import { accounted, callFacts } from "../../../../src/models/calls/accounting.ts";
+import { callFacts, withRetries } from "../../../../src/models/call-facts.ts";
+import { accounted } from "../../../../src/models/calls/accounting.ts";
 import type { BudgetLimits } from "../../../../src/models/calls/budget.ts";
 import { Payer, payFor } from "../../../../src/models/calls/payer.ts";
 import type { KnownPrice } from "../../../../src/models/calls/prices.ts";
 import { RunAccount } from "../../../../src/models/calls/run-account.ts";
+import { callFailure } from "../../../../src/models/provider-error.ts";
 import type { SpellModel } from "../../../../src/models/service.ts";
 import { uniform } from "../../../support/random.ts";
 import { type Answer, finish, type Part, ScriptedModel, says, textParts } from "../../agents/support.ts";
@@ -70,7 +72,10 @@ describe("A call of a model", () => {
     const model = watchedModel(new ScriptedModel([() => [...textParts("x"), end]]));
     const parts = await within([run], () => ask(model, options("one")));
     const last = parts.at(-1) as Extract<Part, { type: "finish" }>;
-    expect(callFacts(last.providerMetadata)).toEqual({ retries: 2, costUsd: 0.014 });
+    expect(callFacts(last.providerMetadata)).toEqual({
+      ...{ retries: 2, costUsd: 0.014 },
+      firstTokenMs: expect.any(Number),
+    });
     expect(run.report().retries).toBe(2);
   });
 
@@ -88,24 +93,75 @@ describe("A call of a model", () => {
     expect(report).not.toHaveProperty("cost_usd");
   });
 
-  test("that fails or is given up counts as failed", async () => {
+  test("that breaks off or is given up is charged what may have been used, and usage says the same", async () => {
     const broken: Answer = async function* () {
-      yield* textParts("Hal");
+      yield* textParts("Half of ", "an answer");
       throw new Error("line cut");
     };
-    const run = new RunAccount({ tokens: 5000 });
+    const run = new RunAccount({ tokens: 5000, costUsd: 100 });
     const model = watchedModel(new ScriptedModel([broken, says("a", "b")]));
-    await within([run], () => ask(model, options("one", { maxOutputTokens: 100 }))).catch(() => undefined);
-    const { stream } = await within([run], async () =>
-      model.doStream(options("two", { maxOutputTokens: 100 })),
-    );
+    const asked = options("x".repeat(400), { maxOutputTokens: 100 });
+    await within([run], () => ask(model, asked)).catch(() => undefined);
+    const first = run.report();
+    expect(first).toMatchObject({ calls: 1, failed: 1, estimated_calls: 1, unpriced_calls: 0 });
+    // four bytes a token: 17 of the answer, 400 of the prompt and what is around it
+    expect(first.completion_tokens).toBe(5);
+    expect(first.prompt_tokens).toBeGreaterThanOrEqual(100);
+    expect(first.prompt_tokens).toBeLessThan(120);
+    expect(first.cost_usd).toBeCloseTo((first.prompt_tokens * 1000 + 5 * 2000) / 1e6, 9);
+
+    const { stream } = await within([run], async () => model.doStream(asked));
     const reader = stream.getReader();
     await reader.read();
     await reader.cancel();
-    expect(run.report()).toMatchObject({ calls: 2, failed: 2, total_tokens: 0 });
-    // both had begun: the provider may charge all of it
-    const { spent } = run.report().budget!.tokens as { spent: number };
-    expect(spent).toBeGreaterThan(200);
+    const both = run.report();
+    expect(both).toMatchObject({ calls: 2, failed: 2, estimated_calls: 2 });
+    expect(both.prompt_tokens).toBe(2 * first.prompt_tokens);
+    expect(both.budget).toMatchObject({
+      tokens: { spent: both.total_tokens },
+      cost_usd: { spent: expect.closeTo(both.cost_usd!, 9) },
+    });
+  });
+
+  test("is never charged more than was reserved, whatever is estimated", async () => {
+    const flood: Answer = async function* () {
+      yield* textParts("x".repeat(10_000));
+      throw new Error("line cut");
+    };
+    const counting = new ScriptedModel([flood]);
+    counting.countTokens = async () => 3;
+    const run = new RunAccount({ tokens: 5000 });
+    const asked = options("y".repeat(4000), { maxOutputTokens: 100 });
+    await within([run], () => ask(watchedModel(counting), asked)).catch(() => undefined);
+    expect(run.report()).toMatchObject({ prompt_tokens: 3, completion_tokens: 100 });
+    expect(run.report().budget).toMatchObject({ tokens: { spent: 103 } });
+  });
+
+  test("tells repetitions and what the provider counted, also where it fails", async () => {
+    const refused: Answer = () => {
+      throw callFailure({ provider: "p", modelId: "m" }, "its answer is empty", {
+        data: { retries: 3, usage: { prompt_tokens: 40, completion_tokens: 7, cached_tokens: 20 } },
+      });
+    };
+    const run = new RunAccount({ tokens: 5000 });
+    const asked = options("one", { maxOutputTokens: 100 });
+    await within([run], () => ask(watchedModel(new ScriptedModel([refused])), asked)).catch(() => undefined);
+    expect(run.report()).toMatchObject({
+      ...{ failed: 1, retries: 3, estimated_calls: 0 },
+      ...{ prompt_tokens: 40, completion_tokens: 7, cached_tokens: 20 },
+      budget: { tokens: { spent: 47 } },
+    });
+  });
+
+  test("tells repetitions before a stream that is given up", async () => {
+    const started: Part = { type: "stream-start", warnings: [] };
+    const model = watchedModel(new ScriptedModel([() => [withRetries(started, 2), ...textParts("a", "b")]]));
+    const run = new RunAccount();
+    const { stream } = await within([run], async () => model.doStream(options("one")));
+    const reader = stream.getReader();
+    for (let i = 0; i < 3; i++) await reader.read();
+    await reader.cancel();
+    expect(run.report()).toMatchObject({ failed: 1, retries: 2 });
   });
 
   test("that was refused before its answer began costs nothing", async () => {

@@ -48,10 +48,15 @@ const SETTINGS: RateSettings = {
 
 function limited(settings: Partial<RateSettings> = {}) {
   const clock = new HandClock();
-  const limiter = new RateLimiter({ ...SETTINGS, ...settings }, clock);
+  const limiter = new RateLimiter(clock);
   const begun: [name: string, atMs: number][] = [];
-  const ask = (name: string, tokens = 0, signal?: AbortSignal) =>
-    limiter.acquire(tokens, signal).then((taken) => {
+  const ask = (
+    name: string,
+    tokens = 0,
+    signal?: AbortSignal,
+    own: Partial<RateSettings> | null = settings,
+  ) =>
+    limiter.acquire(tokens, own === null ? undefined : { ...SETTINGS, ...own }, signal).then((taken) => {
       begun.push([name, clock.nowMs()]);
       return taken;
     });
@@ -154,12 +159,33 @@ describe("A limit of tokens a minute", () => {
   });
 });
 
-test("A quota has one limiter, which takes changed settings over", async () => {
-  const limiters = new RateLimiters();
-  const first = limiters.get("p key1", { ...SETTINGS, requestsPerMinute: 1, waits: false });
-  await first.acquire(0, undefined);
-  const again = limiters.get("p key1", { ...SETTINGS, requestsPerMinute: 2, waits: false });
-  await again.acquire(0, undefined);
-  expect((await failure(() => again.acquire(0, undefined))).code).toBe("limit");
-  await limiters.get("p key2", { ...SETTINGS, waits: false }).acquire(0, undefined);
+describe("A quota", () => {
+  test("has one limiter, and settings that are changed hold from the next request on", async () => {
+    const limiters = new RateLimiters();
+    const once = { ...SETTINGS, requestsPerMinute: 1, waits: false };
+    const acquire = (quota: string, settings = once) => limiters.get(quota).acquire(0, settings, undefined);
+    await acquire("https://a key1");
+    expect((await failure(() => acquire("https://a key1"))).code).toBe("limit");
+    await acquire("https://a key1", { ...once, requestsPerMinute: 2 });
+    expect((await failure(() => acquire("https://a key1", { ...once, requestsPerMinute: 2 }))).code).toBe(
+      "limit",
+    );
+    await acquire("https://a key2");
+  });
+
+  test("counts every request of all who share it, each within its own limit", async () => {
+    const { clock, begun, ask } = limited();
+    void ask("unlimited", 0, undefined, null);
+    void ask("four", 0, undefined, { requestsPerMinute: 4 });
+    await clock.to(10);
+    void ask("two", 0, undefined, { requestsPerMinute: 2 });
+    void ask("also unlimited", 0, undefined, null);
+    await clock.to(200_000);
+    expect(begun).toEqual([
+      ["unlimited", 0],
+      ["four", 0],
+      ["also unlimited", 10],
+      ["two", 60_000],
+    ]);
+  });
 });

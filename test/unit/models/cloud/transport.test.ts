@@ -313,16 +313,71 @@ describe("A certificate of a private authority", () => {
   });
 });
 
-test("A rate limit is shared by all who use a key", async () => {
-  const settings = "[providers.box.rate_limit]\nrequests_per_minute = 2\nauto_retry = false";
-  server.script({ answer: { text: "ok" } });
-  await withModel({ settings }, async (ask) => {
-    const apiKey = KEY;
-    await ask({ apiKey });
-    await ask({ apiKey });
-    const error = await failure(() => ask({ apiKey }));
-    expect([error.code, error.data.limit]).toEqual(["limit", "rate_limit"]);
-    // another key is another quota, whatever the server thinks of it
-    expect((await failure(() => ask({ apiKey: "other" }))).data.statusCode).toBe(401);
+describe("A rate limit", () => {
+  const table = (name: string, key: string, more = "") => `[providers.${name}]
+provider_type = "custom"
+base_url = "${server.origin}/v1${name === "slash" ? "/" : ""}"
+api_key = "${key}"
+${more}
+[providers.${name}.rate_limit]
+requests_per_minute = 2
+auto_retry = false
+`;
+
+  async function asks(toml: string, names: readonly string[]): Promise<string[]> {
+    using home = temporaryHome();
+    const { models } = await modelService(home, toml);
+    const outcomes: string[] = [];
+    for (const name of names) {
+      const model = await models.resolve(`${name}/m`);
+      const outcome = await Promise.resolve(model.doGenerate({ prompt: PROMPT })).then(
+        () => "ok",
+        (error: SpellError) => String(error.data.limit ?? error.data.statusCode),
+      );
+      outcomes.push(`${name} ${outcome}`);
+    }
+    return outcomes;
+  }
+
+  test("is shared by all tables that name the same service and key", async () => {
+    server.script({ answer: { text: "ok" } });
+    const key = `${KEY} one`.replace(" ", "-");
+    const tables = ["first", "second", "slash"].map((name) => table(name, key)).join("");
+    // the server refuses this key, and counts all the same
+    expect(await asks(tables, ["first", "second", "slash", "first"])).toEqual([
+      "first 401",
+      "second 401",
+      "slash rate_limit",
+      "first rate_limit",
+    ]);
+  });
+
+  test("is not shared between keys, organizations, and keys that stand in headers", async () => {
+    server.script({ answer: { text: "ok" } });
+    const tables = [
+      table("a", "key-two-aaaa"),
+      table("b", "key-two-bbbb"),
+      table("c", "key-two-aaaa", 'organization_id = "org-1"'),
+      table("d", "key-two-aaaa", 'headers = { "authorization" = "Bearer other" }'),
+    ].join("");
+    const all = ["a", "b", "c", "d"];
+    expect(await asks(tables, [...all, ...all])).toEqual([...all, ...all].map((name) => `${name} 401`));
+    expect(await asks(tables, all)).toEqual(all.map((name) => `${name} rate_limit`));
+  });
+
+  test("of tokens a minute holds requests back by what the vendor counted", async () => {
+    server.script({ answer: { text: "ok", input: 900, output: 50 } });
+    const limits = "[providers.box.rate_limit]\ntokens_per_minute = 1000\nauto_retry = false";
+    await withModel(
+      { settings: `max_tokens = 100\norganization_id = "org-tokens"\n${limits}` },
+      async (ask) => {
+        await ask();
+        const error = await failure(() => ask());
+        expect([error.code, error.message]).toEqual([
+          "limit",
+          "Cannot call provider 'box': tokens_per_minute is 1000",
+        ]);
+      },
+    );
   });
 });

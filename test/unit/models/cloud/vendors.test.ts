@@ -1,7 +1,8 @@
 /** Every case against a loopback server of every vendor (test/support/providers). */
 import { afterAll, describe, expect, test } from "bun:test";
 import { failure, modelService, temporaryHome } from "../../../support/model-service.ts";
-import { cases, type Target } from "../../../support/providers/cases.ts";
+import { cases } from "../../../support/providers/cases/all.ts";
+import type { Target } from "../../../support/providers/cases/target.ts";
 import { ProviderServer } from "../../../support/providers/server.ts";
 import { KEY, VENDORS, type VendorFacts } from "../../../support/providers/vendors.ts";
 
@@ -23,7 +24,7 @@ max_delay_ms = 2`,
     vendor,
     server,
     models,
-    open: (overrides) => models.resolve(`${vendor.type}/${vendor.modelId}`, overrides),
+    open: (overrides, modelId = vendor.modelId) => models.resolve(`${vendor.type}/${modelId}`, overrides),
   };
   const stop = async () => {
     await server[Symbol.asyncDispose]();

@@ -1,8 +1,8 @@
 /** Cloud providers from the built executable, configured by variables only, against loopback servers. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { Sandbox } from "../support/cli.ts";
-import { ProviderServer } from "../support/providers/server.ts";
-import { KEY, VENDORS } from "../support/providers/vendors.ts";
+import { Sandbox } from "../../support/cli.ts";
+import { ProviderServer } from "../../support/providers/server.ts";
+import { KEY, VENDORS } from "../../support/providers/vendors.ts";
 
 const box = new Sandbox();
 const servers = new Map<string, ProviderServer>();
