@@ -166,6 +166,25 @@ describe("A replay of a session", () => {
   });
 });
 
+test("the command changes parameters too: JSON where it is JSON, text otherwise", async () => {
+  await using server = await ProviderServer.start(vendor.format);
+  server.script(answer("Fine"), answer("Ça va"));
+  using box = new CallsSandbox(configured(server.origin));
+  const recorded = await box.script(`${RECORDED} print(id)`);
+  const id = recorded.stdout.trimEnd().split("\n").at(-1)!;
+  const replay = (...more: string[]) => box.run(["-c", box.config, "session", "replay", id, ...more]);
+  const done = await replay("--set", "prompt[2].content[1].text=In French = ?", "--set", "data.amount=7");
+  expect([done.stderr, done.code]).toEqual(["", 0]);
+  expect(done.stdout).toContain(`≠ step 4: ${MODEL}: $.output.text changed: "Fine" → "Ça va"`);
+  expect(done.stdout).toContain("✓ Replay completed: 5 steps, 2 run again, 1 mismatches");
+  expect(JSON.stringify(server.seen[1]!.body)).toContain('"In French = ?"');
+  const wrong = await replay("--set", "nothing");
+  expect([wrong.code, wrong.stderr]).toEqual([
+    2,
+    expect.stringContaining("--set must be PATH=VALUE: nothing"),
+  ]);
+});
+
 describe("A step that cannot be done again", () => {
   test("fails with what its provider says, and the command's exit code is 1", async () => {
     await using server = await ProviderServer.start(vendor.format);
