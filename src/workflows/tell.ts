@@ -1,5 +1,5 @@
 /** Tells what happens in a run: events, hooks that only watch, and whoever follows its progress. */
-import { SpellError } from "../core/errors.ts";
+import { messageOf, SpellError } from "../core/errors.ts";
 import type { HookComponent } from "../hooks/service.ts";
 import type { RunContext } from "../kernel/services.ts";
 import type { Step } from "./model.ts";
@@ -117,6 +117,25 @@ export class Teller {
       retry_attempt: retryAttempt,
     });
     await this.progress({ type: "step_started", step: step.name, path, index, retryAttempt });
+  }
+
+  /** It was at work when its branch or its run came to an end. */
+  async stepStopped(
+    step: Step,
+    index: number,
+    path: string,
+    reason: unknown,
+    durationMs: number,
+  ): Promise<void> {
+    const error = messageOf(reason);
+    this.event("step.failed", {
+      step_name: step.name,
+      step_type: step.type,
+      step_index: index,
+      duration_ms: durationMs,
+      error,
+    });
+    await this.progress({ type: "step_failed", step: step.name, path, index, durationMs, error });
   }
 
   async stepEnded(outcome: StepOutcome, index: number, path: string): Promise<void> {

@@ -108,7 +108,11 @@ async function attempted(
       retryCount: count.retries,
     };
   } catch (error) {
-    if (frame.signal.aborted) throw abortError(frame.signal);
+    if (frame.signal.aborted) {
+      const reason = abortError(frame.signal);
+      await frame.tell.stepStopped(step, at.index, path, reason, steadyMs() - startMs);
+      throw reason;
+    }
     if (isFinal(error)) throw error;
     return {
       ...base,

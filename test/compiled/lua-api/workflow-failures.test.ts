@@ -125,9 +125,9 @@ luaTable("a workflow that cannot be right", {
     ],
     [
       "is told what it lacks before it runs",
-      `local v = Workflow.sequential{name = "w", steps = {step("a"), step("b", 0, {condition = {type = "step_failed", step = "nowhere"}, input = {n = "{{a.output}} {{step.zebra.output}}"}})}}:validate()
+      `local v = Workflow.sequential{name = "w", steps = {step("a"), step("b", 0, {condition = {type = "step_failed", step = "nowhere"}, input = {n = "{{a.output}} {{step.elsewhere.output}}"}})}}:validate()
        return v.valid, v.errors, v.warnings`,
-      `false {"step "b": its condition: no such step: nowhere"} {"step "b": its input: {{a.output}} names nothing: of step "a" it is step.a.output", "step "b": its input: {{step.zebra.output}} names no step"}`,
+      `false {"step "b": its condition: no such step: nowhere"} {"step "b": its input: {{a.output}} names nothing: of step "a" it is step.a.output", "step "b": its input: {{step.elsewhere.output}} names no step"}`,
     ],
   ],
 });

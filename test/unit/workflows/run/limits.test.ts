@@ -35,6 +35,53 @@ describe("a limit of time", () => {
   });
 });
 
+describe("a step that is at work when its time is up", () => {
+  test.each([
+    [
+      "of its branch",
+      {
+        name: "w",
+        type: "parallel",
+        fail_fast: false,
+        branches: [
+          { name: "slow", optional: true, timeout_ms: 20, steps: [step("a", { wait: 20_000 })] },
+          { name: "sure", steps: [step("b", { wait: 60 })] },
+        ],
+      },
+      ["step_started a", "step_started b", "step_failed a", "step_completed b", "workflow_completed"],
+      'branch "slow" timed out: timeout_ms is 20',
+    ],
+    [
+      "of the run",
+      sequential([step("a", { wait: 20_000 })], { timeout_ms: 20 }),
+      ["step_started a", "step_failed a", "workflow_failed"],
+      'workflow "w" timed out: timeout_ms is 20',
+    ],
+    [
+      "because another branch has failed",
+      {
+        name: "w",
+        type: "parallel",
+        steps: [step("b", { wait: 10, fail: "boom" }), step("a", { wait: 20_000 })],
+      },
+      ["step_started b", "step_started a", "step_failed b", "step_failed a", "workflow_failed"],
+      'Branch "b" failed',
+    ],
+  ])("%s is told to have failed", async (_, table, told, reason) => {
+    const { workflows } = withNotes();
+    const workflow = workflows.create(table);
+    const seen: string[] = [];
+    const errors: unknown[] = [];
+    workflow.on("progress", async ({ type, step: name, error }) => {
+      seen.push([type, name].filter(Boolean).join(" "));
+      if (name === "a") errors.push(error);
+    });
+    await workflow.execute({}, testRun()).catch(() => undefined);
+    expect(seen.slice(1)).toEqual(told);
+    expect(errors.at(-1)).toBe(reason);
+  });
+});
+
 describe("cancelling", () => {
   test("reaches what is at work in nested workflows and branches", async () => {
     const { workflows, calls } = withNotes();
