@@ -5,7 +5,7 @@ import type { Log } from "../core/log.ts";
 import { didYouMean } from "../core/nearest.ts";
 import type { RecorderSource } from "../core/recording.ts";
 import type { RunContext } from "../kernel/services.ts";
-import type { ModelOverrides, ModelService, SpellModel } from "../models/service.ts";
+import type { ModelService, SpellModel } from "../models/service.ts";
 import type { ToolDefinition, ToolService } from "../tools/service.ts";
 import { ManagedAgent } from "./agent.ts";
 import { checkForm } from "./answer-form.ts";
@@ -16,7 +16,7 @@ import { ExecutionContexts } from "./contexts.ts";
 import { type ActiveHooks, AgentHooks } from "./hooks.ts";
 import { LlmBehaviour } from "./llm.ts";
 import type { Agent, AgentConfig, AgentService, WrapOptions } from "./service.ts";
-import { type ResolvedConfig, resolveConfig } from "./settings.ts";
+import { modelOverrides, type ResolvedConfig, resolveConfig } from "./settings.ts";
 import { SharedMemory } from "./shared-memory.ts";
 import { echoBehaviour } from "./turn.ts";
 
@@ -187,17 +187,10 @@ class AgentRegistry implements AgentService {
         hint: 'Name a model, for example "local/spell-mini" or "openai/gpt-4o-mini"',
       });
     }
-    const overrides: ModelOverrides = {
-      ...(config.provider === undefined ? {} : { provider: config.provider }),
-      ...(config.baseUrl === undefined ? {} : { baseUrl: config.baseUrl }),
-      ...(config.apiKey === undefined ? {} : { apiKey: config.apiKey }),
-      ...(config.maxRetries === undefined ? {} : { maxRetries: config.maxRetries }),
-      ...(config.fallbackModels === undefined ? {} : { fallback: config.fallbackModels }),
-    };
     const tools = await this.dependencies.tools();
     const allowed = allowedTools(config, tools);
     checkPolicy(config.approval, config.name, tools);
-    const model = await (await this.dependencies.models()).resolve(config.model, overrides);
+    const model = await (await this.dependencies.models()).resolve(config.model, modelOverrides(config));
     checkForm(config.form, model);
     return new ManagedAgent({
       ...this.common(id),

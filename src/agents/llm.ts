@@ -7,16 +7,16 @@ import type {
 import { SpellError } from "../core/errors.ts";
 import { stringifyJson } from "../core/json.ts";
 import type { RecorderSource } from "../core/recording.ts";
+import { modelChoice } from "../models/recorded.ts";
 import type { SpellModel } from "../models/service.ts";
 import type { ToolDefinition, ToolService } from "../tools/service.ts";
 import { Approvals } from "./approval.ts";
 import { summaryTurn } from "./compaction.ts";
 import { Conversation } from "./conversation.ts";
 import { runLoop } from "./loop.ts";
-import { modelChoice } from "./recorded-model.ts";
 import type { SavedConversations } from "./saved-state.ts";
 import type { AgentConfig, AgentInput } from "./service.ts";
-import type { ResolvedConfig } from "./settings.ts";
+import { modelOverrides, type ResolvedConfig } from "./settings.ts";
 import type { Behaviour, Turn } from "./turn.ts";
 
 const NO_TOOLS: ReadonlyMap<string, ToolDefinition> = new Map();
@@ -60,7 +60,7 @@ export class LlmBehaviour implements Behaviour {
     const system = systemPrompt(config, model, turn.input);
     const result = await runLoop({
       model,
-      choice: modelChoice(config),
+      choice: modelChoice(config.model ?? "", modelOverrides(config)),
       prompt: [
         ...(system === "" ? [] : [{ role: "system" as const, content: system }]),
         ...conversation.messages(older),

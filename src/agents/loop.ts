@@ -2,6 +2,7 @@
 import type { LanguageModelV4CallOptions, LanguageModelV4Message } from "@ai-sdk/provider";
 import { stringifyJson } from "../core/json.ts";
 import { type RecorderSource, recorded } from "../core/recording.ts";
+import type { ModelChoice } from "../models/recorded.ts";
 import type { SpellModel } from "../models/service.ts";
 import type { ToolDefinition, ToolService } from "../tools/service.ts";
 import {
@@ -16,7 +17,7 @@ import type { Approvals } from "./approval.ts";
 import type { AgentHooks } from "./hooks.ts";
 import { checkShift, localOptions } from "./local-options.ts";
 import { assistantMessage, callModel, loadModel, type ModelAnswer } from "./model-call.ts";
-import { type ModelChoice, recordedAnswer, recordedQuestion } from "./recorded-model.ts";
+import { recordedAnswer, recordedQuestion } from "./recorded-model.ts";
 import { type AgentEvent, type AgentToolCall, type AgentUsage, addUsage, noUsage } from "./service.ts";
 import { ensureFits } from "./tokens.ts";
 import { modelTool, parseArguments, runToolRound } from "./tool-round.ts";

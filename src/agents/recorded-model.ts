@@ -2,31 +2,18 @@
 import type { LanguageModelV4CallOptions } from "@ai-sdk/provider";
 import { SpellError } from "../core/errors.ts";
 import { isPlainObject } from "../core/values.ts";
-import type { ModelOverrides, ModelService } from "../models/service.ts";
+import {
+  EMBEDDINGS,
+  embedAgain,
+  type ModelChoice,
+  overridesOf,
+  RERANK,
+  rankAgain,
+} from "../models/recorded.ts";
+import type { ModelService } from "../models/service.ts";
 import type { ToolService } from "../tools/service.ts";
 import { callModel, loadModel, type ModelAnswer } from "./model-call.ts";
-import type { AgentConfig } from "./service.ts";
 import { modelTool } from "./tool-round.ts";
-
-/** Which model an agent asked for. Its key is not recorded: a call that is made again takes the configuration's. */
-export interface ModelChoice {
-  model: string;
-  provider?: string;
-  base_url?: string;
-  max_retries?: number;
-  fallback_models?: string[];
-}
-
-export function modelChoice(config: AgentConfig & { model?: string | undefined }): ModelChoice {
-  const { model = "", provider, baseUrl, maxRetries, fallbackModels } = config;
-  return {
-    model,
-    ...(provider === undefined ? {} : { provider }),
-    ...(baseUrl === undefined ? {} : { base_url: baseUrl }),
-    ...(maxRetries === undefined ? {} : { max_retries: maxRetries }),
-    ...(fallbackModels === undefined ? {} : { fallback_models: fallbackModels }),
-  };
-}
 
 export function recordedQuestion(choice: ModelChoice, settings: object, options: LanguageModelV4CallOptions) {
   const { prompt, tools = [], toolChoice, responseFormat, providerOptions = {} } = options;
@@ -65,6 +52,8 @@ export async function askAgain(
 ) {
   const { model: specifier = name, settings = {}, prompt } = input;
   if (typeof specifier !== "string") throw noQuestion(name, "model", "a text", specifier);
+  if (input.operation === EMBEDDINGS) return embedAgain(specifier, input, models, signal);
+  if (input.operation === RERANK) return rankAgain(specifier, input, models, signal);
   if (!isPlainObject(settings)) throw noQuestion(name, "settings", "an object", settings);
   if (!Array.isArray(prompt)) throw noQuestion(name, "prompt", "a list of messages", prompt);
   const named = Array.isArray(input.tools) ? input.tools.map(String) : [];
@@ -79,16 +68,6 @@ export async function askAgain(
   } as LanguageModelV4CallOptions;
   await loadModel(model, signal, () => {});
   return recordedAnswer(await callModel(model, options, signal, async () => {}));
-}
-
-function overridesOf(input: Record<string, unknown>): ModelOverrides {
-  const { provider, base_url, max_retries, fallback_models } = input;
-  return {
-    ...(typeof provider === "string" ? { provider } : {}),
-    ...(typeof base_url === "string" ? { baseUrl: base_url } : {}),
-    ...(typeof max_retries === "number" ? { maxRetries: max_retries } : {}),
-    ...(Array.isArray(fallback_models) ? { fallback: fallback_models.map(String) } : {}),
-  };
 }
 
 const given = (key: string, value: unknown) => (value === undefined ? {} : { [key]: value });

@@ -1,5 +1,6 @@
 import { randomId } from "../core/clock.ts";
 import { SpellError } from "../core/errors.ts";
+import type { ModelOverrides } from "../models/service.ts";
 import type { AgentConfig } from "./service.ts";
 
 const DEFAULTS = {
@@ -50,4 +51,15 @@ export function resolveConfig(config: AgentConfig): ResolvedConfig {
 
 function generatedName(): string {
   return `agent_${randomId().slice(0, 8)}`;
+}
+
+/** What an agent says of its model besides the specifier. */
+export function modelOverrides(config: ResolvedConfig): ModelOverrides {
+  return {
+    ...(config.provider === undefined ? {} : { provider: config.provider }),
+    ...(config.baseUrl === undefined ? {} : { baseUrl: config.baseUrl }),
+    ...(config.apiKey === undefined ? {} : { apiKey: config.apiKey }),
+    ...(config.maxRetries === undefined ? {} : { maxRetries: config.maxRetries }),
+    ...(config.fallbackModels === undefined ? {} : { fallback: config.fallbackModels }),
+  };
 }

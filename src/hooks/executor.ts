@@ -175,7 +175,7 @@ export class Executor {
     return result ?? CONTINUE;
   }
 
-  private failed(hook: Hook, context: HookContext, startMs: number, error: unknown): HookResult {
+  protected failed(hook: Hook, context: HookContext, startMs: number, error: unknown): HookResult {
     const durationMs = this.measure(hook, context, startMs);
     hook.durations.failures++;
     hook.breaker?.failed();

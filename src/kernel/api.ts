@@ -205,6 +205,8 @@ export type SessionRequest =
       toStep?: number;
       /** Kinds of steps that run again: `tool`, `model`, `hook`, `event`; default: only tools that compute. */
       run?: readonly string[];
+      /** Other values in the inputs of steps, as JSON: every step that has the path runs again. */
+      modifications?: readonly { path: string; value: unknown }[];
     }
   | { type: "session"; command: "create"; name?: string }
   | { type: "session"; command: "export"; id: string; path: string }

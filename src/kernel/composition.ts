@@ -102,7 +102,9 @@ export class KernelServices implements Services {
       dataDirectory: dataDirectory(this.env),
       keys: await this.keys(),
     });
-    return withCalls(models, { config: () => this.config.current, storage: () => this.storage() });
+    const { recordedModels } = await import("../models/recorded.ts");
+    const counted = withCalls(models, { config: () => this.config.current, storage: () => this.storage() });
+    return recordedModels(counted, () => this.recorder());
   });
 
   readonly agents: Once<AgentService> = once(async () => {

@@ -73,14 +73,18 @@ export interface FailureFacts {
   /** What the call took: what the provider counted of an answer that was refused, or an estimate. */
   counted: CallTokens | undefined;
   costUsd: number | undefined;
+  /** The provider had the request and did not refuse it: it may charge for it, though nobody saw an answer. */
+  hadRequest: boolean;
 }
 
 export function failureFacts(error: unknown): FailureFacts {
   const data = error instanceof SpellError ? error.data : {};
+  const isLate = error instanceof SpellError && error.code === "timeout";
   const usage = isPlainObject(data.usage) ? data.usage : undefined;
   const number = (value: unknown): number => (typeof value === "number" ? value : 0);
   return {
     retries: number(data.retries),
+    hadRequest: data.brokeOff === true || (isLate && data.key !== "connect_timeout_seconds"),
     costUsd: typeof usage?.cost_usd === "number" ? usage.cost_usd : undefined,
     counted:
       usage === undefined

@@ -52,7 +52,7 @@ const WHAT: Readonly<Record<TapedCall["kind"], string>> = {
   embedding: "embedding by model",
   reranking: "ranking by model",
   http: "request",
-  journal: "durable run",
+  journal: "run of a durable workflow",
 };
 
 export interface PlayerOptions {

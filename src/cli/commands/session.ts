@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
 import { SpellError } from "../../core/errors.ts";
+import { parseJson } from "../../core/json.ts";
 import { ask, type ReplyFields } from "../ask.ts";
 import type { ArgValues, CommandDecl, CommandIo, OptionDecl, OptionValues } from "../command.ts";
 import { connectable } from "../connect-options.ts";
@@ -44,6 +45,12 @@ export const command: CommandDecl = {
         stepOption("--from-step", "The first step, counted from 1"),
         stepOption("--to-step", "The last step"),
         { flag: "--run", value: "KINDS", doc: "Kinds of steps that run again, between commas, or `all`" },
+        {
+          flag: "--set",
+          value: "PATH=VALUE",
+          repeat: true,
+          doc: "Another value (JSON, or text) at a place in the inputs, such as `params.n=5` or `prompt[2].content[1].text=Hi`; the steps that have it run again",
+        },
       ],
       args: [id],
       run: replay,
@@ -157,6 +164,7 @@ async function create(io: CommandIo, _args: ArgValues, options: OptionValues): P
 async function replay(io: CommandIo, args: ArgValues, options: OptionValues): Promise<number> {
   const fromStep = stepOf(options, "from-step");
   const toStep = stepOf(options, "to-step");
+  const set = Array.isArray(options.set) ? options.set : [];
   if (io.mode !== "json") {
     io.out(`🔄 Replaying session: ${args.id}`);
     if (fromStep !== undefined) io.out(`  Starting from step: ${fromStep}`);
@@ -168,6 +176,7 @@ async function replay(io: CommandIo, args: ArgValues, options: OptionValues): Pr
     id: args.id as string,
     ...(fromStep === undefined ? {} : { fromStep }),
     ...(toStep === undefined ? {} : { toStep }),
+    ...(set.length > 0 ? { modifications: set.map(modification) } : {}),
     ...(typeof options.run === "string" ? { run: options.run.split(",").map((kind) => kind.trim()) } : {}),
   });
   const { outcome, ...fields } = reply;
@@ -180,11 +189,23 @@ async function replay(io: CommandIo, args: ArgValues, options: OptionValues): Pr
     for (const { step, action, differences } of reply.differences as ReplyFields[])
       for (const { path, description } of differences as ReplyFields[])
         io.out(`  ≠ step ${step}: ${action}: ${path} ${description}`);
-    const ran = options.run === undefined ? "" : `, ${reply.steps_run} run again`;
+    const ran = options.run === undefined && set.length === 0 ? "" : `, ${reply.steps_run} run again`;
     const mark = outcome === "completed" ? "✓" : "✗";
     io.out(`${mark} Replay ${outcome}: ${reply.steps_replayed} steps${ran}, ${reply.mismatches} mismatches`);
   }
   return outcome === "completed" ? EXIT.ok : EXIT.failure;
+}
+
+/** @throws SpellError usage */
+function modification(given: string): { path: string; value: unknown } {
+  const at = given.indexOf("=");
+  if (at < 1) throw new SpellError("usage", `Cannot replay session: --set must be PATH=VALUE: ${given}`);
+  const [path, text] = [given.slice(0, at), given.slice(at + 1)];
+  try {
+    return { path, value: parseJson(text) };
+  } catch {
+    return { path, value: text };
+  }
 }
 
 function stepOf(options: OptionValues, name: string): number | undefined {

@@ -55,11 +55,12 @@ const SESSION: Commands = {
   list: () => ({}),
   show: ({ id, session_id }) => ({ id: id ?? session_id }),
   delete: ({ id, session_id }) => ({ id: id ?? session_id }),
-  replay: ({ id, session_id, from_step, to_step, run }) => ({
+  replay: ({ id, session_id, from_step, to_step, run, modifications }) => ({
     id: id ?? session_id,
     fromStep: from_step,
     toStep: to_step,
     run,
+    modifications,
   }),
   create: ({ name }) => ({ name }),
 };

@@ -126,6 +126,7 @@ const SCHEMAS: Readonly<Record<string, TObject>> = {
       fromStep: Type.Optional(Type.Integer({ minimum: 1 })),
       toStep: Type.Optional(Type.Integer({ minimum: 1 })),
       run: Type.Optional(Type.Array(text)),
+      modifications: Type.Optional(Type.Array(Type.Object({ path: text, value: Type.Unknown() }))),
     },
     create: { name: maybeText },
     export: { id: text, path: text },

@@ -119,11 +119,12 @@ async function replay(
   options: RequestOptions,
 ): Promise<Fields> {
   const id = known(request.id);
-  const { fromStep, toStep, run } = request;
+  const { fromStep, toStep, run, modifications } = request;
   const result = await sessions.replay.replay(id, {
     ...(fromStep === undefined ? {} : { fromStep }),
     ...(toStep === undefined ? {} : { toStep }),
     ...(run === undefined ? {} : { run: rerunKinds(run) }),
+    ...(modifications === undefined ? {} : { mode: "modified", modifications }),
     ...(options.signal === undefined ? {} : { signal: options.signal }),
   });
   return {

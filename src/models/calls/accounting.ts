@@ -241,12 +241,12 @@ class OpenCall {
 
   /**
    * Ended without an answer. What its provider counted counts; where it counted nothing, what may have been used is
-   * estimated: the prompt, once the answer had begun or the call was cancelled, and as much of the answer as came.
+   * estimated: the prompt, unless the request was refused or never came there, and as much of the answer as came.
    * @returns the failure, which tells what the call took
    */
   giveUp(outcome: "failed" | "cancelled", error?: unknown): unknown {
-    const { retries, counted } = failureFacts(error);
-    const isCharged = this.firstMs !== undefined || outcome === "cancelled";
+    const { retries, counted, hadRequest } = failureFacts(error);
+    const isCharged = this.firstMs !== undefined || outcome === "cancelled" || hadRequest;
     const tokens = counted ?? (isCharged ? this.estimate() : NO_TOKENS);
     const costUsd = this.close({
       outcome,

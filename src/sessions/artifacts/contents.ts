@@ -56,6 +56,9 @@ export class Contents {
    */
   async prepare(bytes: Uint8Array, compressAboveBytes: number): Promise<Content> {
     const hash = await blake3Hex(bytes);
+    const isPlain = compressAboveBytes === 0 || bytes.length <= compressAboveBytes;
+    // there is nothing to spare for one that stands in the database as it is
+    if (isPlain && bytes.length <= INLINE_BYTES) return this.pack(hash, bytes, compressAboveBytes);
     const known = this.storage.read((db) => this.find(db, hash));
     if (known !== undefined)
       return { hash, sizeBytes: bytes.length, isCompressed: known.is_compressed === 1 };

@@ -163,7 +163,7 @@ class Calls {
 
 /** What a model's answer took is not what it said: a cache or a price may have changed. */
 function comparable({ kind }: RecordedStep, output: unknown): unknown {
-  if (kind !== "model" || typeof output !== "object" || output === null) return output;
+  if ((kind !== "model" && kind !== "agent") || typeof output !== "object" || output === null) return output;
   const { usage: _, ...said } = output as { usage?: unknown };
   return said;
 }

@@ -12,6 +12,7 @@ const CONFIG = (origin: string) => `
 provider_type = "openai"
 base_url = "${origin}/v1"
 api_key = "${KEY}"
+timeout_seconds = 2
 [providers.openai.retry]
 max_retries = 2
 initial_delay_ms = 1
@@ -90,6 +91,20 @@ describe("A call that fails", () => {
     expect(usage.budget.cost_usd.spent).toBeCloseTo(usage.cost_usd!, 8);
     expect(metrics).toBe(`1\t1\t${usage.total_tokens}\t${usage.cost_usd}`);
     expect(stderr).toContain("1 call without a whole answer: tokens estimated");
+  });
+
+  test("by its limit of time takes its prompt, which the vendor had", async () => {
+    const { usage, error } = await ask({ answer: { text: TEXT }, stallAfter: { events: 1, pingMs: 100 } });
+    expect(error).toContain("no answer began within 2 s");
+    expect(usage).toMatchObject({
+      calls: 1,
+      failed: 1,
+      retries: 2,
+      completion_tokens: 0,
+      estimated_calls: 1,
+    });
+    expect(usage.prompt_tokens).toBeGreaterThan(3);
+    expect(usage.budget.tokens.spent).toBe(usage.prompt_tokens);
   });
 
   test.each([

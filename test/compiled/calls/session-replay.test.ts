@@ -1,5 +1,6 @@
 /** Replays of sessions by the built executable that call again: a provider on loopback sees what is asked, the script what runs. */
 import { describe, expect, test } from "bun:test";
+import { generateBert } from "../../support/bert.ts";
 import { ProviderServer } from "../../support/providers/server.ts";
 import { KEY, VENDORS } from "../../support/providers/vendors.ts";
 import { CallsSandbox } from "./support.ts";
@@ -165,6 +166,25 @@ describe("A replay of a session", () => {
   });
 });
 
+test("the command changes parameters too: JSON where it is JSON, text otherwise", async () => {
+  await using server = await ProviderServer.start(vendor.format);
+  server.script(answer("Fine"), answer("Ça va"));
+  using box = new CallsSandbox(configured(server.origin));
+  const recorded = await box.script(`${RECORDED} print(id)`);
+  const id = recorded.stdout.trimEnd().split("\n").at(-1)!;
+  const replay = (...more: string[]) => box.run(["-c", box.config, "session", "replay", id, ...more]);
+  const done = await replay("--set", "prompt[2].content[1].text=In French = ?", "--set", "data.amount=7");
+  expect([done.stderr, done.code]).toEqual(["", 0]);
+  expect(done.stdout).toContain(`≠ step 4: ${MODEL}: $.output.text changed: "Fine" → "Ça va"`);
+  expect(done.stdout).toContain("✓ Replay completed: 5 steps, 2 run again, 1 mismatches");
+  expect(JSON.stringify(server.seen[1]!.body)).toContain('"In French = ?"');
+  const wrong = await replay("--set", "nothing");
+  expect([wrong.code, wrong.stderr]).toEqual([
+    2,
+    expect.stringContaining("--set must be PATH=VALUE: nothing"),
+  ]);
+});
+
 describe("A step that cannot be done again", () => {
   test("fails with what its provider says, and the command's exit code is 1", async () => {
     await using server = await ProviderServer.start(vendor.format);
@@ -196,6 +216,38 @@ describe("A step that cannot be done again", () => {
     ]);
     expect(asked).toHaveLength(1);
   });
+});
+
+test("vectors and rankings of a session's models are recorded, and made again", async () => {
+  using box = new CallsSandbox('[runtime.sessions]\nenabled = true\nstorage_backend = "sqlite"\n');
+  for (const name of ["bert-f32", "bert-rank-f32"])
+    expect(
+      (await box.run(["model", "import", generateBert(box.cwd, name), "--name", `${name}:test`])).code,
+    ).toBe(0);
+  const done = await box.script(`
+    local id = Session.create() Session.set_current(id)
+    LocalLLM.embed("bert-f32:test", {"hello world", "good morning"})
+    LocalLLM.rank("bert-rank-f32:test", "which?", {"one", "two"})
+    Session.set_current(nil) Session.save(id)
+    local function show(options)
+      local r = Session.replay(id, options)
+      for _, s in ipairs(r.steps) do print(s.kind, s.hook_name, s.source, s.comparison.identical) end
+    end
+    show({}) show({run = {"model"}})
+    show({mode = "modified", modifications = {{path = "values[1]", value = "good bye"}}})
+    local first = Session.replay(id, {mode = "debug"}).steps[1]
+    print(first.input.values[2], #first.output.embeddings, #first.output.embeddings[1])`);
+  expect(done.stderr).toBe("");
+  const both = (source: string, same: boolean) => [
+    `model\tllamacpp/bert-f32:test\t${source}\t${same}`,
+    `model\tllamacpp/bert-rank-f32:test\t${same ? source : "recorded"}\ttrue`,
+  ];
+  expect(done.stdout.trimEnd().split("\n")).toEqual([
+    ...both("recorded", true),
+    ...both("run", true),
+    ...both("run", false),
+    "good morning\t2\t64",
+  ]);
 });
 
 test("an event belongs to the session that is the current one when it is published", async () => {

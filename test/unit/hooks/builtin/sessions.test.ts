@@ -84,6 +84,33 @@ test("Built-in hooks are not recorded for replays, hooks of scripts are", async 
   expect(recorded).toEqual(["mine"]);
 });
 
+test("The recording of a hook that fails says why, and so does its replay", async () => {
+  const recorded: unknown[] = [];
+  const { hooks, add } = await testHooks({
+    recorder: async () => ({ record: ({ name, output }) => void recorded.push([name, output]) }),
+  });
+  const ill = () => {
+    throw new Error("ill");
+  };
+  await add(ill, { language: "lua", name: "ill" });
+  await add(() => undefined, { language: "lua", name: "well" });
+  await hooks.around(operation(), () => "result");
+  expect(recorded).toEqual([
+    ["ill", { type: "continue", error: "ill" }],
+    ["well", { type: "continue" }],
+  ]);
+  const input = { point: "BeforeToolExecution", component: operation().component, data: {} };
+  expect(await hooks.runAgain("ill", input)).toEqual({ type: "continue", error: "ill" } as never);
+  expect(await hooks.runAgain("well", input)).toEqual({ type: "continue" });
+  expect([hooks.standsAt("well", "BeforeToolExecution"), hooks.standsAt("well", "ToolError")]).toEqual([
+    true,
+    false,
+  ]);
+  await expect(hooks.runAgain("nobody", input)).rejects.toThrow(
+    'Cannot run hook "nobody" again: it is not registered',
+  );
+});
+
 describe("session policy", () => {
   const tokens = (total: number) =>
     agent(
