@@ -31,7 +31,7 @@ export const Provider = section(
     default_model: unset.text("Model used when none is named (alias `model`)", EXPANDED),
     max_tokens: unset.integer("Most tokens in one answer", POSITIVE),
     timeout_seconds: unset.integer(
-      "Longest wait for the first text, thought or tool call of an answer, in seconds; 60 when absent (alias `timeout`)",
+      "Longest wait for the first text, thought or tool call of an answer, in seconds; 300 when absent (alias `timeout`)",
       POSITIVE,
     ),
     connect_timeout_seconds: unset.integer(

@@ -18,7 +18,8 @@ export interface TimeLimits {
 }
 
 const CONNECT_SECONDS = 10;
-const BEGIN_SECONDS = 60;
+/** Models that think say nothing for minutes. */
+const BEGIN_SECONDS = 300;
 const IDLE_SECONDS = 60;
 const RETRY = { maxRetries: 3, initialDelayMs: 1000, maxDelayMs: 30_000 };
 
