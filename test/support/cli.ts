@@ -1,5 +1,5 @@
 /** Runs the built executable as a user would: from an empty directory, with a home of its own, nothing else in the environment. */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 
@@ -74,8 +74,10 @@ export class Sandbox implements Disposable {
     return this.run([...(options.args ?? []), "run", "script.lua"], options);
   }
 
+  /** Where another process removes a file meanwhile, Bun's `rmSync` ends without a word and leaves the rest. */
   [Symbol.dispose](): void {
-    rmSync(this.root, { recursive: true, force: true });
+    for (let tries = 0; existsSync(this.root) && tries < 10; tries++)
+      rmSync(this.root, { recursive: true, force: true });
   }
 }
 
