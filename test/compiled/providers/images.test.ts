@@ -59,7 +59,8 @@ describe("Images of a script", () => {
     const { done, seen } = await ask("openai", "gpt-3.5-turbo", input);
     expect([done.code, seen.length]).toEqual([1, 0]);
     expect(done.stderr).toContain("Cannot call model openai/gpt-3.5-turbo: it sees no images");
-    const local = await new Sandbox().lua(
+    using box = new Sandbox();
+    const local = await box.lua(
       `print(Agent.create{name = "a", model = "local/spell-mini"}:execute(${input}).text)`,
     );
     expect(local.code).toBe(1);
