@@ -23,6 +23,9 @@ max_events = 0
 script_timeout_seconds = 900
 [runtime.security]
 max_execution_time_ms = 900000
+max_memory_bytes = 1000000000
+[engines.lua]
+max_memory_bytes = 1000000000
 `;
 
 const state: SharedWriter = {
