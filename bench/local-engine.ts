@@ -28,14 +28,19 @@ export class LocalEngine {
     return text;
   }
 
-  /** An answer of exactly so many greedy tokens. */
-  async generate(text: string, maxTokens: number): Promise<GenerateResult> {
+  /** An answer of exactly so many greedy tokens, decoded one by one unless `more` says otherwise. */
+  async generate(
+    text: string,
+    maxTokens: number,
+    { grammar, speculativeTokens = 0 }: { grammar?: string; speculativeTokens?: number } = {},
+  ): Promise<GenerateResult> {
     const request: GenerateRequest = {
-      prompt: { text },
+      prompt: { text, ...(grammar === undefined ? {} : { grammar }) },
       sampling: { temperature: 0, repeatPenalty: 1 },
       maxTokens,
       stops: [],
       reusePrefix: false,
+      speculativeTokens,
     };
     const result = await this.client.generate(this.spec, request);
     if (result.tokens.length !== maxTokens)

@@ -17,6 +17,7 @@ const SUITES: Record<string, () => Promise<Row[]>> = {
   lua: async () => (await import("./lua.ts")).lua(),
   hooks: async () => (await import("./hooks.ts")).hooks(),
   inference: async () => (await import("./inference.ts")).inference(),
+  speculation: async () => (await import("./speculation.ts")).speculation(),
   grammar: async () => (await import("./grammar.ts")).grammar(),
   backup: async () => (await import("./backup.ts")).backup(),
   embeddings: async () => (await import("./embeddings.ts")).embeddings(),

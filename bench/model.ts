@@ -1,6 +1,7 @@
 /**
  * A llama model of 125 M seeded random weights in Q8_0: big enough that computing, not calling, is what is measured. Its words
- * mean nothing; the row of the end token is zero, so that greedy generation never ends by itself.
+ * mean nothing; the row of the end token is zero, so that greedy generation never ends by itself. Besides letters it has
+ * thousands of signs that are a token each: a text written in them, a sign for each of its words, has one spelling in tokens only.
  */
 import { existsSync } from "node:fs";
 import { mkdir, rename } from "node:fs/promises";
@@ -74,7 +75,26 @@ class Bytes {
   }
 }
 
-/** Byte tokens, then single letters, so that a text of letters is one token a letter; the rest only fills the table. */
+/** Where Unicode has many signs one after the other: unified ideographs, Hangul syllables. First sign, how many. */
+const SIGNS: readonly (readonly [number, number])[] = [
+  [0x4e00, 20_992],
+  [0xac00, 11_172],
+];
+
+/** The `index`-th sign. */
+export function sign(index: number): string {
+  let rest = index;
+  for (const [first, count] of SIGNS) {
+    if (rest < count) return String.fromCodePoint(first + rest);
+    rest -= count;
+  }
+  throw new RangeError(`there are not so many signs: ${index}`);
+}
+
+/**
+ * The names of bytes, which llama.cpp looks up, as words like others: no sign can be spelled by them. Then single letters, so that a
+ * text of letters is one token a letter, then signs.
+ */
 function vocabulary(): { text: string; type: number }[] {
   const tokens = [
     { text: "<unk>", type: 2 },
@@ -82,10 +102,10 @@ function vocabulary(): { text: string; type: number }[] {
     { text: "</s>", type: 3 },
   ];
   for (let byte = 0; byte < 256; byte++) {
-    tokens.push({ text: `<0x${byte.toString(16).toUpperCase().padStart(2, "0")}>`, type: 6 });
+    tokens.push({ text: `<0x${byte.toString(16).toUpperCase().padStart(2, "0")}>`, type: 1 });
   }
   for (const letter of "▁abcdefghijklmnopqrstuvwxyz") tokens.push({ text: letter, type: 1 });
-  while (tokens.length < SHAPE.vocabulary) tokens.push({ text: `▁${tokens.length}`, type: 1 });
+  for (let index = 0; tokens.length < SHAPE.vocabulary; index++) tokens.push({ text: sign(index), type: 1 });
   return tokens;
 }
 
@@ -178,7 +198,7 @@ const padding = (length: number): Buffer => Buffer.alloc((ALIGNMENT - (length % 
 
 /** The path of the model, written at the first call. */
 export async function benchModel(): Promise<string> {
-  const path = join(PEER_DIR, "bench-125m-q8_0.gguf");
+  const path = join(PEER_DIR, "bench-125m-signs-q8_0.gguf");
   if (existsSync(path)) return path;
   await mkdir(PEER_DIR, { recursive: true });
   const list = tensors();

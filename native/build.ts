@@ -23,6 +23,7 @@ const SHIMS = [
   "chat_shim.cpp",
   "sampler_shim.cpp",
   "steps_shim.cpp",
+  "history.cpp",
   "devices_shim.cpp",
   "tokenizer_shim.cpp",
   "trial_shim.cpp",

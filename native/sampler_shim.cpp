@@ -3,6 +3,7 @@
 #include "chat_call.h"
 #include "common.h"
 #include "constraint.h"
+#include "history.h"
 #include "json.h"
 #include "largest.h"
 #include "llama.h"
@@ -32,6 +33,8 @@ struct spell_sampler {
     std::deque<llama_token> recent;
     std::vector<llama_token> likely;
     std::mt19937 random;
+    std::unique_ptr<spell_history> history; // null: nothing is drafted
+    int32_t most_drafted = 0;
     std::string error;
 };
 
@@ -147,6 +150,7 @@ EXPORT void spell_sampler_free(spell_sampler * s) {
 namespace {
 
 void note(spell_sampler & s, llama_token token, bool chosen) {
+    if (chosen && s.history != nullptr) s.history->add(token);
     if (s.common == nullptr) return;
     common_sampler_accept(s.common, token, chosen);
     if (s.lookback == 0) return;
@@ -159,6 +163,24 @@ void note(spell_sampler & s, llama_token token, bool chosen) {
 // Prompt tokens, for the penalties.
 EXPORT void spell_sampler_seen(spell_sampler * s, const llama_token * tokens, int32_t count) {
     for (int32_t i = 0; i < count; i++) note(*s, tokens[i], false);
+}
+
+// Where the answer repeats these tokens or itself, up to `most` tokens are drafted at once; none where memory does not suffice.
+// The first `predicted` of them are how it probably begins, those behind them are its prompt.
+EXPORT void spell_sampler_draft_from(spell_sampler * s, const llama_token * tokens, int32_t count, int32_t predicted, int32_t most) {
+    try {
+        s->history = std::make_unique<spell_history>();
+        for (int32_t i = 0; i < count; i++) s->history->add(tokens[i]);
+        if (predicted > 0) s->history->expect_first();
+        s->most_drafted = most;
+    } catch (const std::bad_alloc &) {
+        s->history.reset();
+    }
+}
+
+// What may be chosen next, one after the other: `most` tokens at most. Returns how many.
+extern "C" int32_t spell_sampler_draft(const spell_sampler * s, llama_token * tokens, int32_t most) {
+    return s->history == nullptr ? 0 : s->history->continuation(tokens, std::min(most, s->most_drafted));
 }
 
 namespace {

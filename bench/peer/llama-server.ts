@@ -2,6 +2,12 @@ import type { Load } from "./llama-batched-bench.ts";
 
 const START_LIMIT_MS = 60_000;
 
+interface Completion {
+  content: string;
+  tokens_predicted: number;
+  timings: { predicted_ms: number };
+}
+
 /** llama.cpp's server on a free port of the loopback interface. */
 export class LlamaServer implements AsyncDisposable {
   private constructor(
@@ -9,7 +15,12 @@ export class LlamaServer implements AsyncDisposable {
     readonly url: string,
   ) {}
 
-  static async start(path: string, load: Load, slots: number): Promise<LlamaServer> {
+  static async start(
+    path: string,
+    load: Pick<Load, "model" | "threads" | "contextTokens">,
+    slots: number,
+    more: readonly string[] = [],
+  ): Promise<LlamaServer> {
     const probe = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
     const { port } = probe;
     probe.stop(true);
@@ -18,6 +29,7 @@ export class LlamaServer implements AsyncDisposable {
         path,
         ...["-m", load.model, "-t", String(load.threads), "-c", String(load.contextTokens)],
         ...["-b", "2048", "-ub", "512", "-np", String(slots), "--host", "127.0.0.1", "--port", String(port)],
+        ...more,
       ],
       { stdin: "ignore", stdout: "ignore", stderr: "ignore" },
     );
@@ -41,7 +53,11 @@ export class LlamaServer implements AsyncDisposable {
   }
 
   /** A greedy answer of exactly so many tokens. */
-  async complete(prompt: string, tokens: number): Promise<void> {
+  async complete(
+    prompt: string,
+    tokens: number,
+    grammar?: string,
+  ): Promise<{ predictedMs: number; text: string }> {
     const response = await fetch(`${this.url}/completion`, {
       method: "POST",
       headers: { "content-type": "application/json" },
@@ -51,10 +67,13 @@ export class LlamaServer implements AsyncDisposable {
         temperature: 0,
         ignore_eos: true,
         cache_prompt: false,
+        ...(grammar === undefined ? {} : { grammar }),
       }),
     });
-    const { tokens_predicted: made } = (await response.json()) as { tokens_predicted?: number };
-    if (made !== tokens) throw new Error(`llama-server made ${made} tokens of ${tokens}`);
+    const answer = (await response.json()) as Partial<Completion>;
+    if (answer.tokens_predicted !== tokens)
+      throw new Error(`llama-server made ${answer.tokens_predicted} tokens of ${tokens}`);
+    return { predictedMs: answer.timings!.predicted_ms, text: answer.content! };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

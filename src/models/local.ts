@@ -317,7 +317,7 @@ function contextOf({ context_size }: ProviderConfig, header: GgufHeader | undefi
 /** The provider's settings in the engine's terms. */
 function engineOptions(settings: ProviderConfig, header: GgufHeader | undefined) {
   const { cpu_threads, batch_size, use_flash_attention, device, gpu_layers, numa, check_memory } = settings;
-  const { max_concurrent, context_shift } = settings;
+  const { max_concurrent, context_shift, speculative_tokens } = settings;
   return {
     contextTokens: contextOf(settings, header),
     ...(cpu_threads === undefined ? {} : { threads: cpu_threads }),
@@ -329,5 +329,6 @@ function engineOptions(settings: ProviderConfig, header: GgufHeader | undefined)
     ...(check_memory === false ? { checkMemory: false } : {}),
     ...(max_concurrent === undefined ? {} : { sequences: max_concurrent }),
     ...(context_shift === true ? { contextShift: true } : {}),
+    ...(speculative_tokens === undefined ? {} : { speculativeTokens: speculative_tokens }),
   };
 }

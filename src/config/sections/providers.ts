@@ -95,6 +95,10 @@ export const Provider = section(
     context_shift: unset.flag(
       "llamacpp: where the context is full, forget the older half of the answer and go on; false when absent",
     ),
+    speculative_tokens: unset.integer(
+      "llamacpp: tokens decoded at once where an answer repeats its prompt or itself, 0 for none; 7 when absent",
+      { minimum: 0, maximum: 16 },
+    ),
     default_quantization: unset.text("llamacpp: file suffix taken when a model name gives none"),
     cpu_threads: unset.integer("llamacpp: threads; 0: one for each physical core"),
     context_size: unset.integer(

@@ -36,6 +36,7 @@ export class Context extends NativeHandle {
   protected readonly memory: Address | null;
   private readonly tokensPointer: Pointer;
   private readonly positionsPointer: Pointer;
+  private readonly sequencesPointer: Pointer;
   private readonly outputsPointer: Pointer;
   /** Count and addresses; native code reads it and the words during `decode`. */
   private readonly abortList: BigUint64Array;
@@ -75,11 +76,12 @@ export class Context extends NativeHandle {
     this.abortList = new BigUint64Array(new ArrayBuffer(8 * (options.sequences + 1)));
     this.tokensPointer = ptr(this.tokens);
     this.positionsPointer = ptr(this.positions);
+    this.sequencesPointer = ptr(this.sequences);
     this.outputsPointer = ptr(this.outputs);
     this.memory = fn.llama_get_memory(pointer);
     this.threads = fn.spell_threads_new(options.threads);
     if (this.threads !== null) fn.llama_attach_threadpool(pointer, this.threads, this.threads);
-    const batch = fn.spell_batch_new(n, ptr(this.sequences));
+    const batch = fn.spell_batch_new(n, this.sequencesPointer);
     if (batch === null) throw new SpellError("limit", `Cannot make a batch of ${n} tokens: out of memory`);
     this.batch = batch;
     fn.spell_context_abort_words(pointer, ptr(this.abortList));
@@ -98,6 +100,7 @@ export class Context extends NativeHandle {
       batch: this.batch,
       tokens: this.tokensPointer,
       positions: this.positionsPointer,
+      sequences: this.sequencesPointer,
       outputs: this.outputsPointer,
       abortList: ptr(this.abortList),
     };

@@ -91,6 +91,7 @@ const SYMBOLS = {
   spell_sampler_new: { args: [pointer, pointer, pointer, pointer], returns: pointer },
   spell_sampler_free: { args: [pointer], returns: nothing },
   spell_sampler_seen: { args: [pointer, pointer, i32], returns: nothing },
+  spell_sampler_draft_from: { args: [pointer, pointer, i32, i32, i32], returns: nothing },
   spell_sampler_next: { args: [pointer, pointer, i32, pointer, i32, pointer], returns: i32 },
   spell_grammar_forget: { args: [pointer], returns: nothing },
   spell_generate: { args: [pointer, i32, i32, pointer], returns: i32 },

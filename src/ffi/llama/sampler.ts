@@ -70,9 +70,18 @@ export class Sampler extends NativeHandle {
   /** Tells the penalties about prompt tokens. */
   seen(tokens: Int32Array): void {
     if (tokens.length === 0) return;
-    const copy = new Int32Array(new ArrayBuffer(4 * tokens.length));
-    copy.set(tokens);
+    const copy = copyOf(tokens);
     this.model.library.fn.spell_sampler_seen(this.pointer, ptr(copy), copy.length);
+  }
+
+  /**
+   * Where the answer repeats its prompt, itself or what was predicted of it, up to `most` tokens that probably follow are decoded
+   * beside the next one, while it is the only request (`native/history.h`). What is chosen stays the same.
+   */
+  draftFrom(prediction: Int32Array, prompt: Int32Array, most: number): void {
+    const { fn } = this.model.library;
+    const copy = copyOf(prediction, prompt);
+    fn.spell_sampler_draft_from(this.pointer, ptr(copy), copy.length, prediction.length, most);
   }
 
   /** Chooses from the logits of a batch entry of the last decode; then `token`, `isEnd` and `piece` tell the choice. */
@@ -108,4 +117,15 @@ export class Sampler extends NativeHandle {
   get piece(): Uint8Array {
     return this.pieceBuffer.subarray(0, this.out[2]);
   }
+}
+
+/** In memory that native code may be given. */
+function copyOf(...parts: Int32Array[]): Int32Array {
+  const copy = new Int32Array(new ArrayBuffer(4 * parts.reduce((sum, { length }) => sum + length, 0)));
+  let at = 0;
+  for (const part of parts) {
+    copy.set(part, at);
+    at += part.length;
+  }
+  return copy;
 }

@@ -2,11 +2,10 @@ import { ptr } from "bun:ffi";
 import type { Context, DecodeOutcome } from "./context.ts";
 import { PIECE_BYTES, type Sampler } from "./sampler.ts";
 
-/** Most steps of one run. */
-export const MOST_STEPS = 256;
+/** Most tokens of one run, for each request. */
+export const MOST_TOKENS = 256;
 const CHOICE_WORDS = 3;
-/** Room for texts beyond what one step can need. */
-const SPARE_PIECE_BYTES = 64 * 1024;
+const RUN_WORDS = 18;
 
 /** A token that was chosen, its text in UTF-8, perhaps a part of a character. */
 export interface Choice {
@@ -29,8 +28,15 @@ export interface Chosen {
   ends: number[];
 }
 
+/** Tokens that were decoded beside the next one because they would probably follow, and those of them that did. */
+export interface Drafts {
+  drafted: number;
+  accepted: number;
+}
+
 export interface StepLimits {
-  steps: number;
+  /** Tokens for each request. */
+  tokens: number;
   /** No step but the first begins later. */
   timeMs: number;
   /** The run ends when this word is no longer `count`. */
@@ -39,34 +45,38 @@ export interface StepLimits {
 
 /**
  * Steps of requests that all generate, one after another in native code (`native/steps_shim.cpp`): each decodes a token for
- * every request and chooses the next. Owns the arrays that native code writes to.
+ * every request and chooses the next; a request that is alone may get several. Owns the arrays that native code writes to.
  */
 export class Steps {
-  private readonly run = new BigUint64Array(new ArrayBuffer(8 * 14));
+  private readonly run = new BigUint64Array(new ArrayBuffer(8 * RUN_WORDS));
   private readonly samplers: BigUint64Array;
   private readonly choices: Int32Array;
   private readonly pieces: Uint8Array;
   private readonly status = new Int32Array(new ArrayBuffer(4));
 
-  /** @param requests most of one run */
+  /**
+   * @param requests most of one run
+   * @param drafted most tokens that a step decodes beside the next one
+   */
   constructor(
     private readonly context: Context,
     requests: number,
+    drafted: number,
   ) {
     this.samplers = new BigUint64Array(new ArrayBuffer(8 * requests));
-    this.choices = new Int32Array(new ArrayBuffer(4 * CHOICE_WORDS * requests * MOST_STEPS));
-    this.pieces = new Uint8Array(new ArrayBuffer(requests * PIECE_BYTES + SPARE_PIECE_BYTES));
+    this.choices = new Int32Array(new ArrayBuffer(4 * CHOICE_WORDS * requests * MOST_TOKENS));
+    this.pieces = new Uint8Array(new ArrayBuffer((requests + drafted) * PIECE_BYTES));
   }
 
   /**
    * Decodes the first entries of the context's batch arrays, one for each sampler, and goes on with what these choose.
-   * `chosen[i]` is for entry `i`, `steps` says how many were decoded. `failure` is how the decode after these steps ended,
+   * `chosen[i]` is for entry `i`, `tokens` says how many were chosen for each. `failure` is how the decode after these ended,
    * where one was tried and did not succeed.
    */
   generate(
     samplers: readonly Sampler[],
     limits: StepLimits,
-  ): { steps: number; chosen: Chosen[]; failure: () => DecodeOutcome } {
+  ): { tokens: number; chosen: Chosen[]; drafts: Drafts; failure: () => DecodeOutcome } {
     const { addresses, library } = this.context;
     for (const [i, { pointer }] of samplers.entries()) this.samplers[i] = BigInt(pointer);
     const { messages } = limits;
@@ -75,7 +85,9 @@ export class Steps {
       addresses.batch,
       addresses.tokens,
       addresses.positions,
+      addresses.sequences,
       addresses.outputs,
+      this.context.batchTokens,
       ptr(this.samplers),
       ptr(this.choices),
       ptr(this.pieces),
@@ -85,15 +97,19 @@ export class Steps {
       messages === undefined ? 0 : ptr(messages.word),
       messages?.count ?? 0,
       Math.round(limits.timeMs * 1000),
+      0,
+      0,
     ];
     for (const [i, word] of words.entries()) this.run[i] = BigInt(word);
     this.status[0] = 0;
-    const steps = Math.min(limits.steps, MOST_STEPS);
-    const done = library.fn.spell_generate(ptr(this.run), samplers.length, steps, ptr(this.status));
+    const most = Math.min(limits.tokens, MOST_TOKENS);
+    const tokens = library.fn.spell_generate(ptr(this.run), samplers.length, most, ptr(this.status));
     const status = this.status[0];
+    const [drafted, accepted] = this.run.subarray(words.length - 2);
     return {
-      steps: done,
-      chosen: this.read(done, samplers.length),
+      tokens,
+      chosen: this.read(tokens, samplers.length),
+      drafts: { drafted: Number(drafted), accepted: Number(accepted) },
       failure: () => this.context.outcome(status),
     };
   }

@@ -1,12 +1,12 @@
 import { SpellError } from "../../core/errors.ts";
 import type { Context } from "../../ffi/llama/context.ts";
 import { Sampler } from "../../ffi/llama/sampler.ts";
-import type { Chosen } from "../../ffi/llama/steps.ts";
+import type { Chosen, Drafts } from "../../ffi/llama/steps.ts";
 import { AnswerStream } from "./answer.ts";
 import type { GenerateHooks } from "./generator.ts";
 import type { ModelParts, Prompt } from "./model-parts.ts";
 import type { GenerateRequest, GenerateResult } from "./protocol.ts";
-import { DEFAULT_MAX_TOKENS, samplingFor } from "./sampling.ts";
+import { DEFAULT_MAX_TOKENS, DEFAULT_SPECULATIVE_TOKENS, samplingFor } from "./sampling.ts";
 import type { Sequence } from "./sequence-room.ts";
 import { StopTexts } from "./stop-texts.ts";
 
@@ -27,6 +27,7 @@ export class Answering {
   private answer: AnswerStream | undefined;
   private stops = new StopTexts([]);
   private readonly decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+  private readonly drafts: Drafts = { drafted: 0, accepted: 0 };
   private cachedTokens: number | undefined;
   private startedMs = 0;
   private readMs: number | undefined;
@@ -90,6 +91,10 @@ export class Answering {
       ...(grammar === undefined ? {} : { grammar }),
     });
     this.sampler.seen(tokens.slice(-Math.max(0, options.repeatLastN)));
+    const { speculativeTokens = DEFAULT_SPECULATIVE_TOKENS, prediction = "" } = this.request;
+    const { model } = this.parts;
+    if (speculativeTokens > 0 && model.forgetsParts)
+      this.sampler.draftFrom(model.tokenize(prediction, false, false), tokens, speculativeTokens);
     this.answer = new AnswerStream(chat, this.hooks.emit);
     this.stops = new StopTexts([...this.request.stops, ...(chat?.stops ?? [])]);
   }
@@ -156,6 +161,11 @@ export class Answering {
     return tokens.length;
   }
 
+  noteDrafts({ drafted, accepted }: Drafts): void {
+    this.drafts.drafted += drafted;
+    this.drafts.accepted += accepted;
+  }
+
   private take(tokens: readonly number[], isEnd: boolean, bytes: Uint8Array): void {
     if (tokens.length === 0) return;
     if (this.readMs === undefined) this.promptWasRead();
@@ -214,6 +224,8 @@ export class Answering {
       promptTokens: this.prompt!.tokens.length,
       cachedTokens: this.cachedTokens!,
       tokens: this.chosen,
+      draftedTokens: this.drafts.drafted,
+      acceptedTokens: this.drafts.accepted,
       promptMs: readMs - this.startedMs,
       outputMs: performance.now() - readMs,
     };

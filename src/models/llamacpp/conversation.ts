@@ -4,7 +4,7 @@ import { SpellError } from "../../core/errors.ts";
 import type { ChatRequest } from "../../ffi/llama/chat.ts";
 import { type SchemaGrammar, schemaGrammar } from "../grammar/schema.ts";
 import { toolRules } from "../grammar/tools.ts";
-import type { PromptRequest, SamplingRequest } from "./protocol.ts";
+import { MOST_SPECULATIVE_TOKENS, type PromptRequest, type SamplingRequest } from "./protocol.ts";
 
 /** What `providerOptions.llamacpp` may hold. */
 export interface LlamaOptions {
@@ -24,6 +24,10 @@ export interface LlamaOptions {
   contextShift?: boolean;
   /** With `contextShift`: first tokens that are never forgotten. Default: the prompt, at most half the context. */
   keepTokens?: number;
+  /** Most tokens of a repetition that are decoded at once, 0 to 16; 0: one by one. Default: the model's setting. */
+  speculativeTokens?: number;
+  /** What the answer will probably be, or repeat in large parts: it is made faster then. */
+  prediction?: string;
   /** The prompt is one user message whose text is continued as it stands, without the model's chat template. */
   rawPrompt?: boolean;
 }
@@ -39,6 +43,8 @@ const LLAMA_OPTIONS: Readonly<Record<keyof LlamaOptions, "number" | "boolean" | 
   reusePrefix: "boolean",
   contextShift: "boolean",
   keepTokens: "number",
+  speculativeTokens: "number",
+  prediction: "string",
   rawPrompt: "boolean",
 };
 
@@ -55,6 +61,16 @@ export function llamaOptions(options: LanguageModelV4CallOptions, warnings: Shar
         `Cannot call the model: "${key}" must be a ${type}: ${JSON.stringify(value)}`,
       );
   }
+  const { speculativeTokens = 0 } = given as LlamaOptions;
+  if (
+    !Number.isInteger(speculativeTokens) ||
+    speculativeTokens < 0 ||
+    speculativeTokens > MOST_SPECULATIVE_TOKENS
+  )
+    throw new SpellError(
+      "invalid_argument",
+      `Cannot call the model: "speculativeTokens" must be a whole number from 0 to ${MOST_SPECULATIVE_TOKENS}: ${speculativeTokens}`,
+    );
   return given as LlamaOptions;
 }
 

@@ -90,6 +90,8 @@ export class EncoderDecoder implements Generator {
       promptTokens: prompt.tokens.length,
       cachedTokens: 0,
       tokens,
+      draftedTokens: 0,
+      acceptedTokens: 0,
       promptMs: readMs - startedMs,
       outputMs: performance.now() - readMs,
     };

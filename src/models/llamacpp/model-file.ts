@@ -27,6 +27,8 @@ export interface LlamaModelOptions {
   sequences?: number;
   /** Go on where the context is full by forgetting the older half of the answer, unless a call says otherwise. */
   contextShift?: boolean;
+  /** Most tokens of a repetition that are decoded at once, unless a call says otherwise. Default 7; 0: one by one. */
+  speculativeTokens?: number;
   /** The model takes a text as it stands, not a conversation. */
   readsPlainText?: boolean;
   /** Called before the file is first loaded: refuses one that llama.cpp does not survive. */

@@ -5,6 +5,7 @@ import type {
   LanguageModelV4GenerateResult,
   LanguageModelV4StreamResult,
   LanguageModelV4Usage,
+  SharedV4ProviderMetadata,
   SharedV4Warning,
 } from "@ai-sdk/provider";
 import { checkAnswer } from "../answer-rule.ts";
@@ -49,12 +50,14 @@ class LlamaModel implements SpellModel {
   readonly readsPlainText: boolean;
   private readonly file: LlamaFile;
   readonly contextShift: boolean;
+  private readonly speculativeTokens: number | undefined;
 
   constructor(options: LlamaModelOptions) {
     this.modelId = options.id;
     this.readsPlainText = options.readsPlainText ?? false;
     if (options.contextTokens) this.contextTokens = options.contextTokens;
     this.contextShift = options.contextShift ?? false;
+    this.speculativeTokens = options.speculativeTokens;
     this.file = new LlamaFile(options);
   }
 
@@ -65,7 +68,7 @@ class LlamaModel implements SpellModel {
       content: contentOf(result),
       finishReason: finishReasonOf(result),
       usage: usageOf(result),
-      providerMetadata: { llamacpp: { promptMs: result.promptMs, outputMs: result.outputMs } },
+      providerMetadata: metadataOf(result),
       response: { modelId: this.modelId },
       warnings,
     };
@@ -80,7 +83,12 @@ class LlamaModel implements SpellModel {
       send({ type: "response-metadata", modelId: this.modelId });
       const result = await this.run({ ...options, abortSignal }, warnings, (event) => parts.add(event));
       parts.end(contentOf(result));
-      send({ type: "finish", finishReason: finishReasonOf(result), usage: usageOf(result) });
+      send({
+        type: "finish",
+        finishReason: finishReasonOf(result),
+        usage: usageOf(result),
+        providerMetadata: metadataOf(result),
+      });
     });
   }
 
@@ -106,6 +114,7 @@ class LlamaModel implements SpellModel {
     onEvent?: (event: GenerateEvent) => void,
   ): Promise<GenerateResult> {
     const llama = llamaOptions(options, warnings);
+    const { speculativeTokens = this.speculativeTokens } = llama;
     const request: GenerateRequest = {
       prompt: promptRequest(options, llama, warnings),
       sampling: samplingRequest(options, llama),
@@ -115,6 +124,8 @@ class LlamaModel implements SpellModel {
       ...((llama.contextShift ?? this.contextShift)
         ? { contextShift: llama.keepTokens === undefined ? {} : { keepTokens: llama.keepTokens } }
         : {}),
+      ...(speculativeTokens === undefined ? {} : { speculativeTokens }),
+      ...(llama.prediction === undefined ? {} : { prediction: llama.prediction }),
     };
     await this.file.probe(options.abortSignal);
     const result = await this.file.client.generate(this.file.spec, request, {
@@ -156,7 +167,13 @@ function finishReasonOf({ end, answer }: GenerateResult): LanguageModelV4FinishR
   return { unified: answer.toolCalls.length > 0 ? "tool-calls" : "stop", raw: end };
 }
 
-function usageOf({ promptTokens, cachedTokens, tokens }: GenerateResult): LanguageModelV4Usage {
+function metadataOf({ promptMs, outputMs }: GenerateResult): SharedV4ProviderMetadata {
+  return { llamacpp: { promptMs, outputMs } };
+}
+
+/** `raw` tells what speculation was worth, in the OpenAI API's names. */
+function usageOf(result: GenerateResult): LanguageModelV4Usage {
+  const { promptTokens, cachedTokens, tokens, draftedTokens, acceptedTokens } = result;
   return {
     inputTokens: {
       total: promptTokens,
@@ -165,5 +182,9 @@ function usageOf({ promptTokens, cachedTokens, tokens }: GenerateResult): Langua
       cacheWrite: undefined,
     },
     outputTokens: { total: tokens.length, text: undefined, reasoning: undefined },
+    raw: {
+      accepted_prediction_tokens: acceptedTokens,
+      rejected_prediction_tokens: draftedTokens - acceptedTokens,
+    },
   };
 }

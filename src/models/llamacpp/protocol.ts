@@ -30,6 +30,7 @@ export interface ModelSpec {
 
 export const DEFAULT_CONTEXT_TOKENS = 4096;
 export const DEFAULT_UBATCH_TOKENS = 512;
+export const MOST_SPECULATIVE_TOKENS = 16;
 
 /** Sampling as a caller states it; what is left out is the model's or the program's default. */
 export type SamplingRequest = Partial<Omit<SamplerOptions, "grammar">>;
@@ -53,6 +54,13 @@ export interface GenerateRequest {
   reusePrefix: boolean;
   /** Go on where the context is full by forgetting the older half of what follows the first tokens. Default: end there. */
   contextShift?: ContextShift;
+  /**
+   * While it is the only request: most tokens that are decoded beside the next one where the answer repeats the prompt or itself.
+   * 0: none. Default 7.
+   */
+  speculativeTokens?: number;
+  /** What the answer will probably be, or repeat in large parts: makes it faster where that is so, and changes nothing else. */
+  prediction?: string;
 }
 
 /** `words`: the request's own shared words: [0] nonzero cancels, [1] load progress in thousandths. */
@@ -161,6 +169,9 @@ export interface GenerateResult {
   cachedTokens: number;
   /** What the model chose, an end token included. */
   tokens: number[];
+  /** Tokens decoded beside the next one, and those of them that were chosen. */
+  draftedTokens: number;
+  acceptedTokens: number;
   promptMs: number;
   outputMs: number;
 }

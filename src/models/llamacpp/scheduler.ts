@@ -6,7 +6,12 @@ import { fillBatch, type Part, shareOut, watchCancels } from "./batch.ts";
 import { SEND_EVERY_MS } from "./event-buffer.ts";
 import type { GenerateHooks, Generator } from "./generator.ts";
 import type { ModelParts } from "./model-parts.ts";
-import type { GenerateRequest, GenerateResult, ModelStats } from "./protocol.ts";
+import {
+  type GenerateRequest,
+  type GenerateResult,
+  MOST_SPECULATIVE_TOKENS,
+  type ModelStats,
+} from "./protocol.ts";
 import { roomOf, sequencesOf } from "./room-size.ts";
 import { commonLength, type Match, SequenceRoom } from "./sequence-room.ts";
 
@@ -50,7 +55,7 @@ export class Scheduler implements Generator {
       threads,
       flashAttention: spec.flashAttention,
     });
-    this.steps = new Steps(this.context, running);
+    this.steps = new Steps(this.context, running, MOST_SPECULATIVE_TOKENS);
     this.room = new SequenceRoom(this.context, size, ids, model.forgetsParts);
   }
 
@@ -173,18 +178,19 @@ export class Scheduler implements Generator {
     this.queue.unshift(answering);
   }
 
-  /** Steps in which every request has one token decoded and the next one chosen, as many as can be made without looking up. */
+  /** Steps in which every request has a token decoded and the next one chosen, as many as can be made without looking up. */
   private generateTogether(parts: readonly Part[]): void {
-    const ahead = this.stepsAhead();
+    const ahead = this.tokensAhead();
     this.room.makeRoom(parts.length * ahead);
     watchCancels(this.context, parts);
-    const { steps, chosen, failure } = this.steps.generate(
+    const { tokens, chosen, drafts, failure } = this.steps.generate(
       parts.map(({ answering }) => answering.chooser),
-      { steps: ahead, timeMs: this.runMs, messages: this.parts.turns.messages },
+      { tokens: ahead, timeMs: this.runMs, messages: this.parts.turns.messages },
     );
-    if (steps > 0)
+    parts[0]!.answering.noteDrafts(drafts); // only of one that is alone
+    if (tokens > 0)
       for (const [i, { answering }] of parts.entries())
-        this.conclude(answering, () => this.takeChosen(answering, chosen[i]!, steps));
+        this.conclude(answering, () => this.takeChosen(answering, chosen[i]!, tokens));
     this.settleOutcome(
       parts.filter(({ answering }) => answering.sequence !== undefined),
       failure,
@@ -192,12 +198,12 @@ export class Scheduler implements Generator {
   }
 
   /** Tokens behind a stop text count for nothing. @throws SpellError provider where choosing one failed */
-  private takeChosen(answering: Answering, chosen: Chosen, steps: number): void {
+  private takeChosen(answering: Answering, chosen: Chosen, decodedTokens: number): void {
     const sequence = answering.sequence!;
     const decoded = [answering.feed[0]!, ...chosen.tokens];
     answering.fed = 1;
     const taken = answering.takeAll(chosen);
-    this.room.append(sequence, decoded, 0, answering.end === "stop" ? taken : steps);
+    this.room.append(sequence, decoded, 0, answering.end === "stop" ? taken : decodedTokens);
     if (chosen.isFailed && answering.end === undefined) throw answering.chooser.failure();
   }
 
@@ -207,8 +213,8 @@ export class Scheduler implements Generator {
     return this.running.some(({ isRead }) => isRead) ? SEND_EVERY_MS : UNREAD_MS;
   }
 
-  /** Steps that all running requests have room for, and can take back where a text ends one of them. */
-  private stepsAhead(): number {
+  /** Tokens that all running requests have room for, and can take back where a text ends one of them. */
+  private tokensAhead(): number {
     if (!this.room.sharesPrefixes && this.running.some(({ hasStops }) => hasStops)) return 1;
     const ahead = this.running.map(({ remaining, sequence }) =>
       Math.min(remaining, this.parts.contextTokens - sequence!.tokens.length),

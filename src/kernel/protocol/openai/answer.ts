@@ -18,6 +18,8 @@ export interface Usage {
   completion_tokens: number;
   total_tokens: number;
   prompt_tokens_details: { cached_tokens: number };
+  /** Tokens that were decoded on trial because the answer seemed to repeat a text: those that were right, and the others. */
+  completion_tokens_details: { accepted_prediction_tokens: number; rejected_prediction_tokens: number };
 }
 
 /** Of several answers to one prompt, the prompt counts once. `usages` and `choices` are in the same order. */
@@ -25,8 +27,11 @@ export function usageOf(choices: readonly Choice[], usages: readonly LanguageMod
   let prompt = 0;
   let cached = 0;
   let completion = 0;
-  usages.forEach(({ inputTokens, outputTokens }, i) => {
+  const speculation = { accepted_prediction_tokens: 0, rejected_prediction_tokens: 0 };
+  usages.forEach(({ inputTokens, outputTokens, raw }, i) => {
     completion += outputTokens.total ?? 0;
+    for (const name of ["accepted_prediction_tokens", "rejected_prediction_tokens"] as const)
+      speculation[name] += Number(raw?.[name] ?? 0);
     if (choices[i]!.prompt === choices[i - 1]?.prompt) return;
     prompt += inputTokens.total ?? 0;
     cached += inputTokens.cacheRead ?? 0;
@@ -36,6 +41,7 @@ export function usageOf(choices: readonly Choice[], usages: readonly LanguageMod
     completion_tokens: completion,
     total_tokens: prompt + completion,
     prompt_tokens_details: { cached_tokens: cached },
+    completion_tokens_details: speculation,
   };
 }
 

@@ -1,5 +1,5 @@
 /** `POST /v1/chat/completions`: the request. */
-import type { LanguageModelV4CallOptions, LanguageModelV4ToolChoice } from "@ai-sdk/provider";
+import type { JSONObject, LanguageModelV4CallOptions, LanguageModelV4ToolChoice } from "@ai-sdk/provider";
 import { type Static, Type } from "typebox";
 import { Message, promptOf } from "./messages.ts";
 import { badRequest, type Fields, readAs } from "./read.ts";
@@ -56,6 +56,17 @@ const ResponseFormat = Type.Object(
   closed,
 );
 
+const Prediction = Type.Object(
+  {
+    type: Type.Literal("content"),
+    content: Type.Union([
+      Type.String(),
+      Type.Array(Type.Object({ type: Type.Literal("text"), text: Type.String() }, closed)),
+    ]),
+  },
+  closed,
+);
+
 const ChatRequest = Type.Object(
   {
     ...settingFields,
@@ -66,6 +77,7 @@ const ChatRequest = Type.Object(
     parallel_tool_calls: Type.Optional(Type.Boolean()),
     response_format: Type.Optional(ResponseFormat),
     reasoning_effort: Type.Optional(Type.Literal("none")),
+    prediction: Type.Optional(Type.Union([Type.Null(), Prediction])),
   },
   closed,
 );
@@ -75,7 +87,6 @@ const CHAT_REFUSED: Refused = {
   ...REFUSED,
   modalities: { only: [["text"]] },
   audio: { only: [] },
-  prediction: { only: [] },
   verbosity: { only: [] },
   web_search_options: { only: [] },
   functions: { only: [], hint: 'Use "tools"' },
@@ -94,6 +105,7 @@ export function chatCall(fields: Fields): Call {
       prompt: promptOf(request.messages),
       ...toolOptions(request),
       ...formatOptions(request),
+      providerOptions: { llamacpp: llamaOptions(request) },
       ...(request.reasoning_effort === "none" ? { reasoning: "none" as const } : {}),
     },
   ]);
@@ -122,9 +134,15 @@ function toolOptions({
       inputSchema: parameters ?? { type: "object", properties: {} },
     })),
     ...(tool_choice === undefined ? {} : { toolChoice: choiceOf(tool_choice, names) }),
-    ...(parallel_tool_calls === undefined
-      ? {}
-      : { providerOptions: { llamacpp: { parallelToolCalls: parallel_tool_calls } } }),
+  };
+}
+
+function llamaOptions({ parallel_tool_calls: parallelToolCalls, prediction }: ChatRequest): JSONObject {
+  const content = prediction?.content;
+  const text = typeof content === "object" ? content.map((part) => part.text).join("") : content;
+  return {
+    ...(parallelToolCalls === undefined ? {} : { parallelToolCalls }),
+    ...(text === undefined ? {} : { prediction: text }),
   };
 }
 
