@@ -50,7 +50,10 @@ export async function concurrent(): Promise<Row[]> {
       ours: () => together(texts.map(ours)),
       alone: () => together([ours(texts[0]!)]),
     };
-    if (!(batched instanceof Unavailable)) sides.batched = () => batchedBench(batched, load, AGENTS);
+    if (!(batched instanceof Unavailable)) {
+      sides.batched = () => batchedBench(batched, load, AGENTS);
+      sides.batchedInOneRoom = () => batchedBench(batched, load, AGENTS, true);
+    }
     if (server !== undefined) sides.server = () => together(texts.map(theirs));
     if (!(node instanceof Unavailable)) {
       sides.node = () => runNodeLlamaCpp(node, load, AGENTS);
@@ -75,6 +78,12 @@ export async function concurrent(): Promise<Row[]> {
       });
     return [
       line(AGENTS, "ours", { name: "llama-batched-bench", key: "batched", missing: batched }, 0.95),
+      line(
+        AGENTS,
+        "ours",
+        { name: "llama-batched-bench -kvu", key: "batchedInOneRoom", missing: batched },
+        0.95,
+      ),
       line(AGENTS, "ours", { name: "llama-server", key: "server", missing: serverProgram }, 1),
       line(AGENTS, "ours", { name: "node-llama-cpp", key: "node", missing: node }, 1),
       line(1, "alone", { name: "node-llama-cpp", key: "nodeAlone", missing: node }, 1),

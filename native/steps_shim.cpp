@@ -40,6 +40,7 @@ struct spell_steps {
     uint64_t message_word; // so does this one when it is not `message_count`; 0: none
     int64_t message_count;
     int64_t time_limit_us; // no step begins later; the first one always does
+    int64_t enough; // nor where so many tokens of a request were chosen: a bound on what is written that changes no step
     int64_t drafted; // written: tokens that were decoded on trial, and those of them that were chosen
     int64_t accepted;
 };
@@ -75,7 +76,8 @@ EXPORT int spell_generate(spell_steps * run, int32_t count, int32_t most, int32_
         return token;
     };
 
-    for (int32_t done = 0; done < most;) {
+    int32_t done = 0;
+    while (done < most && done < run->enough) {
         int32_t drafted = 0;
         if (count == 1) {
             const int64_t room = std::min({ most - done - int64_t(1), run->capacity - 1, room_for_pieces() - 1 });
@@ -102,7 +104,7 @@ EXPORT int spell_generate(spell_steps * run, int32_t count, int32_t most, int32_
         done += accepted + 1;
         for (uint64_t i = 1; i <= stop_words[0]; i++) ends = ends || load(stop_words[i]) != 0;
         if (run->message_word != 0) ends = ends || load(run->message_word) != run->message_count;
-        if (ends || room_for_pieces() < count || std::chrono::steady_clock::now() >= deadline) return done;
+        if (ends || room_for_pieces() < count || std::chrono::steady_clock::now() >= deadline) break;
     }
-    return most;
+    return done;
 }

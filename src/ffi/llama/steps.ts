@@ -2,10 +2,10 @@ import { ptr } from "bun:ffi";
 import type { Context, DecodeOutcome } from "./context.ts";
 import { PIECE_BYTES, type Sampler } from "./sampler.ts";
 
-/** Most tokens of one run, for each request. */
-export const MOST_TOKENS = 256;
+/** A run ends when so many tokens of a request were chosen. */
+const ENOUGH_TOKENS = 256;
 const CHOICE_WORDS = 3;
-const RUN_WORDS = 18;
+const RUN_WORDS = 19;
 
 /** A token that was chosen, its text in UTF-8, perhaps a part of a character. */
 export interface Choice {
@@ -35,7 +35,7 @@ export interface Drafts {
 }
 
 export interface StepLimits {
-  /** Tokens for each request. */
+  /** Most for each request. */
   tokens: number;
   /** No step but the first begins later. */
   timeMs: number;
@@ -64,7 +64,7 @@ export class Steps {
     drafted: number,
   ) {
     this.samplers = new BigUint64Array(new ArrayBuffer(8 * requests));
-    this.choices = new Int32Array(new ArrayBuffer(4 * CHOICE_WORDS * requests * MOST_TOKENS));
+    this.choices = new Int32Array(new ArrayBuffer(4 * CHOICE_WORDS * (requests * ENOUGH_TOKENS + drafted)));
     this.pieces = new Uint8Array(new ArrayBuffer((requests + drafted) * PIECE_BYTES));
   }
 
@@ -97,13 +97,13 @@ export class Steps {
       messages === undefined ? 0 : ptr(messages.word),
       messages?.count ?? 0,
       Math.round(limits.timeMs * 1000),
+      ENOUGH_TOKENS,
       0,
       0,
     ];
     for (const [i, word] of words.entries()) this.run[i] = BigInt(word);
     this.status[0] = 0;
-    const most = Math.min(limits.tokens, MOST_TOKENS);
-    const tokens = library.fn.spell_generate(ptr(this.run), samplers.length, most, ptr(this.status));
+    const tokens = library.fn.spell_generate(ptr(this.run), samplers.length, limits.tokens, ptr(this.status));
     const status = this.status[0];
     const [drafted, accepted] = this.run.subarray(words.length - 2);
     return {
