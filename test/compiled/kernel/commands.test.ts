@@ -6,7 +6,9 @@ import { code, isRunning, KernelSandbox, until } from "../../support/kernel.ts";
 describe("llmspell kernel status", () => {
   test("says what each kernel does", async () => {
     using box = new KernelSandbox();
-    const started = await box.daemon(["--id", "busy"]);
+    // however busy the machine is
+    box.write("config.toml", "[health]\nmax_cpu_percent = 100\nmax_avg_latency_us = 1000000000\n");
+    const started = await box.daemon(["-c", "config.toml", "--id", "busy"]);
     const client = await box.connect(started);
     const begun = Promise.withResolvers<void>();
     const endless = client.request(code(`print("x") while true do end`), { onEvent: () => begun.resolve() });
