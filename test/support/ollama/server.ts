@@ -17,6 +17,8 @@ interface Recorded {
 }
 
 const LAST_VERSION = "0.13.5";
+/** A client whose connection ends together with the last bytes may drop these: they are to be read before. */
+const CUT_AFTER_MS = 200;
 
 export class FakeOllama implements AsyncDisposable {
   readonly requests: Recorded[] = [];
@@ -241,6 +243,7 @@ export class FakeOllama implements AsyncDisposable {
       await this.line(response, { ...head(name), message: { role: "assistant", ...message }, done: false });
     }
     if (answer.cut === true) {
+      await pause(CUT_AFTER_MS);
       response.socket?.destroy();
       return;
     }
