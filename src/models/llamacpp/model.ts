@@ -5,7 +5,6 @@ import type {
   LanguageModelV4GenerateResult,
   LanguageModelV4StreamResult,
   LanguageModelV4Usage,
-  SharedV4ProviderMetadata,
   SharedV4Warning,
 } from "@ai-sdk/provider";
 import { checkAnswer } from "../answer-rule.ts";
@@ -68,7 +67,7 @@ class LlamaModel implements SpellModel {
       content: contentOf(result),
       finishReason: finishReasonOf(result),
       usage: usageOf(result),
-      providerMetadata: metadataOf(result),
+      providerMetadata: { llamacpp: { promptMs: result.promptMs, outputMs: result.outputMs } },
       response: { modelId: this.modelId },
       warnings,
     };
@@ -83,12 +82,7 @@ class LlamaModel implements SpellModel {
       send({ type: "response-metadata", modelId: this.modelId });
       const result = await this.run({ ...options, abortSignal }, warnings, (event) => parts.add(event));
       parts.end(contentOf(result));
-      send({
-        type: "finish",
-        finishReason: finishReasonOf(result),
-        usage: usageOf(result),
-        providerMetadata: metadataOf(result),
-      });
+      send({ type: "finish", finishReason: finishReasonOf(result), usage: usageOf(result) });
     });
   }
 
@@ -165,10 +159,6 @@ function toolCallId(id: string, index: number): string {
 function finishReasonOf({ end, answer }: GenerateResult): LanguageModelV4FinishReason {
   if (end === "limit" || end === "context") return { unified: "length", raw: end };
   return { unified: answer.toolCalls.length > 0 ? "tool-calls" : "stop", raw: end };
-}
-
-function metadataOf({ promptMs, outputMs }: GenerateResult): SharedV4ProviderMetadata {
-  return { llamacpp: { promptMs, outputMs } };
 }
 
 /** `raw` tells what speculation was worth, in the OpenAI API's names. */

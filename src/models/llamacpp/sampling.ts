@@ -15,7 +15,7 @@ const DEFAULTS: Omit<SamplerOptions, "seed"> = {
 };
 
 export const DEFAULT_MAX_TOKENS = 512;
-/** A step of eight tokens costs two cores about as much a token as a longer one; on GPUs it costs little more than one token. */
+/** With it, a step decodes eight: of longer steps a token costs two cores no less. */
 export const DEFAULT_SPECULATIVE_TOKENS = 7;
 
 /** For models with one right answer: those with an encoder (T5) turn one text into another. */
