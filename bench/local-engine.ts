@@ -28,7 +28,7 @@ export class LocalEngine {
     return text;
   }
 
-  /** An answer of exactly so many greedy tokens, decoded one by one unless `more` says otherwise. */
+  /** An answer of exactly so many greedy tokens, decoded one by one unless `speculativeTokens` says otherwise. */
   async generate(
     text: string,
     maxTokens: number,
