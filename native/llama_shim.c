@@ -104,9 +104,9 @@ static struct llama_context *new_context(struct llama_model *model, struct llama
 enum { LEAST_OUTPUTS = 128 };
 
 // The caller frees the context with llama_free, before its model. NULL on failure: the log says why. A batch must be able to
-// hold a token of every sequence.
+// hold a token of every sequence. `separate`: each has a part of its own, context_tokens / sequences; else all have one room.
 EXPORT struct llama_context *spell_context_new(struct llama_model *model, uint32_t context_tokens, uint32_t batch_tokens,
-                                               uint32_t ubatch_tokens, uint32_t sequences, int threads,
+                                               uint32_t ubatch_tokens, uint32_t sequences, bool separate, int threads,
                                                int flash_attention) {
     struct llama_context_params params = llama_context_default_params();
     params.n_ctx = context_tokens;
@@ -118,7 +118,7 @@ EXPORT struct llama_context *spell_context_new(struct llama_model *model, uint32
     params.flash_attn_type = (enum llama_flash_attn_type) flash_attention;
     params.n_outputs_max = sequences > LEAST_OUTPUTS ? sequences : LEAST_OUTPUTS; // not room for the logits of a whole batch
     if (params.n_outputs_max > batch_tokens) params.n_outputs_max = batch_tokens;
-    params.kv_unified = true; // one room for all sequences: a long one may use what the others leave, a prefix is shared
+    params.kv_unified = !separate;
     params.no_perf = true;
     return new_context(model, params);
 }

@@ -13,6 +13,8 @@ export interface ContextOptions {
   ubatchTokens: number;
   /** Sequences that live side by side in the context. */
   sequences: number;
+  /** Each sequence has a part of the room to itself, all parts being equal. Default: one room for all. */
+  separate?: boolean;
   threads: number;
   flashAttention: boolean | "auto";
 }
@@ -23,6 +25,8 @@ export type DecodeOutcome = "done" | "full" | "aborted";
 export class Context extends NativeHandle {
   readonly contextTokens: number;
   readonly batchTokens: number;
+  /** Parts of the room: one, or one for each sequence. */
+  private readonly parts: number;
   // One entry a token, written by the caller before `decode`; native code reads them in place.
   readonly tokens: Int32Array;
   readonly positions: Int32Array;
@@ -51,6 +55,7 @@ export class Context extends NativeHandle {
         options.batchTokens,
         Math.min(options.ubatchTokens, options.batchTokens),
         options.sequences,
+        options.separate ?? false,
         options.threads,
         flashAttentionType(options.flashAttention),
       ),
@@ -69,6 +74,7 @@ export class Context extends NativeHandle {
     // llama.cpp rounds up; what was asked for is the limit
     this.contextTokens = Math.min(options.contextTokens, fn.llama_n_ctx(pointer));
     this.batchTokens = n;
+    this.parts = options.separate ? options.sequences : 1;
     this.tokens = new Int32Array(new ArrayBuffer(4 * n));
     this.positions = new Int32Array(new ArrayBuffer(4 * n));
     this.sequences = new Int32Array(new ArrayBuffer(4 * n));
@@ -158,7 +164,7 @@ export class Context extends NativeHandle {
     return false;
   }
 
-  /** Lets `target` begin with the first `count` tokens of `source`. They take no more room. */
+  /** In one room for all: lets `target` begin with the first `count` tokens of `source`. They take no more room. */
   share(source: number, target: number, count: number): void {
     this.pointer;
     this.model.library.fn.llama_memory_seq_cp(this.memory, source, target, 0, count);
@@ -173,6 +179,44 @@ export class Context extends NativeHandle {
     fn.llama_memory_seq_add(this.memory, sequence, end, -1, -count);
   }
 
+  /** Lets `target` hold what `source` does as well. False where it could not be copied; `target` is empty then. */
+  copy(source: number, target: number): boolean {
+    return this.restore(target, this.state(source));
+  }
+
+  /** What two sequences hold changes places. Whether each has what the other had; one that has not is empty. */
+  exchange(a: number, b: number): [aToB: boolean, bToA: boolean] {
+    const [stateOfA, stateOfB] = [this.state(a), this.state(b)];
+    this.forget(a, 0);
+    this.forget(b, 0);
+    return [this.restore(b, stateOfA), this.restore(a, stateOfB)];
+  }
+
+  /** Copies what `source` holds into another context of the same model. False where this does not succeed. */
+  moveTo(other: Context, source: number, target: number): boolean {
+    const state = this.state(source);
+    const part = this.parts === 1 ? 0 : source;
+    return other.restore(target, state && restated(state, part, this.parts, other.parts));
+  }
+
+  private state(sequence: number): Uint8Array | undefined {
+    if (this.lengthOf(sequence) === 0) return undefined;
+    const { fn } = this.model.library;
+    const bytes = new Uint8Array(
+      new ArrayBuffer(Number(fn.llama_state_seq_get_size(this.pointer, sequence))),
+    );
+    const written = Number(fn.llama_state_seq_get_data(this.pointer, ptr(bytes), bytes.length, sequence));
+    return bytes.subarray(0, written);
+  }
+
+  /** True where the sequence holds the state then. Undefined: of one that is empty. */
+  private restore(sequence: number, state: Uint8Array | undefined): boolean {
+    if (state === undefined) return true;
+    if (state.length === 0) return false;
+    const { fn } = this.model.library;
+    return Number(fn.llama_state_seq_set_data(this.pointer, ptr(state), state.length, sequence)) > 0;
+  }
+
   /** Whether the memory can `shift`. */
   get canShift(): boolean {
     this.pointer;
@@ -184,6 +228,27 @@ export class Context extends NativeHandle {
     this.pointer;
     return this.model.library.fn.llama_memory_seq_pos_max(this.memory, sequence) + 1;
   }
+}
+
+/** Where a state says how many parts its context has: behind llama.cpp's mark and the sequence, 4 bytes each. */
+const PARTS_AT = 8;
+const COUNT_BYTES = 4;
+
+/**
+ * A sequence's state for a context with another number of parts: in `llama_kv_cache::state_write` (llama.cpp v0.5.0) each part
+ * tells how many of the sequence's tokens it has: none, but for one part, with these tokens behind the number.
+ */
+function restated(state: Uint8Array, part: number, from: number, to: number): Uint8Array {
+  const tokensAt = PARTS_AT + COUNT_BYTES;
+  const tokens = state.subarray(
+    tokensAt + part * COUNT_BYTES,
+    state.length - (from - 1 - part) * COUNT_BYTES,
+  );
+  const other = new Uint8Array(new ArrayBuffer(tokensAt + tokens.length + (to - 1) * COUNT_BYTES));
+  other.set(state.subarray(0, PARTS_AT));
+  new DataView(other.buffer).setUint32(PARTS_AT, to, true);
+  other.set(tokens, tokensAt);
+  return other;
 }
 
 /** `enum llama_flash_attn_type` */

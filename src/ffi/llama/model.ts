@@ -29,6 +29,8 @@ export class Model extends NativeHandle {
   readonly hasDecoder: boolean;
   /** False where the memory holds states that cannot forget the last tokens (Mamba, RWKV and mixed models). */
   readonly forgetsParts: boolean;
+  /** Tokens that layers with a sliding window see; 0 without such layers. */
+  readonly slidingWindowTokens: number;
 
   /** @throws SpellError model_invalid with llama.cpp's own reason; interrupted */
   static load(library: LlamaLibrary, path: string, options: ModelLoadOptions): Model {
@@ -67,6 +69,7 @@ export class Model extends NativeHandle {
     this.trainedContextTokens = fn.llama_model_n_ctx_train(pointer);
     this.hasEncoder = fn.llama_model_has_encoder(pointer);
     this.hasDecoder = fn.llama_model_has_decoder(pointer);
+    this.slidingWindowTokens = fn.llama_model_n_swa(pointer);
     this.forgetsParts = !fn.llama_model_is_recurrent(pointer) && !fn.llama_model_is_hybrid(pointer);
   }
 

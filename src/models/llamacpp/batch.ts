@@ -35,11 +35,12 @@ export function shareOut(running: readonly Answering[], batchTokens: number): Ma
   return shares;
 }
 
-/** Writes a step's tokens into the context's batch. */
+/** Writes a step's tokens into the context's batch, in the order of the sequences: neighbours are computed together. */
 export function fillBatch(context: Context, shares: ReadonlyMap<Answering, number>): Part[] {
   const parts: Part[] = [];
   let entry = 0;
-  for (const [answering, share] of shares) {
+  const ordered = [...shares].sort(([a], [b]) => a.sequence!.id - b.sequence!.id);
+  for (const [answering, share] of ordered) {
     const { feed, fed } = answering;
     const { id, tokens } = answering.sequence!;
     for (let i = 0; i < share; i++, entry++) {

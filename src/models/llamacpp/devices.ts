@@ -1,6 +1,8 @@
 /** Which of the machine's devices a model is put on: Metal, then CUDA, then others, then Vulkan; else the processor. */
 import { SpellError } from "../../core/errors.ts";
+import { machineMemory } from "../../core/machine-memory.ts";
 import type { BackendFile, Backends, Device } from "../../ffi/llama/devices.ts";
+import type { ModelParts } from "./model-parts.ts";
 import type { DeviceSetting, ModelSpec } from "./protocol.ts";
 
 export interface DeviceChoice {
@@ -81,4 +83,13 @@ export function deviceOf({ device, gpuLayers }: Pick<ModelSpec, "device" | "gpuL
 /** For messages: `CUDA0 (NVIDIA H200)`, `CPU`. */
 export function deviceNames(devices: readonly Device[]): string {
   return devices.map(({ name, description }) => `${name} (${description})`).join(", ") || "CPU";
+}
+
+/** Memory that is free at this moment for what a model keeps: this machine's, and where layers are on devices theirs. */
+export function freeFor({ model, devices }: Pick<ModelParts, "model" | "devices">): number {
+  const { freeBytes } = machineMemory();
+  if (devices.length === 0) return freeBytes;
+  const names = new Set(devices.map(({ name }) => name));
+  const now = model.library.backends.devices().filter(({ name }) => names.has(name));
+  return Math.min(freeBytes, ...now.map((device) => device.freeBytes));
 }

@@ -14,6 +14,8 @@ export interface Generator extends Disposable {
    * @throws SpellError context_overflow (nothing was decoded), invalid_argument, interrupted, provider
    */
   generate(request: GenerateRequest, hooks: GenerateHooks): Promise<GenerateResult>;
+  /** Memory that it has taken beyond what `memoryNeeded` tells. */
+  readonly addedBytes?: number;
   stats(): Omit<ModelStats, "path">;
   dispose(): void;
 }

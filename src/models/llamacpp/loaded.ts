@@ -38,6 +38,11 @@ export class Loaded implements Disposable {
     return this.parts.model;
   }
 
+  /** Memory taken beyond what `memoryNeeded` tells. */
+  get addedBytes(): number {
+    return this.madeGenerator?.addedBytes ?? 0;
+  }
+
   get isOnGpu(): boolean {
     return this.parts.devices.length > 0;
   }

@@ -9,7 +9,7 @@ import { hasEncoderAndDecoder, looksBothWays } from "./abilities.ts";
 import { type CacheSize, cacheSize, hyperparameter } from "./cache-size.ts";
 import type { GgufHeader } from "./gguf.ts";
 import { DEFAULT_CONTEXT_TOKENS, type ModelSpec } from "./protocol.ts";
-import { contextOf, roomOf, sequencesOf } from "./room-size.ts";
+import { cellsFor, contextOf, roomOf, sequencesOf } from "./room-size.ts";
 
 export interface MemoryNeed {
   weightsBytes: number;
@@ -25,9 +25,6 @@ export type MemorySpec = Pick<ModelSpec, "contextTokens" | "ubatchTokens" | "fla
 
 /** Tokens of a batch whose logits have room at least, as native/llama_shim.c asks for. */
 const LEAST_OUTPUTS = 128;
-
-/** llama.cpp's context sizes are multiples of it. */
-const CELLS = 256;
 
 /** @param spec as the model will be loaded; contexts as the scheduler makes them */
 export function memoryNeeded(header: GgufHeader, spec: MemorySpec): MemoryNeed {
@@ -62,8 +59,6 @@ function encoderDecoderMemory(header: GgufHeader, contextTokens: number): Memory
   const computeBytes = 4 * contextTokens * attending + logitsBytes(header, contextTokens);
   return needOf(header, 2 * cells * bytesPerToken, computeBytes, isBound);
 }
-
-const cellsFor = (contextTokens: number): number => Math.ceil(contextTokens / CELLS) * CELLS;
 
 function needOf(header: GgufHeader, cacheBytes: number, computeBytes: number, isBound: boolean): MemoryNeed {
   let weightsBytes = 0;

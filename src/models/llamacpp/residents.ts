@@ -98,7 +98,8 @@ export class Residents {
 
   /** False where models that are in use leave too little. One that is alone may be as large as it likes. */
   private makeRoom(bytes: number): boolean {
-    const held = () => [...this.models.values()].reduce((sum, resident) => sum + resident.bytes, 0);
+    const held = () =>
+      [...this.models.values()].reduce((sum, { bytes, loaded }) => sum + bytes + loaded.addedBytes, 0);
     const fits = () => {
       if (this.models.size === 0) return true;
       const { totalBytes, freeBytes } = machineMemory();

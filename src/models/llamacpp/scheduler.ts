@@ -1,19 +1,14 @@
 import { SpellError } from "../../core/errors.ts";
-import { Context, type DecodeOutcome } from "../../ffi/llama/context.ts";
-import { type Chosen, Steps } from "../../ffi/llama/steps.ts";
+import type { Context, DecodeOutcome } from "../../ffi/llama/context.ts";
+import type { Chosen } from "../../ffi/llama/steps.ts";
 import { Answering } from "./answering.ts";
 import { fillBatch, type Part, shareOut, watchCancels } from "./batch.ts";
 import { SEND_EVERY_MS } from "./event-buffer.ts";
 import type { GenerateHooks, Generator } from "./generator.ts";
+import { Layout } from "./layout.ts";
 import type { ModelParts } from "./model-parts.ts";
-import {
-  type GenerateRequest,
-  type GenerateResult,
-  MOST_SPECULATIVE_TOKENS,
-  type ModelStats,
-} from "./protocol.ts";
-import { roomOf, sequencesOf } from "./room-size.ts";
-import { commonLength, type Match, SequenceRoom } from "./sequence-room.ts";
+import type { GenerateRequest, GenerateResult, ModelStats } from "./protocol.ts";
+import { commonLength, heldTokens, type Match, type SequenceRoom } from "./sequence-room.ts";
 
 const MOST_QUEUED = 10_000;
 /** Requests at the queue's head that are looked at for admission. */
@@ -32,31 +27,30 @@ const UNREAD_MS = 1000;
  * began last gives its place away and goes on later, its prompt and answer so far being read again.
  */
 export class Scheduler implements Generator {
-  readonly room: SequenceRoom;
-  private readonly context: Context;
-  private readonly steps: Steps;
-  private readonly sequences: number;
+  private readonly layout: Layout;
   private readonly queue: Answering[] = [];
   /** In the order of admission. */
   private readonly running: Answering[] = [];
   private isLooping = false;
 
   /** @throws SpellError limit where memory does not suffice */
-  constructor(private readonly parts: ModelParts) {
-    const { spec, model, header, threads } = parts;
-    const { running, kept: ids } = sequencesOf(spec, model.forgetsParts);
-    this.sequences = running;
-    const size = roomOf(header, parts.contextTokens, running);
-    this.context = Context.create(model, {
-      contextTokens: size,
-      batchTokens: Math.max(ids, Math.min(spec.batchTokens, size)), // a token of every sequence at least
-      ubatchTokens: spec.ubatchTokens,
-      sequences: ids,
-      threads,
-      flashAttention: spec.flashAttention,
-    });
-    this.steps = new Steps(this.context, running, MOST_SPECULATIVE_TOKENS);
-    this.room = new SequenceRoom(this.context, size, ids, model.forgetsParts);
+  constructor(
+    private readonly parts: ModelParts,
+    freeBytes?: () => number,
+  ) {
+    this.layout = new Layout(parts, freeBytes);
+  }
+
+  get room(): SequenceRoom {
+    return this.layout.room;
+  }
+
+  private get context(): Context {
+    return this.layout.context;
+  }
+
+  get addedBytes(): number {
+    return this.layout.addedBytes;
   }
 
   generate(request: GenerateRequest, hooks: GenerateHooks): Promise<GenerateResult> {
@@ -76,7 +70,7 @@ export class Scheduler implements Generator {
     return {
       queued: this.queue.length,
       running: this.running.length,
-      sequences: this.sequences,
+      sequences: this.layout.running,
       heldTokens: busyTokens + cachedTokens,
       cachedTokens,
       roomTokens: size,
@@ -84,7 +78,7 @@ export class Scheduler implements Generator {
   }
 
   dispose(): void {
-    this.context.dispose();
+    this.layout.dispose();
   }
 
   [Symbol.dispose](): void {
@@ -106,6 +100,7 @@ export class Scheduler implements Generator {
     const before = this.queue.length + this.running.length;
     this.dropCancelled();
     this.admit();
+    this.layOut();
     this.preempt();
     if (this.running.length > 0) {
       const shares = shareOut(this.running, this.context.batchTokens);
@@ -125,7 +120,10 @@ export class Scheduler implements Generator {
 
   /** Gives places to those that wait longest, as far as there is room. */
   private admit(): void {
-    for (let i = 0; i < Math.min(LOOK_AHEAD, this.queue.length) && this.running.length < this.sequences; ) {
+    for (
+      let i = 0;
+      i < Math.min(LOOK_AHEAD, this.queue.length) && this.running.length < this.layout.running;
+    ) {
       const answering = this.queue[i]!;
       try {
         answering.prepare(this.context.canShift);
@@ -158,7 +156,7 @@ export class Scheduler implements Generator {
     const toRead = answering.feed.length - (match?.count ?? 0);
     const growth = match === undefined ? 0 : this.room.growth(match);
     const margin = Math.min(ADMISSION_MARGIN, answering.maxTokens);
-    return this.needed() + growth + toRead + margin <= this.room.size;
+    return this.needed() + growth + toRead + margin <= this.layout.mostTokens;
   }
 
   /** Tokens that the running requests hold, and those they are about to. */
@@ -169,6 +167,23 @@ export class Scheduler implements Generator {
   /** Takes places back until the others' next tokens have room. One request alone always has. */
   private preempt(): void {
     while (this.running.length > 1 && this.needed() > this.room.size) this.putBack(this.running.at(-1)!);
+  }
+
+  /** Has the memory suit what runs; what could not be moved is read anew. */
+  private layOut(): void {
+    const tokens = ({ sequence, left }: Answering) => heldTokens(sequence!) + left;
+    const [longest] = this.running.toSorted((a, b) => tokens(b) - tokens(a));
+    if (longest === undefined) return;
+    try {
+      this.layout.suit(tokens(longest));
+    } catch (error) {
+      this.settle(longest, error);
+    }
+    for (;;) {
+      const lost = this.running.find(({ sequence }) => sequence!.isLost);
+      if (lost === undefined) return;
+      this.putBack(lost);
+    }
   }
 
   private putBack(answering: Answering): void {
@@ -183,11 +198,12 @@ export class Scheduler implements Generator {
     const ahead = this.tokensAhead();
     this.room.makeRoom(parts.length * ahead);
     watchCancels(this.context, parts);
-    const { tokens, chosen, drafts, failure } = this.steps.generate(
+    const { tokens, chosen, drafts, failure } = this.layout.steps.generate(
       parts.map(({ answering }) => answering.chooser),
       { tokens: ahead, timeMs: this.runMs, messages: this.parts.turns.messages },
     );
     parts[0]!.answering.noteDrafts(drafts); // only of one that is alone
+    if (parts.length > 1) this.layout.noteBeside(parts.length * tokens);
     if (tokens > 0)
       for (const [i, { answering }] of parts.entries())
         this.conclude(answering, () => this.takeChosen(answering, chosen[i]!, tokens));
@@ -216,12 +232,11 @@ export class Scheduler implements Generator {
   /** Tokens that all running requests have room for, and can take back where a text ends one of them. */
   private tokensAhead(): number {
     if (!this.room.sharesPrefixes && this.running.some(({ hasStops }) => hasStops)) return 1;
+    const longest = Math.min(this.parts.contextTokens, this.room.longestTokens);
     const ahead = this.running.map(({ remaining, sequence }) =>
-      Math.min(remaining, this.parts.contextTokens - sequence!.tokens.length),
+      Math.min(remaining, longest - sequence!.tokens.length),
     );
-    const room = Math.floor(
-      (this.room.size - this.room.busyTokens - this.room.cachedTokens) / this.running.length,
-    );
+    const room = Math.floor(this.room.freeTokens / this.running.length);
     return Math.max(1, Math.min(...ahead, room));
   }
 
