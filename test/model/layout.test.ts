@@ -93,8 +93,9 @@ describe("requests that run beside each other for long", () => {
       );
       expect((await Promise.all(results)).map(pick)).toEqual(await alone(requests));
       expect([...longest]).toEqual([1024, 2048]);
-      expect(roomOf(scheduler)).not.toBe(atFirst);
-      expect(scheduler.addedBytes).not.toBe(0);
+      // eight that run and sixteen that are kept, instead of room for four contexts
+      expect([atFirst, roomOf(scheduler)]).toEqual([4 * CONTEXT_TOKENS, 24 * CONTEXT_TOKENS]);
+      expect(scheduler.addedBytes).toBe(20 * CONTEXT_TOKENS * BYTES_PER_TOKEN);
       expect(scheduler.room.isConsistent).toBe(true);
       expect(scheduler.stats()).toMatchObject({ running: 0, queued: 0 });
     },
@@ -114,6 +115,25 @@ describe("requests that run beside each other for long", () => {
       expect(roomOf(scheduler)).toBe(atFirst);
       expect(scheduler.addedBytes).toBe(0);
       expect(scheduler.room.isConsistent).toBe(true);
+    },
+    TIMEOUT_MS,
+  );
+
+  test(
+    "are read again where one room does not hold what parts did",
+    async () => {
+      // one room has four contexts of 600 tokens, eight parts have 512 each
+      const context = { contextTokens: 600 };
+      const scheduler = schedulerOf(context, () => SCARCE_BYTES);
+      const requests = agents(400).map((request) => ({ ...request, maxTokens: 540 }));
+      const lost = spyOn(Context.prototype, "moveTo");
+      open.push(() => lost.mockRestore());
+      const results = (await together(scheduler, requests)).map(pick);
+      expect(scheduler.room.longestTokens).toBe(2400);
+      expect(scheduler.room.isConsistent).toBe(true);
+      expect(scheduler.stats()).toMatchObject({ running: 0, queued: 0 });
+      expect(lost.mock.results.length).toBeLessThan(2 * AGENTS);
+      expect(results).toEqual(await alone(requests, context));
     },
     TIMEOUT_MS,
   );

@@ -171,9 +171,9 @@ export class Scheduler implements Generator {
 
   /** Has the memory suit what runs; what could not be moved is read anew. */
   private layOut(): void {
+    if (this.running.length === 0) return;
     const tokens = ({ sequence, left }: Answering) => heldTokens(sequence!) + left;
-    const [longest] = this.running.toSorted((a, b) => tokens(b) - tokens(a));
-    if (longest === undefined) return;
+    const longest = this.running.reduce((a, b) => (tokens(b) > tokens(a) ? b : a));
     try {
       this.layout.suit(tokens(longest));
     } catch (error) {

@@ -10,6 +10,7 @@ import {
   newSequence,
   type Sequence,
   type SequenceRoom,
+  take,
 } from "./sequence-room.ts";
 
 /**
@@ -134,10 +135,7 @@ export class SeparateRoom implements SequenceRoom {
       const id = this.parts.indexOf(undefined);
       if (id < 0) return;
       const fits = heldTokens(sequence) <= this.longestTokens;
-      const isMoved = fits && from.moveTo(this.context, sequence.id, id);
-      if (!isMoved && !sequence.busy) continue;
-      sequence.id = id;
-      sequence.isLost ||= !isMoved;
+      if (!take(sequence, from, this.context, id, fits)) continue;
       this.parts[id] = sequence;
       this.uses = Math.max(this.uses, sequence.lastUse);
       if (sequence.busy) this.busy++;

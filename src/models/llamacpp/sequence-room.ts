@@ -81,6 +81,19 @@ export function newSequence(id: number, lastUse: number): Sequence {
   };
 }
 
+/**
+ * Moves what a sequence holds to another context, and gives it the id that it has there. A busy one that could not be moved
+ * is lost and has its id all the same. False for a kept one: it is not taken over.
+ * @param fits whether there is room for it
+ */
+export function take(sequence: Sequence, from: Context, to: Context, id: number, fits: boolean): boolean {
+  const isMoved = fits && from.moveTo(to, sequence.id, id);
+  if (!isMoved && !sequence.busy) return false;
+  sequence.id = id;
+  sequence.isLost ||= !isMoved;
+  return true;
+}
+
 /** Tokens that the context holds of a sequence at the moment. */
 export function heldTokens({ tokens, shift }: Sequence): number {
   return tokens.length + (shift?.count ?? 0);

@@ -10,6 +10,7 @@ import {
   newSequence,
   type Sequence,
   type SequenceRoom,
+  take,
 } from "./sequence-room.ts";
 
 /** A room whose cells any sequence may use. Sequences that begin alike share the cells of their common tokens. */
@@ -106,7 +107,8 @@ export class SharedRoom implements SequenceRoom {
 
   truncate(sequence: Sequence, length: number): number {
     const left = this.context.forget(sequence.id, length) ? length : 0;
-    while (sequence.tokens.length > left) this.letGo(sequence);
+    for (const cell of this.cellsOf(sequence).splice(left)) this.releaseCell(cell, sequence.busy);
+    sequence.tokens.splice(left);
     return sequence.tokens.length;
   }
 
@@ -124,7 +126,7 @@ export class SharedRoom implements SequenceRoom {
 
   release(sequence: Sequence, keep: boolean): void {
     // the context may hold tokens beyond the answer's end
-    if (!keep || this.truncate(sequence, sequence.tokens.length) === 0) {
+    if (!keep || sequence.isLost || this.truncate(sequence, sequence.tokens.length) === 0) {
       this.drop(sequence);
       return;
     }
@@ -149,18 +151,15 @@ export class SharedRoom implements SequenceRoom {
 
   takeOver(held: readonly Sequence[], from: Context): void {
     for (const sequence of held) {
-      const { tokens, busy } = sequence;
-      const [id] = this.freeIds.slice(-1);
+      const id = this.freeIds.at(-1);
+      if (id === undefined) return;
       const fits = heldTokens(sequence) <= this.freeCells.length;
-      const isMoved = id !== undefined && fits && from.moveTo(this.context, sequence.id, id);
-      if (id === undefined || (!isMoved && !busy)) continue;
+      if (!take(sequence, from, this.context, id, fits)) continue;
       this.freeIds.pop();
-      sequence.id = id;
-      sequence.isLost ||= !isMoved;
       this.sequences.set(id, sequence);
       this.uses = Math.max(this.uses, sequence.lastUse);
-      if (!isMoved) continue;
-      const moved = tokens.splice(0);
+      if (sequence.isLost) continue; // it has no cells
+      const moved = sequence.tokens.splice(0);
       this.append(sequence, moved, 0, moved.length);
     }
   }
@@ -201,11 +200,6 @@ export class SharedRoom implements SequenceRoom {
     this.cellsOf(sequence).push(cell);
     this.holders[cell]!++;
     if (sequence.busy) this.countBusy(cell, 1);
-  }
-
-  private letGo(sequence: Sequence): void {
-    sequence.tokens.pop();
-    this.releaseCell(this.cellsOf(sequence).pop()!, sequence.busy);
   }
 
   private releaseCell(cell: number, busy: boolean): void {
